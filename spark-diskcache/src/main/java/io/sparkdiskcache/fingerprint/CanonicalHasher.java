@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.fingerprint;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.Collection;
+
+/**
+ * SHA-256 over a type-tagged, length-prefixed byte stream: two different sequences of calls never
+ * feed the same bytes. Not thread-safe; {@link #digest()} ends it.
+ */
+final class CanonicalHasher {
+  /** Length of every digest, in bytes. */
+  static final int DIGEST_BYTES = 32;
+
+  private final MessageDigest sha;
+  private final ByteBuffer scratch = ByteBuffer.allocate(Long.BYTES);
+
+  CanonicalHasher() {
+    try {
+      sha = MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
+  }
+
+  /** Says what comes next; one tag per kind of thing. */
+  CanonicalHasher tag(char tag) {
+    sha.update((byte) tag);
+    return this;
+  }
+
+  CanonicalHasher putBoolean(boolean value) {
+    sha.update(value ? (byte) 1 : (byte) 0);
+    return this;
+  }
+
+  CanonicalHasher putInt(int value) {
+    sha.update(scratch.clear().putInt(value).flip());
+    return this;
+  }
+
+  CanonicalHasher putLong(long value) {
+    sha.update(scratch.clear().putLong(value).flip());
+    return this;
+  }
+
+  /** Length first, then the bytes. */
+  CanonicalHasher putBytes(byte[] bytes) {
+    putInt(bytes.length);
+    sha.update(bytes);
+    return this;
+  }
+
+  /** UTF-8, length first. */
+  CanonicalHasher putString(String value) {
+    return putBytes(value.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /**
+   * For sets and maps: the digests of the elements, sorted, so that iteration order is no matter.
+   */
+  CanonicalHasher putUnordered(Collection<byte[]> digests) {
+    byte[][] sorted = digests.toArray(byte[][]::new);
+    Arrays.sort(sorted, Arrays::compareUnsigned);
+    putInt(sorted.length);
+    for (byte[] digest : sorted) {
+      putBytes(digest);
+    }
+    return this;
+  }
+
+  /** The 32 bytes. */
+  byte[] digest() {
+    return sha.digest();
+  }
+}
