@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.arrow;
+
+import org.apache.spark.unsafe.Platform;
+import org.apache.spark.unsafe.types.BinaryView;
+import org.jspecify.annotations.Nullable;
+
+/** Binaries, and the bytes of geometries and geographies. */
+public final class BinaryColumn extends MappedColumn {
+  private final long offsets;
+  private final long data;
+
+  BinaryColumn(Slots slots, long offsets, long data) {
+    super(slots);
+    this.offsets = offsets;
+    this.data = data;
+  }
+
+  @Override
+  @SuppressWarnings("NullAway") // null for null is what Spark asks for; its class is unannotated
+  public byte @Nullable [] getBinary(int rowId) {
+    if (isNullAt(rowId)) {
+      return null;
+    }
+    int start = offset(rowId);
+    byte[] value = new byte[offset(rowId + 1) - start];
+    Platform.copyMemory(null, data + start, value, Platform.BYTE_ARRAY_OFFSET, value.length);
+    return value;
+  }
+
+  /** Points into the mapping. */
+  @Override
+  @SuppressWarnings("NullAway") // null for null is what Spark asks for; its class is unannotated
+  public @Nullable BinaryView getBinaryView(int rowId) {
+    if (isNullAt(rowId)) {
+      return null;
+    }
+    int start = offset(rowId);
+    return BinaryView.fromAddress(null, data + start, offset(rowId + 1) - start);
+  }
+
+  private int offset(int rowId) {
+    return Platform.getInt(null, offsets + ((long) rowId << 2));
+  }
+}

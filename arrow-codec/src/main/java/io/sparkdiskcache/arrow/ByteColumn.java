@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.arrow;
+
+import org.apache.spark.unsafe.Platform;
+
+/** Bytes. */
+public final class ByteColumn extends MappedColumn {
+  private final long data;
+
+  ByteColumn(Slots slots, long data) {
+    super(slots);
+    this.data = data;
+  }
+
+  @Override
+  public byte getByte(int rowId) {
+    return Platform.getByte(null, data + rowId);
+  }
+
+  @Override
+  public byte[] getBytes(int rowId, int count) {
+    byte[] values = new byte[count];
+    Platform.copyMemory(null, data + rowId, values, Platform.BYTE_ARRAY_OFFSET, count);
+    return values;
+  }
+}

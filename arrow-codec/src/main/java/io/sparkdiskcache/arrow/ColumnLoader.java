@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.arrow;
+
+import java.nio.file.Path;
+import org.apache.spark.unsafe.Platform;
+
+/**
+ * Makes vectors over the buffers of a column. What buffers say about other buffers is checked here,
+ * in one pass: offsets ascend from zero to the end of what they point to, and bitmaps have as many
+ * nulls as announced. From then on no access by a valid slot number can leave the mapping, whatever
+ * the file holds.
+ */
+final class ColumnLoader {
+  private final MappedEntry entry;
+  private final BatchBuffers buffers;
+
+  private ColumnLoader(MappedEntry entry, BatchBuffers buffers) {
+    this.entry = entry;
+    this.buffers = buffers;
+  }
+
+  static MappedColumn load(MappedEntry entry, BatchBuffers buffers, ColumnLayout column)
+      throws CorruptEntryException {
+    return new ColumnLoader(entry, buffers).load(column);
+  }
+
+  private MappedColumn load(ColumnLayout column) throws CorruptEntryException {
+    checkBitmap(column);
+    Slots slots =
+        new Slots(
+            entry,
+            column.type,
+            buffers.slots(column),
+            buffers.nullCount(column),
+            column.kind == ColumnLayout.Kind.NULL ? 0 : buffers.address(column, 0));
+    long second = column.kind.buffers > 1 ? buffers.address(column, 1) : 0;
+    return switch (column.kind) {
+      case BOOLEAN -> new BooleanColumn(slots, second);
+      case INT8 -> new ByteColumn(slots, second);
+      case INT16 -> new ShortColumn(slots, second);
+      case INT32 -> new IntColumn(slots, second);
+      case INT64 -> new LongColumn(slots, second);
+      case FLOAT32 -> new FloatColumn(slots, second);
+      case FLOAT64 -> new DoubleColumn(slots, second);
+      case DECIMAL -> new DecimalColumn(slots, second);
+      case NULL -> new NullColumn(slots);
+      case STRING -> {
+        checkOffsets(column, buffers.length(column, 2));
+        yield new StringColumn(slots, second, buffers.address(column, 2));
+      }
+      case BINARY -> {
+        checkOffsets(column, buffers.length(column, 2));
+        yield new BinaryColumn(slots, second, buffers.address(column, 2));
+      }
+      case LIST -> {
+        ColumnLayout element = column.children.get(0);
+        checkOffsets(column, buffers.slots(element));
+        yield new ListColumn(slots, second, load(element));
+      }
+      case MAP -> {
+        ColumnLayout entries = column.children.get(0);
+        checkOffsets(column, buffers.slots(entries));
+        if (buffers.nullCount(entries) != 0) {
+          throw corrupt(column, "entries that are null");
+        }
+        yield new MapColumn(
+            slots, second, load(entries.children.get(0)), load(entries.children.get(1)));
+      }
+      case STRUCT -> {
+        MappedColumn[] fields = new MappedColumn[column.children.size()];
+        for (int i = 0; i < fields.length; i++) {
+          fields[i] = load(column.children.get(i));
+        }
+        yield new StructColumn(slots, fields);
+      }
+    };
+  }
+
+  private void checkBitmap(ColumnLayout column) throws CorruptEntryException {
+    int nulls = buffers.nullCount(column);
+    if (nulls == 0 || column.kind == ColumnLayout.Kind.NULL) {
+      return;
+    }
+    long address = buffers.address(column, 0);
+    int slots = buffers.slots(column);
+    int valid = 0;
+    int slot = 0;
+    for (; slot + Long.SIZE <= slots; slot += Long.SIZE) {
+      valid += Long.bitCount(Platform.getLong(null, address + (slot >> 3)));
+    }
+    for (; slot < slots; slot++) {
+      valid += (Platform.getByte(null, address + (slot >> 3)) >> (slot & 7)) & 1;
+    }
+    if (slots - valid != nulls) {
+      throw corrupt(column, (slots - valid) + " nulls where " + nulls + " are announced");
+    }
+  }
+
+  private void checkOffsets(ColumnLayout column, long end) throws CorruptEntryException {
+    int slots = buffers.slots(column);
+    if (slots == 0) {
+      if (end != 0) {
+        throw corrupt(column, "values, but no rows");
+      }
+      return;
+    }
+    long address = buffers.address(column, 1);
+    int previous = Platform.getInt(null, address);
+    int sign = previous;
+    for (int slot = 1; slot <= slots; slot++) {
+      int offset = Platform.getInt(null, address + (long) slot * Integer.BYTES);
+      // Neither can be negative unnoticed, so the difference of two that are not cannot overflow.
+      sign |= offset | (offset - previous);
+      previous = offset;
+    }
+    if (sign < 0 || Platform.getInt(null, address) != 0 || previous != end) {
+      throw corrupt(column, "offsets that do not ascend to " + end);
+    }
+  }
+
+  private CorruptEntryException corrupt(ColumnLayout column, String what) {
+    Path file = entry.file();
+    return new CorruptEntryException(
+        file, "a column of type " + column.type.simpleString() + " has " + what);
+  }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.arrow;
+
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import org.apache.spark.sql.types.Decimal;
+import org.apache.spark.unsafe.Platform;
+import org.jspecify.annotations.Nullable;
+
+/** Decimals of every precision, 128 bits each. */
+public final class DecimalColumn extends MappedColumn {
+  private static final int WIDTH = 2 * Long.BYTES;
+
+  /** 10 to the 18th: from here on Spark does not keep a decimal as a long. */
+  private static final long LONG_LIMIT = 1_000_000_000_000_000_000L;
+
+  private final long data;
+
+  DecimalColumn(Slots slots, long data) {
+    super(slots);
+    this.data = data;
+  }
+
+  @Override
+  @SuppressWarnings("NullAway") // null for null is what Spark asks for; its class is unannotated
+  public @Nullable Decimal getDecimal(int rowId, int precision, int scale) {
+    if (isNullAt(rowId)) {
+      return null;
+    }
+    long at = data + (long) rowId * WIDTH;
+    long low = Platform.getLong(null, at);
+    long high = Platform.getLong(null, at + Long.BYTES);
+    if (high == low >> (Long.SIZE - 1) && low > -LONG_LIMIT && low < LONG_LIMIT) {
+      return Decimal.createUnsafe(low, precision, scale);
+    }
+    return large(high, low, precision, scale);
+  }
+
+  private static Decimal large(long high, long low, int precision, int scale) {
+    BigInteger unscaled =
+        BigInteger.valueOf(high)
+            .shiftLeft(Long.SIZE)
+            .or(BigInteger.valueOf(low).and(UNSIGNED_LONG));
+    return Decimal.apply(new BigDecimal(unscaled, scale), precision, scale);
+  }
+
+  private static final BigInteger UNSIGNED_LONG =
+      BigInteger.ONE.shiftLeft(Long.SIZE).subtract(BigInteger.ONE);
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.arrow;
+
+/**
+ * When a record batch ends: at the first limit that is reached.
+ *
+ * @param maxRowsPerBatch at least 1
+ * @param maxBytesPerBatch encoded bytes, at least 1; a single row that is larger makes a batch of
+ *     its own
+ */
+public record EncodeOptions(int maxRowsPerBatch, long maxBytesPerBatch) {
+  private static final int DEFAULT_ROWS = 32_768;
+  private static final long DEFAULT_BYTES = 16L << 20;
+
+  /** Leaves a row of a GiB room below the 2 GiB that one batch may have. */
+  private static final long MAX_BYTES = 1L << 30;
+
+  public EncodeOptions {
+    if (maxRowsPerBatch < 1) {
+      throw new IllegalArgumentException(
+          "Cannot encode with maxRowsPerBatch=" + maxRowsPerBatch + ": it must be at least 1");
+    }
+    if (maxBytesPerBatch < 1 || maxBytesPerBatch > MAX_BYTES) {
+      throw new IllegalArgumentException(
+          "Cannot encode with maxBytesPerBatch="
+              + maxBytesPerBatch
+              + ": it must be between 1 and "
+              + MAX_BYTES);
+    }
+  }
+
+  /** Batches of 32768 rows or 16 MiB: wide enough for tight loops, small enough to prune. */
+  public static EncodeOptions defaults() {
+    return new EncodeOptions(DEFAULT_ROWS, DEFAULT_BYTES);
+  }
+}

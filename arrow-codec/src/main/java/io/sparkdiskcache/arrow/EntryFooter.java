@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.arrow;
+
+import io.sparkdiskcache.arrow.ArrowSchemas.InvalidSchemaException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.arrow.flatbuf.Block;
+import org.apache.arrow.flatbuf.Endianness;
+import org.apache.arrow.flatbuf.Footer;
+import org.apache.arrow.flatbuf.KeyValue;
+import org.apache.arrow.flatbuf.MetadataVersion;
+import org.apache.arrow.flatbuf.Schema;
+import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.spark.sql.types.StructType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The end of an entry's file: schema, metadata, where the batches are. All accesses go to a buffer
+ * on the heap with checked bounds; {@link #read} may still throw any runtime exception for damaged
+ * flatbuffers, which its caller turns into {@link CorruptEntryException}.
+ *
+ * @param blocks where the batches are, ascending and without gaps
+ * @param position where the footer begins
+ */
+record EntryFooter(
+    StructType schema,
+    ColumnLayout.Batch layout,
+    Map<String, String> metadata,
+    String stats,
+    List<BlockAt> blocks,
+    long position) {
+  /** Length of the footer and the magic behind it. */
+  private static final int TAIL = Integer.BYTES + 6;
+
+  /** The magic at the start is padded to eight bytes. */
+  private static final int HEAD = 8;
+
+  /** A message begins with a continuation marker and its length. */
+  static final int MESSAGE_PREFIX = 8;
+
+  /** Marks the end of the messages: continuation, and a length of zero. */
+  private static final int END_OF_STREAM = 8;
+
+  /**
+   * A batch in the file: its message, then its body.
+   *
+   * @param messageLength with the prefix of the message
+   */
+  record BlockAt(long position, int messageLength, long bodyLength) {}
+
+  static EntryFooter read(Path file, FileChannel channel, long size) throws IOException {
+    if (size < HEAD + END_OF_STREAM + TAIL) {
+      throw new CorruptEntryException(file, "it has " + size + " bytes only");
+    }
+    ByteBuffer tail = readFully(file, channel, size - TAIL, TAIL);
+    int length = tail.getInt();
+    if (!startsWithMagic(tail) || !startsWithMagic(readFully(file, channel, 0, HEAD))) {
+      throw new CorruptEntryException(file, "it does not begin and end as an Arrow file does");
+    }
+    long position = size - TAIL - length;
+    if (length <= 0 || position < HEAD + END_OF_STREAM) {
+      throw new CorruptEntryException(file, "its footer is said to have " + length + " bytes");
+    }
+    Footer footer = Footer.getRootAsFooter(readFully(file, channel, position, length));
+    Schema schema = footer.schema();
+    if (schema == null
+        || footer.version() != MetadataVersion.V5
+        || schema.endianness() != Endianness.Little
+        || footer.dictionariesLength() != 0) {
+      throw new CorruptEntryException(file, "its footer is not one this codec writes");
+    }
+    return parse(file, footer, schema, position);
+  }
+
+  private static EntryFooter parse(Path file, Footer footer, Schema schema, long position)
+      throws CorruptEntryException {
+    Map<String, String> metadata = new HashMap<>();
+    for (int i = 0; i < schema.customMetadataLength(); i++) {
+      put(file, metadata, schema.customMetadata(i));
+    }
+    Map<String, String> ofFooter = new HashMap<>();
+    for (int i = 0; i < footer.customMetadataLength(); i++) {
+      put(file, ofFooter, footer.customMetadata(i));
+    }
+    String format = metadata.remove(ArrowSchemas.FORMAT_KEY);
+    String json = metadata.remove(ArrowSchemas.SCHEMA_KEY);
+    String stats = ofFooter.get(ArrowSchemas.STATS_KEY);
+    if (!ArrowSchemas.FORMAT.equals(format) || json == null || stats == null) {
+      throw new CorruptEntryException(
+          file, "it is an Arrow file, but not an entry in format " + ArrowSchemas.FORMAT);
+    }
+    StructType sparkSchema = parseSchema(file, json);
+    ColumnLayout.Batch layout = ColumnLayout.Batch.of(sparkSchema);
+    List<Field> fields = ArrowSchemas.toArrow(sparkSchema, layout, Map.of()).getFields();
+    checkFields(file, new FieldsOf(schema), fields);
+    return new EntryFooter(
+        sparkSchema,
+        layout,
+        Map.copyOf(metadata),
+        stats,
+        parseBlocks(file, footer, position),
+        position);
+  }
+
+  private static StructType parseSchema(Path file, String json) throws CorruptEntryException {
+    StructType schema;
+    try {
+      schema = ArrowSchemas.fromJson(json);
+    } catch (InvalidSchemaException e) {
+      throw new CorruptEntryException(file, "its schema is no schema of Spark", e);
+    }
+    if (!ArrowSchemas.supportedTypes(schema)) {
+      throw new CorruptEntryException(file, "its schema has a type that is never written");
+    }
+    return schema;
+  }
+
+  /** Batches follow each other without a gap up to the end of the stream. */
+  private static List<BlockAt> parseBlocks(Path file, Footer footer, long position)
+      throws CorruptEntryException {
+    List<BlockAt> blocks = new ArrayList<>();
+    long end = position - END_OF_STREAM;
+    for (int i = footer.recordBatchesLength() - 1; i >= 0; i--) {
+      Block block = footer.recordBatches(i);
+      BlockAt at = new BlockAt(block.offset(), block.metaDataLength(), block.bodyLength());
+      if (at.position < HEAD
+          || at.position > end
+          || at.messageLength < MESSAGE_PREFIX
+          || at.bodyLength < 0
+          || at.bodyLength > EntryWriter.MAX_BODY_BYTES
+          || at.position + at.messageLength + at.bodyLength != end) {
+        throw new CorruptEntryException(file, "batch " + i + " is said to be at " + at);
+      }
+      blocks.add(at);
+      end = at.position;
+    }
+    Collections.reverse(blocks);
+    return List.copyOf(blocks);
+  }
+
+  /** The fields of a schema or of a field, which flatbuffers give no common type. */
+  private record FieldsOf(
+      @Nullable Schema schema, org.apache.arrow.flatbuf.@Nullable Field parent) {
+    FieldsOf(Schema schema) {
+      this(schema, null);
+    }
+
+    int length() {
+      return schema != null ? schema.fieldsLength() : parent != null ? parent.childrenLength() : 0;
+    }
+
+    org.apache.arrow.flatbuf.@Nullable Field get(int i) {
+      return schema != null ? schema.fields(i) : parent != null ? parent.children(i) : null;
+    }
+  }
+
+  /** What other readers see has to be what Spark's schema says; walks the expected tree only. */
+  private static void checkFields(Path file, FieldsOf found, List<Field> expected)
+      throws CorruptEntryException {
+    boolean same = found.length() == expected.size();
+    for (int i = 0; same && i < expected.size(); i++) {
+      org.apache.arrow.flatbuf.Field field = found.get(i);
+      Field wanted = expected.get(i);
+      same =
+          field != null
+              && wanted.getName().equals(field.name())
+              && wanted.isNullable() == field.nullable()
+              && wanted.getType().getTypeID().getFlatbufID() == field.typeType()
+              && field.dictionary() == null;
+      if (same) {
+        checkFields(file, new FieldsOf(null, field), wanted.getChildren());
+      }
+    }
+    if (!same) {
+      throw new CorruptEntryException(file, "its Arrow schema and its Spark schema differ");
+    }
+  }
+
+  private static void put(Path file, Map<String, String> map, @Nullable KeyValue entry)
+      throws CorruptEntryException {
+    String key = entry == null ? null : entry.key();
+    String value = entry == null ? null : entry.value();
+    if (key == null || value == null || map.put(key, value) != null) {
+      throw new CorruptEntryException(file, "its metadata has key '" + key + "' twice or empty");
+    }
+  }
+
+  private static boolean startsWithMagic(ByteBuffer bytes) {
+    byte[] found = new byte[EntryWriter.MAGIC.length];
+    bytes.get(found);
+    return Arrays.equals(found, EntryWriter.MAGIC);
+  }
+
+  private static ByteBuffer readFully(Path file, FileChannel channel, long position, int length)
+      throws IOException {
+    ByteBuffer bytes = ByteBuffer.allocate(length).order(ByteOrder.LITTLE_ENDIAN);
+    while (bytes.hasRemaining()) {
+      if (channel.read(bytes, position + bytes.position()) < 0) {
+        throw new CorruptEntryException(file, "it became shorter while it was read");
+      }
+    }
+    return bytes.flip();
+  }
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.arrow;
+
+/**
+ * What was written.
+ *
+ * @param rows rows of all batches
+ * @param bytes length of the file
+ * @param batches record batches
+ * @param crc32c CRC-32C of the whole file, see {@link MappedEntry#crc32c}
+ */
+public record EntrySummary(long rows, long bytes, int batches, long crc32c) {}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.arrow;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.apache.arrow.memory.ArrowBuf;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.ipc.WriteChannel;
+import org.apache.arrow.vector.ipc.message.ArrowBlock;
+import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
+import org.apache.arrow.vector.ipc.message.ArrowFooter;
+import org.apache.arrow.vector.ipc.message.ArrowRecordBatch;
+import org.apache.arrow.vector.ipc.message.MessageSerializer;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
+import org.apache.spark.sql.types.StructType;
+import org.apache.spark.sql.vectorized.ColumnVector;
+import org.apache.spark.sql.vectorized.ColumnarArray;
+import org.apache.spark.sql.vectorized.ColumnarBatch;
+
+/**
+ * Writes one entry: rows are collected off-heap, column by column, until a batch is full; then the
+ * batch goes to the file and the same memory takes the next. So memory holds one batch, plus the
+ * larger copy of a buffer while that grows. The file is complete after {@link #finish}; without it,
+ * {@link #close} leaves a file that no reader opens. For one thread.
+ */
+public final class EntryWriter implements Closeable {
+  static final byte[] MAGIC = "ARROW1".getBytes(StandardCharsets.UTF_8);
+
+  /** The whole batch must lie in one mapping, which has less than 2 GiB. */
+  static final long MAX_BODY_BYTES = Integer.MAX_VALUE - (64L << 20);
+
+  private final Path file;
+  private final ChecksumChannel channel;
+  private final WriteChannel out;
+  private final BufferAllocator allocator;
+  private final Schema arrowSchema;
+  private final EncodeOptions options;
+  private final List<ColumnWriter> columns = new ArrayList<>();
+  private final ColumnWriter.Budget budget = new ColumnWriter.Budget();
+  private final StatsCollector stats = new StatsCollector();
+  private final List<ArrowBlock> blocks = new ArrayList<>();
+  private final long rowBytes;
+  private final boolean fixedWidth;
+  private int batchRows;
+  private long rows;
+  private State state = State.OPEN;
+
+  private enum State {
+    OPEN,
+    /** A row was written in part, or a batch: what is in the file cannot be completed. */
+    FAILED,
+    FINISHED,
+    CLOSED
+  }
+
+  private EntryWriter(
+      Path file,
+      ChecksumChannel channel,
+      BufferAllocator allocator,
+      StructType schema,
+      Map<String, String> metadata,
+      EncodeOptions options) {
+    this.file = file;
+    this.channel = channel;
+    this.out = new WriteChannel(channel);
+    this.allocator = allocator;
+    this.options = options;
+    ColumnLayout.Batch layout = ColumnLayout.Batch.of(schema);
+    this.arrowSchema = ArrowSchemas.toArrow(schema, layout, metadata);
+    long fixed = 0;
+    boolean allFixed = true;
+    for (ColumnLayout column : layout.columns()) {
+      columns.add(VariableWidthWriters.create(column, allocator, budget));
+      fixed += column.slotBytes();
+      allFixed &= column.kind.width > 0 || column.kind == ColumnLayout.Kind.BOOLEAN;
+    }
+    this.rowBytes = fixed;
+    this.fixedWidth = allFixed;
+  }
+
+  /**
+   * Creates the file, which must not exist, readable by its owner only.
+   *
+   * @param metadata kept in the file, see {@link MappedEntry#metadata}
+   * @param parent lends memory through a child allocator that {@link #close} returns
+   * @throws IllegalArgumentException for a schema with an {@link ArrowSchemas#unsupportedReason}
+   */
+  public static EntryWriter create(
+      Path file,
+      StructType schema,
+      Map<String, String> metadata,
+      BufferAllocator parent,
+      EncodeOptions options)
+      throws IOException {
+    Optional<String> reason = ArrowSchemas.unsupportedReason(schema);
+    if (reason.isPresent()) {
+      throw new IllegalArgumentException("Cannot write " + file + ": " + reason.get());
+    }
+    BufferAllocator allocator =
+        parent.newChildAllocator("entry writer of " + file.getFileName(), 0, Long.MAX_VALUE);
+    ChecksumChannel channel = null;
+    boolean created = false;
+    try {
+      channel = new ChecksumChannel(openNew(file));
+      EntryWriter writer =
+          new EntryWriter(
+              file, channel, allocator, ColumnLayout.storageSchema(schema), metadata, options);
+      writer.start();
+      created = true;
+      return writer;
+    } finally {
+      if (!created) {
+        allocator.close();
+        if (channel != null) {
+          channel.close();
+          Files.delete(file);
+        }
+      }
+    }
+  }
+
+  private static FileChannel openNew(Path file) throws IOException {
+    FileAttribute<?>[] ownerOnly =
+        file.getFileSystem().supportedFileAttributeViews().contains("posix")
+            ? new FileAttribute<?>[] {
+              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))
+            }
+            : new FileAttribute<?>[0];
+    return FileChannel.open(
+        file, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), ownerOnly);
+  }
+
+  private void start() throws IOException {
+    out.write(MAGIC);
+    out.align();
+    MessageSerializer.serialize(out, arrowSchema);
+  }
+
+  /** Appends a row. The row may be reused by the caller. */
+  public void write(InternalRow row) throws IOException {
+    begin(row.numFields());
+    if (batchRows > 0
+        && row instanceof UnsafeRow unsafe
+        && unsafe.getSizeInBytes() > options.maxBytesPerBatch()) {
+      // A giant row gets a batch, and its 32-bit offsets, for itself.
+      writeBatch();
+    }
+    for (int i = 0; i < columns.size(); i++) {
+      columns.get(i).write(row, i);
+    }
+    end(1);
+  }
+
+  /** Appends all rows of a batch, column by column where that cannot overshoot a batch. */
+  public void write(ColumnarBatch batch) throws IOException {
+    if (!fixedWidth) {
+      for (int i = 0; i < batch.numRows(); i++) {
+        write(batch.getRow(i));
+      }
+      return;
+    }
+    for (int start = 0; start < batch.numRows(); ) {
+      begin(batch.numCols());
+      int length = Math.min(roomInRows(), batch.numRows() - start);
+      for (int i = 0; i < columns.size(); i++) {
+        ColumnVector vector = batch.column(i);
+        ColumnarArray slots = new ColumnarArray(vector, start, length);
+        ColumnWriter column = columns.get(i);
+        for (int slot = 0; slot < length; slot++) {
+          column.write(slots, slot);
+        }
+      }
+      end(length);
+      start += length;
+    }
+  }
+
+  /** Rows of fixed width that the current batch still takes, at least one. */
+  private int roomInRows() {
+    long byBytes = rowBytes == 0 ? Integer.MAX_VALUE : options.maxBytesPerBatch() / rowBytes;
+    return (int) Math.max(1, Math.min(byBytes, options.maxRowsPerBatch()) - batchRows);
+  }
+
+  /** Until {@link #end} is reached, a failure leaves a batch that is not whole. */
+  private void begin(int fields) {
+    requireOpen();
+    if (fields != columns.size()) {
+      throw new IllegalArgumentException(
+          "Cannot write a row of "
+              + fields
+              + " fields to "
+              + file
+              + ", whose schema has "
+              + columns.size());
+    }
+    state = State.FAILED;
+  }
+
+  private void end(int length) throws IOException {
+    batchRows += length;
+    rows += length;
+    if (batchRows >= options.maxRowsPerBatch()
+        || batchRows * rowBytes + budget.bytes >= options.maxBytesPerBatch()) {
+      writeBatch();
+    }
+    state = State.OPEN;
+  }
+
+  private void writeBatch() throws IOException {
+    List<ArrowFieldNode> nodes = new ArrayList<>();
+    List<ArrowBuf> buffers = new ArrayList<>();
+    for (ColumnWriter column : columns) {
+      column.collect(nodes, buffers);
+    }
+    try (ArrowRecordBatch batch = new ArrowRecordBatch(batchRows, nodes, buffers)) {
+      long body = batch.computeBodyLength();
+      if (body > MAX_BODY_BYTES) {
+        throw new IOException(
+            "Cannot write a batch of "
+                + body
+                + " bytes to "
+                + file
+                + ": one batch can have "
+                + MAX_BODY_BYTES
+                + "; its "
+                + batchRows
+                + " row(s) are too large to be cached");
+      }
+      blocks.add(MessageSerializer.serialize(out, batch));
+    }
+    stats.add(columns);
+    for (ColumnWriter column : columns) {
+      column.reset();
+    }
+    budget.bytes = 0;
+    batchRows = 0;
+  }
+
+  /** Writes what is left and the footer, and forces the file to the disk. To be called once. */
+  public EntrySummary finish() throws IOException {
+    requireOpen();
+    state = State.FAILED;
+    if (batchRows > 0) {
+      writeBatch();
+    }
+    out.writeIntLittleEndian(MessageSerializer.IPC_CONTINUATION_TOKEN);
+    out.writeIntLittleEndian(0);
+    long footerStart = out.getCurrentPosition();
+    out.write(
+        new ArrowFooter(
+            arrowSchema, List.of(), blocks, Map.of(ArrowSchemas.STATS_KEY, stats.encoded())),
+        false);
+    out.writeIntLittleEndian((int) (out.getCurrentPosition() - footerStart));
+    out.write(MAGIC);
+    channel.force();
+    state = State.FINISHED;
+    return new EntrySummary(rows, channel.bytes(), blocks.size(), channel.crc32c());
+  }
+
+  /** Releases memory and file. Deleting a file that was not finished is the caller's. */
+  @Override
+  public void close() throws IOException {
+    if (state == State.CLOSED) {
+      return;
+    }
+    state = State.CLOSED;
+    try {
+      for (ColumnWriter column : columns) {
+        column.close();
+      }
+      allocator.close();
+    } finally {
+      channel.close();
+    }
+  }
+
+  private void requireOpen() {
+    if (state != State.OPEN) {
+      throw new IllegalStateException(
+          "Cannot write to " + file + ": its writer is " + state + ", it must be OPEN");
+    }
+  }
+}

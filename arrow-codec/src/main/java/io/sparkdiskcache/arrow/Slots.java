@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.arrow;
+
+import org.apache.spark.sql.types.DataType;
+
+/**
+ * What every vector has.
+ *
+ * @param owner kept reachable, and with it the mapping, as long as the vector is
+ * @param validity address of the bitmap; of no meaning if there are no nulls
+ */
+record Slots(MappedEntry owner, DataType type, int count, int nulls, long validity) {}
