@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.store;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Names and shape of the directory, and the reasons to refuse one.
+ *
+ * <pre>
+ * format                                 "spark-diskcache 1"
+ * index.db                               and its -wal, -shm
+ * data/ab/cd/KEY-OWNER-N.arrow           published entries; ab, cd: first digits of KEY
+ * tmp/OWNER-N.arrow, tmp/OWNER.lock      files being written; the lock says that OWNER lives
+ * private/OWNER/KEY-OWNER-N.arrow        entries of one process
+ * quarantine/                            damaged entries and indexes
+ * </pre>
+ *
+ * <p>A data file carries its writer and a number in its name, not the key alone, so that no name is
+ * ever used twice: a slow delete of an old file cannot hit the new one of the same key, two writers
+ * of a key never overwrite each other, and a file without a row is known to be garbage as soon as
+ * its writer is gone.
+ */
+final class CacheDirectory {
+  private static final Logger LOG = LoggerFactory.getLogger(CacheDirectory.class);
+
+  static final int FORMAT = 1;
+  private static final String FORMAT_NAME = "spark-diskcache";
+  private static final Pattern FORMAT_LINE = Pattern.compile(FORMAT_NAME + " (\\d{1,9})");
+  private static final Pattern DATA_FILE =
+      Pattern.compile("([0-9a-f]{64})-(" + Owner.TOKEN + ")-(\\d+)\\.arrow");
+  private static final Pattern TEMP_FILE = Pattern.compile("(" + Owner.TOKEN + ")-(\\d+)\\.arrow");
+
+  /** SQLite's locks and shared memory, and the meaning of fsync and rename, need a local disk. */
+  private static final Set<String> NETWORK_FILE_SYSTEMS =
+      Set.of(
+          "nfs",
+          "nfs3",
+          "nfs4",
+          "cifs",
+          "smb",
+          "smb2",
+          "smb3",
+          "smbfs",
+          "ncpfs",
+          "9p",
+          "v9fs",
+          "afs",
+          "coda",
+          "ceph",
+          "glusterfs",
+          "lustre",
+          "gpfs",
+          "beegfs",
+          "orangefs",
+          "pvfs2",
+          "ocfs2",
+          "gfs",
+          "gfs2",
+          "davfs",
+          "webdav",
+          "quobyte",
+          "wekafs",
+          "virtiofs",
+          "vboxsf",
+          "prl_fs",
+          "fuse.sshfs",
+          "sshfs",
+          "fuse.glusterfs",
+          "fuse.ceph",
+          "fuse.ceph-fuse",
+          "fuse.s3fs",
+          "fuse.gcsfuse",
+          "fuse.blobfuse",
+          "fuse.blobfuse2",
+          "fuse.rclone",
+          "fuse.davfs",
+          "fuse.juicefs",
+          "fuse.alluxio-fuse",
+          "fuse.mount-s3",
+          "fuse.goofys",
+          "fuse.moosefs",
+          "fuse.hdfs",
+          "fuse.fuse_dfs",
+          "fuse.vmhgfs-fuse",
+          "fuse.quobyte");
+
+  private final Path root;
+
+  private CacheDirectory(Path root) {
+    this.root = root;
+  }
+
+  Path root() {
+    return root;
+  }
+
+  Path data() {
+    return root.resolve("data");
+  }
+
+  Path tmp() {
+    return root.resolve("tmp");
+  }
+
+  Path privates() {
+    return root.resolve("private");
+  }
+
+  Path quarantine() {
+    return root.resolve("quarantine");
+  }
+
+  Path index() {
+    return root.resolve("index.db");
+  }
+
+  /** Present when a process met damage in the index: the next open examines it. */
+  Path indexSuspect() {
+    return root.resolve("index.suspect");
+  }
+
+  /** Held while an index is created or set aside. */
+  Path indexLock() {
+    return root.resolve("index.lock");
+  }
+
+  private Path format() {
+    return root.resolve("format");
+  }
+
+  /**
+   * @param file what follows the key in the name: {@code OWNER-N}
+   */
+  Path dataFile(Key key, String file) {
+    String hex = key.hex();
+    return data()
+        .resolve(hex.substring(0, 2))
+        .resolve(hex.substring(2, 4))
+        .resolve(dataName(key, file));
+  }
+
+  static String dataName(Key key, String file) {
+    return key.hex() + "-" + file + ".arrow";
+  }
+
+  Path tempFile(String file) {
+    return tmp().resolve(file + ".arrow");
+  }
+
+  /** The parts of a published file's name; empty for files that are none of ours. */
+  static Optional<DataName> parseDataName(Path path) {
+    Matcher m = DATA_FILE.matcher(name(path));
+    return m.matches()
+        ? Optional.of(new DataName(new Key(m.group(1)), m.group(2), m.group(2) + "-" + m.group(3)))
+        : Optional.empty();
+  }
+
+  record DataName(Key key, String owner, String file) {}
+
+  /** The owner in a temp file's name. */
+  static Optional<String> tempOwner(Path path) {
+    Matcher m = TEMP_FILE.matcher(name(path));
+    return m.matches() ? Optional.of(m.group(1)) : Optional.empty();
+  }
+
+  static String name(Path path) {
+    Path name = path.getFileName();
+    return name == null ? "" : name.toString();
+  }
+
+  /** Creates or examines the directory; touches nothing of one it refuses. */
+  static CacheDirectory prepare(Path directory, DirectoryProbe probe) throws StoreException {
+    String problem = "Cannot use cache directory '" + directory + "'";
+    try {
+      if (Files.exists(directory) && !Files.isDirectory(directory)) {
+        throw new StoreException(
+            problem, "it is a file", "Name a directory, or one that does not exist yet");
+      }
+      refuseNetwork(problem, nearestExisting(directory), probe); // before anything is created
+      Directories.createPrivate(directory);
+      CacheDirectory prepared = new CacheDirectory(directory.toRealPath());
+      prepared.refuseForeign(problem, probe);
+      refuseNetwork(problem, prepared.root, probe);
+      if (!Files.isWritable(prepared.root)) {
+        throw new StoreException(
+            problem, "it is not writable", "Make it writable, or name another directory");
+      }
+      Optional<Integer> format = prepared.readFormat(problem);
+      for (Path path :
+          new Path[] {
+            prepared.data(), prepared.tmp(), prepared.privates(), prepared.quarantine()
+          }) {
+        Directories.createPrivate(path);
+      }
+      if (format.isEmpty()) {
+        Directories.writeAtomically(
+            prepared.format(),
+            (FORMAT_NAME + " " + FORMAT + "\n").getBytes(StandardCharsets.US_ASCII));
+      }
+      return prepared;
+    } catch (IOException e) {
+      throw new StoreException(
+          problem,
+          e.toString(),
+          "Make sure that it can be created and written by user '"
+              + System.getProperty("user.name")
+              + "', or name another directory",
+          e);
+    }
+  }
+
+  private void refuseForeign(String problem, DirectoryProbe probe)
+      throws IOException, StoreException {
+    Optional<DirectoryProbe.Access> access = probe.access(root);
+    if (access.isEmpty()) {
+      return;
+    }
+    String owner = access.get().owner();
+    String user = access.get().user();
+    if (!owner.equals(user)) {
+      throw new StoreException(
+          problem,
+          "it is owned by user " + owner + " and this process runs as " + user,
+          "Name a directory of your own: whoever can write a cache decides what queries return");
+    }
+    Set<PosixFilePermission> permissions = access.get().permissions();
+    if (permissions.contains(PosixFilePermission.GROUP_WRITE)
+        || permissions.contains(PosixFilePermission.OTHERS_WRITE)) {
+      throw new StoreException(
+          problem,
+          "other users may write to it",
+          "Run: chmod 700 '" + root + "'; whoever can write a cache decides what queries return");
+    }
+  }
+
+  private static Path nearestExisting(Path directory) {
+    Path path = directory.toAbsolutePath();
+    for (Path parent = path.getParent();
+        parent != null && !Files.exists(path);
+        parent = path.getParent()) {
+      path = parent;
+    }
+    return path;
+  }
+
+  private static void refuseNetwork(String problem, Path path, DirectoryProbe probe)
+      throws StoreException {
+    String type;
+    try {
+      type = probe.fileSystemType(path);
+    } catch (IOException e) {
+      // Some containers hide the mount table; a local disk is then the likely case.
+      LOG.warn("Cannot tell the file system of {}, taking it for local: {}", path, e.toString());
+      return;
+    }
+    if (NETWORK_FILE_SYSTEMS.contains(type.toLowerCase(Locale.ROOT))) {
+      throw new StoreException(
+          problem,
+          "it lies on a network file system (" + type + "), where locks and crashes are not safe",
+          "Name a directory on a local SSD");
+    }
+  }
+
+  private Optional<Integer> readFormat(String problem) throws IOException, StoreException {
+    if (!Files.exists(format())) {
+      return Optional.empty();
+    }
+    String line = new String(Files.readAllBytes(format()), StandardCharsets.UTF_8).strip();
+    Matcher m = FORMAT_LINE.matcher(line);
+    if (!m.matches()) {
+      throw new StoreException(
+          problem,
+          "its file 'format' reads '" + abbreviate(line) + "', expected '" + FORMAT_NAME + " N'",
+          "Name another directory, or delete this one if it is an old cache");
+    }
+    int found = Integer.parseInt(m.group(1));
+    if (found != FORMAT) {
+      throw otherFormat(root, found);
+    }
+    return Optional.of(found);
+  }
+
+  static StoreException otherFormat(Path root, int found) {
+    return new StoreException(
+        "Cannot use cache directory '" + root + "'",
+        "it has format " + found + " and this version reads format " + FORMAT,
+        "Use the spark-diskcache version that wrote it, or name another directory");
+  }
+
+  private static String abbreviate(String line) {
+    return line.length() <= 60 ? line : line.substring(0, 60) + "...";
+  }
+}

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.store;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Entries on a local disk, found by key, shared by all processes of a user on a host. One instance
+ * per directory and process is enough; it is safe for many threads.
+ *
+ * <h2>Publishing</h2>
+ *
+ * The writer fills and forces a file under {@code tmp/} ({@link #begin}). Publishing renames it to
+ * a name under {@code data/} that was never used before, forces the folder, and adds the row in one
+ * transaction: a row never precedes its file. Names are unique, so writers of the same key cannot
+ * overwrite each other; the second finds the row of the first and discards its own file. No lock is
+ * held while a data file is written, moved or read.
+ *
+ * <h2>Looking up</h2>
+ *
+ * A lookup reads the index without locks and looks whether the file is there. It writes nothing:
+ * access times are gathered and written in batches ({@link AccessLog}), and rows whose files are
+ * gone are dropped by the store's own thread.
+ *
+ * <h2>Sets</h2>
+ *
+ * Partitions of a run-bound result are published one by one with their generation, and become a set
+ * only by {@link #completeSet}. The index drops a set in the very transaction that removes one of
+ * its entries, by a trigger, whoever removes it and why.
+ *
+ * <h2>When something fails</h2>
+ *
+ * A cache must not fail a query. What looks up or removes answers as if nothing were there, counts
+ * the error and logs it now and then; {@link #begin} and publishing throw {@link StoreException},
+ * which the caller takes as "go on without the cache". {@link Recovery} clears up after processes
+ * that died, {@link IndexFile} replaces a damaged index, {@link Evictor} keeps the limit.
+ */
+public final class DiskStore implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(DiskStore.class);
+  private static final long FLUSH_SECONDS = 10;
+
+  private final CacheDirectory directory;
+  private final Owner owner;
+  private final Index index;
+  private final InstantSource clock;
+  private final Rows rows;
+  private final Counters counters;
+  private final Trouble trouble;
+  private final Background background;
+  private final Pins pins;
+  private final Verifier verifier;
+  private final Removal removal;
+  private final Publisher publisher;
+  private final AccessLog accesses = new AccessLog();
+  private volatile boolean closed;
+
+  private DiskStore(
+      StoreOptions options,
+      CacheDirectory directory,
+      Owner owner,
+      Index index,
+      InstantSource clock) {
+    this.directory = directory;
+    this.owner = owner;
+    this.index = index;
+    this.clock = clock;
+    this.counters = new Counters();
+    this.trouble = new Trouble(counters);
+    this.background = new Background(trouble);
+    this.rows = new Rows(directory, new DamagedRows(index, background, trouble));
+    this.pins = new Pins(trouble);
+    this.verifier = new Verifier(options.verify());
+    this.removal = new Removal(directory, index, pins, verifier, counters, options.maxBytes());
+    Evictor evictor = new Evictor(index, rows, pins, removal, counters, options.maxBytes());
+    this.publisher =
+        new Publisher(
+            directory,
+            owner,
+            index,
+            rows,
+            removal,
+            evictor,
+            background,
+            counters,
+            trouble,
+            clock,
+            options.maxBytes());
+  }
+
+  /**
+   * Opens the store, creating the directory if need be. Opening a healthy one changes nothing in
+   * its index.
+   *
+   * @throws StoreException if the directory must not or cannot be used; nothing is left behind
+   */
+  public static DiskStore open(StoreOptions options) throws StoreException {
+    return open(options, DirectoryProbe.system(), InstantSource.system());
+  }
+
+  static DiskStore open(StoreOptions options, DirectoryProbe probe, InstantSource clock)
+      throws StoreException {
+    CacheDirectory directory = CacheDirectory.prepare(options.directory(), probe);
+    Owner owner;
+    Recovery recovery;
+    try {
+      recovery = Recovery.inspect(directory);
+      owner = Owner.claim(directory);
+    } catch (IOException e) {
+      throw StoreException.failed("Cannot open cache directory '" + directory.root() + "'", e);
+    }
+    boolean opened = false;
+    try {
+      Index index = Index.open(directory, recovery.afterCrash());
+      DiskStore store = new DiskStore(options, directory, owner, index, clock);
+      store.start(recovery);
+      opened = true;
+      return store;
+    } finally {
+      if (!opened) {
+        closeQuietly(owner, directory);
+      }
+    }
+  }
+
+  private static void closeQuietly(Owner owner, CacheDirectory directory) {
+    try {
+      owner.close();
+    } catch (IOException e) {
+      LOG.warn("Cannot release the owner lock in {}", directory.root(), e);
+    }
+  }
+
+  private void start(Recovery recovery) {
+    background.every(FLUSH_SECONDS, "Cannot write access times", () -> accesses.flush(index));
+    boolean needed;
+    try {
+      needed = recovery.isNeeded(index);
+    } catch (SQLException | IOException e) {
+      trouble.report("Cannot look for leftovers of dead processes", e);
+      return;
+    }
+    if (needed) {
+      background.run(
+          "Cannot clear up after dead processes",
+          () -> recovery.run(index, rows, removal, counters, () -> closed));
+    }
+  }
+
+  /** The published entry of that key, if its file is there. */
+  public Optional<Entry> find(Key key) {
+    Optional<Entry> entry =
+        lookUp(
+            "Cannot look up an entry",
+            Optional.<Entry>empty(),
+            () -> index.read(session -> rows.byKey(session, key)));
+    if (entry.isPresent() && isPresent(entry.get())) {
+      counters.hits.increment();
+      accesses.record(key, clock.instant());
+      return entry;
+    }
+    counters.misses.increment();
+    return Optional.empty();
+  }
+
+  /** {@link #find} for many keys, in the order given, those not found left out. */
+  public Map<Key, Entry> findAll(Collection<Key> keys) {
+    Map<Key, Entry> found =
+        lookUp(
+            "Cannot look up entries",
+            Map.<Key, Entry>of(),
+            () ->
+                index.readSnapshot(
+                    session -> {
+                      Map<Key, Entry> entries = new LinkedHashMap<>();
+                      for (Key key : keys) {
+                        rows.byKey(session, key).ifPresent(entry -> entries.put(key, entry));
+                      }
+                      return entries;
+                    }));
+    Map<Key, Entry> present = new LinkedHashMap<>();
+    Instant now = clock.instant();
+    found.forEach(
+        (key, entry) -> {
+          if (isPresent(entry)) {
+            present.put(key, entry);
+            accesses.record(key, now);
+          }
+        });
+    counters.hits.add(present.size());
+    counters.misses.add(keys.size() - present.size());
+    return present;
+  }
+
+  /** The complete set of that key, if all of its files are there. */
+  public Optional<EntrySet> findSet(Key setKey) {
+    Optional<EntrySet> set =
+        lookUp(
+            "Cannot look up a set",
+            Optional.<EntrySet>empty(),
+            () -> index.readSnapshot(session -> rows.set(session, setKey)));
+    // Every file is looked at, so that all missing ones are dropped at once.
+    if (set.isEmpty() || set.get().entries().stream().filter(e -> !isPresent(e)).count() > 0) {
+      counters.misses.increment();
+      return Optional.empty();
+    }
+    counters.hits.increment();
+    Instant now = clock.instant();
+    set.get().entries().forEach(entry -> accesses.record(entry.key(), now));
+    return set;
+  }
+
+  /** What the key was made of, stored with the entry; empty if there is no entry. */
+  public Optional<Map<String, String>> components(Key key) {
+    return lookUp(
+        "Cannot look up the components of an entry",
+        Optional.<Map<String, String>>empty(),
+        () ->
+            index.readSnapshot(
+                session ->
+                    rows.byKey(session, key).isPresent()
+                        ? Optional.of(rows.components(session, key))
+                        : Optional.empty()));
+  }
+
+  /** All published entries, oldest first, as the index has them: files are not looked at. */
+  public List<Entry> entries() {
+    return lookUp("Cannot list entries", List.<Entry>of(), () -> index.read(rows::byAge));
+  }
+
+  /** Counters since opening and the state of the index; zeros where it cannot be read. */
+  public StoreStats stats() {
+    Totals totals = lookUp("Cannot read totals", Totals.NONE, () -> index.read(Rows::totals));
+    return counters.snapshot(totals, publisher.privateBytes());
+  }
+
+  /**
+   * Whether the file has the length and, as {@link VerifyMode} says, the checksum that were
+   * written. A damaged file is quarantined and its row dropped, a missing file's row is dropped; a
+   * file that cannot be read now is left alone. In all these cases: compute.
+   */
+  public boolean verify(Entry entry) {
+    try {
+      if (verifier.matches(entry)) {
+        return true;
+      }
+      removal.quarantine(entry);
+    } catch (NoSuchFileException e) {
+      attempt("Cannot drop an entry without a file", () -> removal.dropMissing(entry));
+    } catch (IOException | SQLException e) {
+      trouble.report("Cannot verify an entry", e);
+    }
+    return false;
+  }
+
+  /** Sets an entry aside whose file has the right checksum and still is not what it should be. */
+  public void quarantine(Entry entry) {
+    attempt("Cannot quarantine an entry", () -> removal.quarantine(entry));
+  }
+
+  /**
+   * Counts an error that the caller has dealt with, and logs it now and then.
+   *
+   * @param problem one of a fixed set of phrases, such as "Cannot write an entry"
+   */
+  public void countError(String problem, Exception cause) {
+    trouble.report(problem, cause);
+  }
+
+  /** Keeps the entry's file from being deleted by this process; close the pin to release it. */
+  public Pin pin(Entry entry) {
+    return pins.pin(entry);
+  }
+
+  /** A place to write the entry of that key to. */
+  public PendingEntry begin(Key key) throws StoreException {
+    if (closed) {
+      throw new StoreException(
+          "Cannot begin entry " + key,
+          "the store in '" + directory.root() + "' is closed",
+          "Open it again to go on caching");
+    }
+    return publisher.begin(key);
+  }
+
+  /**
+   * Makes the published entries of a generation a set, if they are exactly the partitions 0 to n-1.
+   * Replaces the set of another generation with the same key and removes its entries.
+   *
+   * @param partitions 0 for an empty relation
+   * @return whether it is complete; false changes nothing
+   */
+  public boolean completeSet(Key setKey, Key generation, int partitions, SetMeta meta)
+      throws StoreException {
+    return publisher.completeSet(setKey, generation, partitions, meta);
+  }
+
+  /** Removes a set and its entries. */
+  public void dropSet(Key setKey) {
+    attempt(
+        "Cannot drop a set",
+        () -> {
+          Optional<Key> generation = index.read(session -> Rows.generationOf(session, setKey));
+          if (generation.isPresent()) {
+            removeGeneration(generation.get(), "set " + setKey + " was dropped");
+            index.write(
+                session -> { // a set without partitions has no entry to take it along
+                  if (Rows.generationOf(session, setKey).equals(generation)) {
+                    Rows.deleteSet(session, setKey);
+                  }
+                  return true;
+                });
+          }
+        });
+  }
+
+  /**
+   * Removes the entries of a generation that will not be completed, so that they can be evicted.
+   */
+  public void dropGeneration(Key generation) {
+    attempt(
+        "Cannot drop a generation",
+        () -> removeGeneration(generation, "generation " + generation + " was dropped"));
+  }
+
+  private void removeGeneration(Key generation, String reason) throws SQLException {
+    List<Entry> entries = index.read(session -> rows.byGeneration(session, generation));
+    removal.remove(entries, reason, counters.evictedOnRequest);
+  }
+
+  /**
+   * Removes the published entries that the predicate chooses, pinned ones included: they cannot be
+   * found any more, and their files stay until the last pin is closed.
+   *
+   * @return bytes freed; after an error, those freed until then
+   */
+  public long evict(Predicate<Entry> predicate) {
+    List<Entry> victims = new ArrayList<>(entries());
+    victims.removeIf(predicate.negate());
+    return lookUp(
+        "Cannot evict", 0L, () -> removal.remove(victims, "on request", counters.evictedOnRequest));
+  }
+
+  /** Removes all published entries and sets; returns the bytes freed. */
+  public long clear() {
+    long freed = evict(entry -> true);
+    return freed
+        + lookUp(
+            "Cannot evict",
+            0L,
+            () -> {
+              index.write(
+                  session -> { // sets without partitions; the others went with their entries
+                    session.execute("DELETE FROM sets WHERE partitions = 0");
+                    return true;
+                  });
+              return removal.removeUnindexed(Long.MAX_VALUE, "on request");
+            });
+  }
+
+  /** Whether the file is there; the row of one that is gone is dropped in the background. */
+  private boolean isPresent(Entry entry) {
+    if (Files.exists(entry.path())) {
+      return true;
+    }
+    if (Files.notExists(entry.path())) {
+      background.run("Cannot drop an entry without a file", () -> removal.dropMissing(entry));
+    }
+    return false;
+  }
+
+  private interface LookUp<T> {
+    T run() throws SQLException;
+  }
+
+  private <T> T lookUp(String problem, T otherwise, LookUp<T> work) {
+    if (closed) {
+      return otherwise;
+    }
+    try {
+      return work.run();
+    } catch (SQLException e) {
+      trouble.report(problem, e);
+      return otherwise;
+    }
+  }
+
+  private void attempt(String problem, Background.Task work) {
+    try {
+      work.run();
+    } catch (SQLException | IOException e) {
+      trouble.report(problem, e);
+    }
+  }
+
+  /** Waits for evictions, recovery and dropped rows that were due before. */
+  void settle() throws InterruptedException {
+    background.await();
+  }
+
+  Index index() {
+    return index;
+  }
+
+  /**
+   * Writes what is outstanding and releases thread, connections, temporary and private files, and
+   * the owner lock. Lookups then find nothing. Idempotent.
+   */
+  @Override
+  public void close() {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+    }
+    background.close();
+    attempt("Cannot write access times", () -> accesses.flush(index));
+    attempt("Cannot close the index", index::close);
+    pins.close();
+    attempt(
+        "Cannot delete temporary files",
+        () -> {
+          for (Path path : Directories.list(directory.tmp())) {
+            if (CacheDirectory.tempOwner(path).equals(Optional.of(owner.token()))) {
+              Files.deleteIfExists(path);
+            }
+          }
+        });
+    attempt(
+        "Cannot delete private files",
+        () -> Directories.deleteFlat(directory.privates().resolve(owner.token())));
+    attempt("Cannot release the owner lock", owner::close);
+  }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.store;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * One file of the store and what is known of it. A value: it does not keep the file from being
+ * evicted, {@link DiskStore#pin} does.
+ *
+ * @param path never reused: another file of the same key has another path
+ * @param meta without its components, which {@link DiskStore#components} reads
+ * @param lastAccess and {@code hits} as of the last batch written, so possibly seconds old
+ * @param isPrivate kept for this process only, see {@link PendingEntry#keepPrivate}
+ */
+public record Entry(
+    Key key,
+    Path path,
+    EntryMeta meta,
+    Instant createdAt,
+    Instant lastAccess,
+    long hits,
+    boolean isPrivate) {
+
+  public String relation() {
+    return meta.relation();
+  }
+
+  public Optional<Key> generation() {
+    return meta.generation();
+  }
+
+  public int partition() {
+    return meta.partition();
+  }
+
+  public long rows() {
+    return meta.rows();
+  }
+
+  /** Length of the file. */
+  public long bytes() {
+    return meta.bytes();
+  }
+
+  /** CRC32C of the whole file, in the low 32 bits. */
+  public long crc32c() {
+    return meta.crc32c();
+  }
+
+  public String tag() {
+    return meta.tag();
+  }
+
+  public String application() {
+    return meta.application();
+  }
+
+  public String description() {
+    return meta.description();
+  }
+
+  /**
+   * Deletes the file of a private entry; idempotent. Published entries are the store's to evict.
+   */
+  public void discard() {
+    if (!isPrivate) {
+      throw new IllegalStateException(
+          "Cannot discard entry " + key + ": it is published; use DiskStore.evict");
+    }
+    try {
+      Files.deleteIfExists(path);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

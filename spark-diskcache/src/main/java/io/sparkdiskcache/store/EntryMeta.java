@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.store;
+
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What the writer of an entry says about it.
+ *
+ * @param relation function hash, 64 hexadecimal digits; groups the entries of one relation
+ * @param generation the run that computed it, for an entry that is only valid with its whole set
+ * @param partition position in the set, or in the relation
+ * @param bytes length of the file
+ * @param crc32c CRC32C of the whole file, in the low 32 bits
+ * @param computeTime what computing the rows took, without writing them
+ * @param tag the user's label, or empty
+ * @param application who wrote it, or empty
+ * @param description for people, or empty
+ * @param components what the key was made of
+ */
+public record EntryMeta(
+    String relation,
+    Optional<Key> generation,
+    int partition,
+    long rows,
+    long bytes,
+    long crc32c,
+    Duration computeTime,
+    Duration writeTime,
+    String tag,
+    String application,
+    String description,
+    Map<String, String> components) {
+  public EntryMeta {
+    if (partition < 0 || rows < 0 || bytes < 0 || crc32c < 0 || crc32c > 0xFFFF_FFFFL) {
+      throw new IllegalArgumentException(
+          "Cannot describe an entry by partition %d, rows %d, bytes %d, crc32c %d: out of range"
+              .formatted(partition, rows, bytes, crc32c));
+    }
+    components = Map.copyOf(components);
+  }
+
+  EntryMeta withoutComponents() {
+    return new EntryMeta(
+        relation,
+        generation,
+        partition,
+        rows,
+        bytes,
+        crc32c,
+        computeTime,
+        writeTime,
+        tag,
+        application,
+        description,
+        Map.of());
+  }
+}

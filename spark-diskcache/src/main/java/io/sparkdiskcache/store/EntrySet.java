@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.store;
+
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * All partitions of one generation: used whole or not at all.
+ *
+ * @param entries in partition order, 0 to n-1; empty for a relation of no partitions
+ */
+public record EntrySet(
+    Key setKey,
+    Key generation,
+    List<Entry> entries,
+    Map<String, String> components,
+    String description,
+    Instant createdAt) {
+  public EntrySet {
+    entries = List.copyOf(entries);
+    components = Map.copyOf(components);
+  }
+
+  public long bytes() {
+    return entries.stream().mapToLong(Entry::bytes).sum();
+  }
+
+  public long rows() {
+    return entries.stream().mapToLong(Entry::rows).sum();
+  }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.store;
+
+import java.sql.SQLException;
+import java.util.List;
+
+/** The tables of {@code index.db}, format {@link CacheDirectory#FORMAT}. */
+final class IndexSchema {
+  private IndexSchema() {}
+
+  /**
+   * {@code entries.writer} is the owner token that may still complete the entry's generation; null
+   * for entries without one, of complete sets, and of sets that were dropped. {@code seal} is a
+   * checksum over what decides which rows are served, see {@link Rows}.
+   */
+  private static final List<String> STATEMENTS =
+      List.of(
+          """
+          CREATE TABLE entries(
+            id INTEGER PRIMARY KEY,
+            key BLOB NOT NULL UNIQUE,
+            file TEXT NOT NULL,
+            relation TEXT NOT NULL,
+            generation BLOB,
+            partition INTEGER NOT NULL,
+            row_count INTEGER NOT NULL,
+            bytes INTEGER NOT NULL,
+            crc32c INTEGER NOT NULL,
+            compute_nanos INTEGER NOT NULL,
+            write_nanos INTEGER NOT NULL,
+            tag TEXT NOT NULL,
+            application TEXT NOT NULL,
+            description TEXT NOT NULL,
+            created_millis INTEGER NOT NULL,
+            access_millis INTEGER NOT NULL,
+            hits INTEGER NOT NULL,
+            writer TEXT,
+            seal INTEGER NOT NULL) STRICT""",
+          "CREATE INDEX entries_by_age ON entries(created_millis, id)",
+          """
+          CREATE INDEX entries_by_generation ON entries(generation, partition)
+            WHERE generation IS NOT NULL""",
+          "CREATE INDEX entries_by_writer ON entries(writer) WHERE writer IS NOT NULL",
+          """
+          CREATE TABLE components(
+            entry_id INTEGER NOT NULL REFERENCES entries(id) ON DELETE CASCADE,
+            name TEXT NOT NULL,
+            value TEXT NOT NULL,
+            PRIMARY KEY(entry_id, name)) STRICT, WITHOUT ROWID""",
+          """
+          CREATE TABLE sets(
+            set_key BLOB PRIMARY KEY,
+            generation BLOB NOT NULL UNIQUE,
+            partitions INTEGER NOT NULL,
+            description TEXT NOT NULL,
+            created_millis INTEGER NOT NULL,
+            seal INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
+          """
+          CREATE TABLE set_components(
+            set_key BLOB NOT NULL REFERENCES sets(set_key) ON DELETE CASCADE,
+            name TEXT NOT NULL,
+            value TEXT NOT NULL,
+            PRIMARY KEY(set_key, name)) STRICT, WITHOUT ROWID""",
+          // Entry files that were there before this index was: see Recovery.
+          """
+          CREATE TABLE unindexed(
+            name TEXT PRIMARY KEY,
+            bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
+          """
+          CREATE TABLE totals(
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            entries INTEGER NOT NULL DEFAULT 0,
+            bytes INTEGER NOT NULL DEFAULT 0,
+            unfinished_bytes INTEGER NOT NULL DEFAULT 0,
+            unindexed_files INTEGER NOT NULL DEFAULT 0,
+            unindexed_bytes INTEGER NOT NULL DEFAULT 0) STRICT""",
+          "INSERT INTO totals(id) VALUES (1)",
+          """
+          CREATE TRIGGER entry_added AFTER INSERT ON entries BEGIN
+            UPDATE totals SET entries = entries + 1, bytes = bytes + NEW.bytes,
+              unfinished_bytes = unfinished_bytes + iif(NEW.writer IS NULL, 0, NEW.bytes);
+          END""",
+          // A set that lost an entry is none, whoever removed the entry and why.
+          """
+          CREATE TRIGGER entry_removed AFTER DELETE ON entries BEGIN
+            UPDATE totals SET entries = entries - 1, bytes = bytes - OLD.bytes,
+              unfinished_bytes = unfinished_bytes - iif(OLD.writer IS NULL, 0, OLD.bytes);
+            DELETE FROM sets WHERE generation = OLD.generation;
+          END""",
+          """
+          CREATE TRIGGER entry_finished AFTER UPDATE OF writer ON entries BEGIN
+            UPDATE totals SET unfinished_bytes = unfinished_bytes
+              - iif(OLD.writer IS NULL, 0, OLD.bytes) + iif(NEW.writer IS NULL, 0, NEW.bytes);
+          END""",
+          """
+          CREATE TRIGGER unindexed_added AFTER INSERT ON unindexed BEGIN
+            UPDATE totals SET unindexed_files = unindexed_files + 1,
+              unindexed_bytes = unindexed_bytes + NEW.bytes;
+          END""",
+          """
+          CREATE TRIGGER unindexed_removed AFTER DELETE ON unindexed BEGIN
+            UPDATE totals SET unindexed_files = unindexed_files - 1,
+              unindexed_bytes = unindexed_bytes - OLD.bytes;
+          END""",
+          "PRAGMA user_version = " + CacheDirectory.FORMAT);
+
+  /** Inside the caller's transaction. */
+  static void create(Session session) throws SQLException {
+    for (String statement : STATEMENTS) {
+      session.execute(statement);
+    }
+  }
+
+  /** 0 for a file that holds no index. */
+  static int version(Session session) throws SQLException {
+    return session.first("PRAGMA user_version", row -> row.getInt(1)).orElse(0);
+  }
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.store;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.LongAdder;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * How entries leave: first the rows, in transactions of bounded size so that writers elsewhere get
+ * their turn, and after the commit the files. A crash in between leaves files without rows, which
+ * recovery deletes; the other order would leave rows without files.
+ */
+final class Removal {
+  private static final Logger LOG = LoggerFactory.getLogger(DiskStore.class);
+  private static final int BATCH = 256;
+
+  /** Damaged files are evidence, but not for any price: a twentieth of the limit. */
+  private static final int QUARANTINE_SHARE = 20;
+
+  private final CacheDirectory directory;
+  private final Index index;
+  private final Pins pins;
+  private final Verifier verifier;
+  private final Counters counters;
+  private final long maxBytes;
+
+  Removal(
+      CacheDirectory directory,
+      Index index,
+      Pins pins,
+      Verifier verifier,
+      Counters counters,
+      long maxBytes) {
+    this.directory = directory;
+    this.index = index;
+    this.pins = pins;
+    this.verifier = verifier;
+    this.counters = counters;
+    this.maxBytes = maxBytes;
+  }
+
+  /**
+   * Removes entries; those that another process removed meanwhile count for nothing.
+   *
+   * @param reason completes "Evicted N entries (M bytes): ..."
+   * @return bytes freed
+   */
+  long remove(List<Entry> entries, String reason, LongAdder counter) throws SQLException {
+    long bytes = 0;
+    long count = 0;
+    try {
+      for (int from = 0; from < entries.size(); from += BATCH) {
+        List<Entry> batch = entries.subList(from, Math.min(entries.size(), from + BATCH));
+        List<Entry> removed =
+            index.write(
+                session -> {
+                  List<Entry> gone = new ArrayList<>();
+                  for (Entry entry : batch) {
+                    if (Rows.delete(session, entry)) {
+                      gone.add(entry);
+                    }
+                  }
+                  return gone;
+                });
+        deleteFiles(removed);
+        count += removed.size();
+        bytes += removed.stream().mapToLong(Entry::bytes).sum();
+      }
+    } finally {
+      counter.add(count);
+      if (count > 0) {
+        LOG.info("Evicted {} entries ({} bytes): {}", count, bytes, reason);
+      }
+    }
+    return bytes;
+  }
+
+  /** For entries whose rows the caller has removed. */
+  void deleteFiles(List<Entry> entries) {
+    for (Entry entry : entries) {
+      verifier.forget(entry.path());
+      pins.delete(entry.path());
+    }
+  }
+
+  /** Removes entry files that are in no index, up to that many bytes; returns the bytes freed. */
+  long removeUnindexed(long bytes, String reason) throws SQLException {
+    Map<String, Long> files = index.read(session -> Rows.someUnindexed(session, bytes));
+    List<String> names = new ArrayList<>(files.keySet());
+    long freed = 0;
+    for (int from = 0; from < names.size(); from += BATCH) {
+      List<String> batch = names.subList(from, Math.min(names.size(), from + BATCH));
+      List<String> removed =
+          index.write(
+              session -> {
+                List<String> gone = new ArrayList<>();
+                for (String name : batch) {
+                  if (Rows.removeUnindexed(session, name)) {
+                    gone.add(name);
+                  }
+                }
+                return gone;
+              });
+      for (String name : removed) {
+        CacheDirectory.parseDataName(Path.of(name))
+            .ifPresent(parsed -> pins.delete(directory.dataFile(parsed.key(), parsed.file())));
+        freed += files.getOrDefault(name, 0L);
+      }
+    }
+    if (!names.isEmpty()) {
+      LOG.info("Evicted {} unindexed files ({} bytes): {}", names.size(), freed, reason);
+    }
+    return freed;
+  }
+
+  /** Drops the row of an entry whose file is gone. */
+  void dropMissing(Entry entry) throws SQLException {
+    verifier.forget(entry.path());
+    if (!entry.isPrivate() && index.write(session -> Rows.delete(session, entry))) {
+      counters.missingFiles.increment();
+      LOG.info("Dropped entry {}: its file {} is gone", entry.key(), entry.path());
+    }
+  }
+
+  /** Sets a damaged file aside; the row goes even if the file cannot be moved. */
+  void quarantine(Entry entry) throws SQLException, IOException {
+    verifier.forget(entry.path());
+    counters.quarantined.increment();
+    Path aside = directory.quarantine().resolve(CacheDirectory.name(entry.path()));
+    LOG.warn(
+        "Entry {} is damaged: its length or checksum is not the one written. {} is moved to {},"
+            + " and the rows are computed again",
+        entry.key(),
+        entry.path(),
+        aside);
+    try {
+      if (!entry.isPrivate()) {
+        index.write(session -> Rows.delete(session, entry));
+      }
+    } finally {
+      Files.move(entry.path(), aside, StandardCopyOption.ATOMIC_MOVE);
+    }
+    trimQuarantine(aside);
+  }
+
+  /** Newest first; the file just set aside stays in any case. */
+  private void trimQuarantine(Path aside) throws IOException {
+    record Old(Path path, BasicFileAttributes attributes) {}
+    List<Old> files = new ArrayList<>();
+    for (Path path : Directories.list(directory.quarantine())) {
+      if (!path.equals(aside)) {
+        try {
+          files.add(new Old(path, Files.readAttributes(path, BasicFileAttributes.class)));
+        } catch (NoSuchFileException e) {
+          LOG.debug("Passing over {}: another process has deleted it", path);
+        }
+      }
+    }
+    files.sort(Comparator.comparing((Old old) -> old.attributes.lastModifiedTime()).reversed());
+    long bytes = Files.size(aside);
+    for (Old old : files) {
+      bytes += old.attributes.size();
+      if (bytes > maxBytes / QUARANTINE_SHARE) {
+        Files.deleteIfExists(old.path);
+      }
+    }
+  }
+}

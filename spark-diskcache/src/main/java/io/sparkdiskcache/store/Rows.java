@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.store;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.sqlite.SQLiteErrorCode;
+import org.sqlite.SQLiteException;
+
+/**
+ * The statements on entries and sets, and their rows as values.
+ *
+ * <p>SQLite keeps no checksums: a flipped bit in a page can make a well-formed row say something
+ * else, or lead from one key to the row of another. Each row therefore carries a seal over its key
+ * and over what decides which rows are served. A row whose seal does not fit is passed over as if
+ * it were not there, and reported, so that it is removed and cannot get in the way of eviction for
+ * ever.
+ */
+final class Rows {
+  private static final Logger LOG = LoggerFactory.getLogger(DiskStore.class);
+  private static final int KEY_BYTES = 32;
+  private static final HexFormat HEX = HexFormat.of();
+  private static final String COLUMNS =
+      "key, file, relation, generation, partition, row_count, bytes, crc32c, compute_nanos,"
+          + " write_nanos, tag, application, description, created_millis, access_millis, hits, seal";
+  private static final String SELECT = "SELECT " + COLUMNS + ", id FROM entries ";
+
+  private final CacheDirectory directory;
+  private final DamageListener damage;
+
+  Rows(CacheDirectory directory, DamageListener damage) {
+    this.directory = directory;
+    this.damage = damage;
+  }
+
+  /** Hears of rows that must be removed; called in the middle of a query. */
+  interface DamageListener {
+    void damagedEntry(long id);
+
+    void damagedSet(Key setKey);
+  }
+
+  Optional<Entry> byKey(Session session, Key key) throws SQLException {
+    List<Entry> found = select(session, "WHERE key = ?", bytes(key));
+    return found.stream().filter(entry -> entry.key().equals(key)).findFirst();
+  }
+
+  List<Entry> byAge(Session session) throws SQLException {
+    return select(session, "ORDER BY created_millis, id");
+  }
+
+  /** In partition order. */
+  List<Entry> byGeneration(Session session, Key generation) throws SQLException {
+    return select(session, "WHERE generation = ? ORDER BY partition", bytes(generation));
+  }
+
+  private List<Entry> select(Session session, String clauses, @Nullable Object... arguments)
+      throws SQLException {
+    List<Entry> entries = new ArrayList<>();
+    session.forEach(
+        SELECT + clauses,
+        row -> {
+          entry(row).ifPresent(entries::add);
+          return true;
+        },
+        arguments);
+    return entries;
+  }
+
+  /** Left over from sets that were dropped, oldest first. */
+  void forEachLeftover(Session session, EntryVisitor visitor) throws SQLException {
+    visit(
+        session,
+        "AS e WHERE generation IS NOT NULL AND writer IS NULL AND NOT EXISTS"
+            + " (SELECT 1 FROM sets AS s WHERE s.generation = e.generation)"
+            + " ORDER BY created_millis, id",
+        visitor);
+  }
+
+  /** Oldest first, without those of generations that may still be completed. */
+  void forEachFinished(Session session, EntryVisitor visitor) throws SQLException {
+    visit(session, "WHERE writer IS NULL ORDER BY created_millis, id", visitor);
+  }
+
+  private void visit(Session session, String clauses, EntryVisitor visitor) throws SQLException {
+    session.forEach(
+        SELECT + clauses,
+        row -> {
+          Optional<Entry> entry = entry(row);
+          return entry.isEmpty() || visitor.visit(entry.get());
+        });
+  }
+
+  /** Takes an entry; false ends the query. */
+  interface EntryVisitor {
+    boolean visit(Entry entry) throws SQLException;
+  }
+
+  /**
+   * @param owner the token of the writing process
+   */
+  void insert(Session session, Entry entry, Map<String, String> components, String owner)
+      throws SQLException {
+    EntryMeta meta = entry.meta();
+    String file = file(entry);
+    session.update(
+        "INSERT INTO entries("
+            + COLUMNS
+            + ", writer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        bytes(entry.key()),
+        file,
+        meta.relation(),
+        meta.generation().map(Rows::bytes).orElse(null),
+        meta.partition(),
+        meta.rows(),
+        meta.bytes(),
+        meta.crc32c(),
+        meta.computeTime().toNanos(),
+        meta.writeTime().toNanos(),
+        meta.tag(),
+        meta.application(),
+        meta.description(),
+        entry.createdAt().toEpochMilli(),
+        entry.lastAccess().toEpochMilli(),
+        entry.hits(),
+        entrySeal(entry.key(), file, meta),
+        meta.generation().isPresent() ? owner : null);
+    for (Map.Entry<String, String> component : components.entrySet()) {
+      session.update(
+          "INSERT INTO components(entry_id, name, value)"
+              + " VALUES ((SELECT id FROM entries WHERE key = ?), ?, ?)",
+          bytes(entry.key()),
+          component.getKey(),
+          component.getValue());
+    }
+  }
+
+  /** Removes the row of this very file, not of a later one with the same key. */
+  static boolean delete(Session session, Entry entry) throws SQLException {
+    return session.update(
+            "DELETE FROM entries WHERE key = ? AND file = ?", bytes(entry.key()), file(entry))
+        == 1;
+  }
+
+  static boolean holds(Session session, CacheDirectory.DataName name) throws SQLException {
+    return session
+        .first(
+            "SELECT 1 FROM entries WHERE key = ? AND file = ?",
+            row -> true,
+            bytes(name.key()),
+            name.file())
+        .isPresent();
+  }
+
+  Map<String, String> components(Session session, Key key) throws SQLException {
+    Map<String, String> components = new HashMap<>();
+    session.forEach(
+        "SELECT name, value FROM components WHERE entry_id = (SELECT id FROM entries WHERE key = ?)",
+        row -> {
+          components.put(row.getString(1), row.getString(2));
+          return true;
+        },
+        bytes(key));
+    return components;
+  }
+
+  static void recordAccess(Session session, Key key, long hits, Instant last) throws SQLException {
+    session.update(
+        "UPDATE entries SET hits = hits + ?, access_millis = max(access_millis, ?) WHERE key = ?",
+        hits,
+        last.toEpochMilli(),
+        bytes(key));
+  }
+
+  /** The set if it is whole by the index; whether its files exist is not looked at. */
+  Optional<EntrySet> set(Session session, Key setKey) throws SQLException {
+    Optional<SetRow> found =
+        session.first(
+            "SELECT generation, partitions, description, created_millis, seal FROM sets"
+                + " WHERE set_key = ?",
+            row ->
+                new SetRow(
+                    key(row.getBytes(1)),
+                    row.getInt(2),
+                    row.getString(3),
+                    Instant.ofEpochMilli(row.getLong(4)),
+                    row.getLong(5)),
+            bytes(setKey));
+    if (found.isEmpty()) {
+      return Optional.empty();
+    }
+    SetRow set = found.get();
+    List<Entry> entries = byGeneration(session, set.generation);
+    if (set.seal != setSeal(setKey, set.generation, set.partitions)
+        || !isWhole(entries, set.generation, set.partitions)) {
+      damage.damagedSet(setKey);
+      return Optional.empty();
+    }
+    Map<String, String> components = new HashMap<>();
+    session.forEach(
+        "SELECT name, value FROM set_components WHERE set_key = ?",
+        row -> {
+          components.put(row.getString(1), row.getString(2));
+          return true;
+        },
+        bytes(setKey));
+    return Optional.of(
+        new EntrySet(setKey, set.generation, entries, components, set.description, set.createdAt));
+  }
+
+  private record SetRow(
+      Key generation, int partitions, String description, Instant createdAt, long seal) {}
+
+  /** Whether the entries, in partition order, are 0 to n-1 of that generation. */
+  static boolean isWhole(List<Entry> entries, Key generation, int partitions) {
+    if (entries.size() != partitions) {
+      return false;
+    }
+    for (int i = 0; i < partitions; i++) {
+      Entry entry = entries.get(i);
+      if (entry.partition() != i || !entry.generation().equals(Optional.of(generation))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  static void insertSet(
+      Session session, Key setKey, Key generation, int partitions, SetMeta meta, Instant now)
+      throws SQLException {
+    session.update(
+        "INSERT INTO sets(set_key, generation, partitions, description, created_millis, seal)"
+            + " VALUES (?, ?, ?, ?, ?, ?)",
+        bytes(setKey),
+        bytes(generation),
+        partitions,
+        meta.description(),
+        now.toEpochMilli(),
+        setSeal(setKey, generation, partitions));
+    for (Map.Entry<String, String> component : meta.components().entrySet()) {
+      session.update(
+          "INSERT INTO set_components(set_key, name, value) VALUES (?, ?, ?)",
+          bytes(setKey),
+          component.getKey(),
+          component.getValue());
+    }
+  }
+
+  static Optional<Key> generationOf(Session session, Key setKey) throws SQLException {
+    return session.first(
+        "SELECT generation FROM sets WHERE set_key = ?",
+        row -> key(row.getBytes(1)),
+        bytes(setKey));
+  }
+
+  static void deleteSet(Session session, Key setKey) throws SQLException {
+    session.update("DELETE FROM sets WHERE set_key = ?", bytes(setKey));
+  }
+
+  /** From now on the entries of the generation are as evictable as any. */
+  static void finish(Session session, Key generation) throws SQLException {
+    session.update(
+        "UPDATE entries SET writer = NULL WHERE generation = ? AND writer IS NOT NULL",
+        bytes(generation));
+  }
+
+  /** Who may still complete each unfinished generation. */
+  static Map<Key, List<String>> unfinished(Session session) throws SQLException {
+    Map<Key, List<String>> writers = new HashMap<>();
+    session.forEach(
+        "SELECT DISTINCT generation, writer FROM entries WHERE writer IS NOT NULL",
+        row -> {
+          writers
+              .computeIfAbsent(key(row.getBytes(1)), k -> new ArrayList<>())
+              .add(row.getString(2));
+          return true;
+        });
+    return writers;
+  }
+
+  static Totals totals(Session session) throws SQLException {
+    return session
+        .first(
+            "SELECT entries, bytes, unfinished_bytes, (SELECT count(*) FROM sets),"
+                + " unindexed_files, unindexed_bytes FROM totals",
+            row ->
+                new Totals(
+                    row.getLong(1),
+                    row.getLong(2),
+                    row.getLong(3),
+                    row.getLong(4),
+                    row.getLong(5),
+                    row.getLong(6)))
+        .orElseThrow(() -> corrupt("the totals are missing"));
+  }
+
+  /**
+   * @param files names of entry files and their lengths in bytes
+   */
+  static void addUnindexed(Session session, Map<String, Long> files) throws SQLException {
+    for (Map.Entry<String, Long> file : files.entrySet()) {
+      session.update(
+          "INSERT INTO unindexed(name, bytes) VALUES (?, ?)", file.getKey(), file.getValue());
+    }
+  }
+
+  static boolean isUnindexed(Session session, String name) throws SQLException {
+    return session.first("SELECT 1 FROM unindexed WHERE name = ?", row -> true, name).isPresent();
+  }
+
+  /** Names and lengths, enough to free that many bytes. */
+  static Map<String, Long> someUnindexed(Session session, long bytes) throws SQLException {
+    Map<String, Long> files = new HashMap<>();
+    long[] sum = {0};
+    session.forEach(
+        "SELECT name, bytes FROM unindexed",
+        row -> {
+          files.put(row.getString(1), row.getLong(2));
+          sum[0] += row.getLong(2);
+          return sum[0] < bytes;
+        });
+    return files;
+  }
+
+  static boolean removeUnindexed(Session session, String name) throws SQLException {
+    return session.update("DELETE FROM unindexed WHERE name = ?", name) == 1;
+  }
+
+  /** The row as an entry, or nothing, and a report, if the row is not what was written. */
+  private Optional<Entry> entry(ResultSet row) throws SQLException {
+    try {
+      Key key = key(row.getBytes(1));
+      String file = row.getString(2);
+      byte[] generation = row.getBytes(4);
+      EntryMeta meta =
+          new EntryMeta(
+              row.getString(3),
+              generation == null ? Optional.empty() : Optional.of(key(generation)),
+              row.getInt(5),
+              row.getLong(6),
+              row.getLong(7),
+              row.getLong(8),
+              Duration.ofNanos(row.getLong(9)),
+              Duration.ofNanos(row.getLong(10)),
+              row.getString(11),
+              row.getString(12),
+              row.getString(13),
+              Map.of());
+      if (row.getLong(17) == entrySeal(key, file, meta)) {
+        return Optional.of(
+            new Entry(
+                key,
+                directory.dataFile(key, file),
+                meta,
+                Instant.ofEpochMilli(row.getLong(14)),
+                Instant.ofEpochMilli(row.getLong(15)),
+                row.getLong(16),
+                false));
+      }
+    } catch (IllegalArgumentException e) {
+      LOG.debug("Row {} of the index is out of range", row.getLong(18), e);
+    }
+    damage.damagedEntry(row.getLong(18));
+    return Optional.empty();
+  }
+
+  /** Removes a row that says nonsense, and with it what it may have done to the totals. */
+  static void deleteDamaged(Session session, long id) throws SQLException {
+    session.update("DELETE FROM entries WHERE id = ?", id);
+    session.update(
+        "UPDATE totals SET (entries, bytes, unfinished_bytes) = (SELECT count(*),"
+            + " coalesce(sum(bytes), 0), coalesce(sum(iif(writer IS NULL, 0, bytes)), 0)"
+            + " FROM entries)");
+  }
+
+  private static String file(Entry entry) {
+    return CacheDirectory.parseDataName(entry.path())
+        .orElseThrow(() -> new IllegalArgumentException("Not an entry of a store: " + entry.path()))
+        .file();
+  }
+
+  private static long entrySeal(Key key, String file, EntryMeta meta) {
+    CRC32C crc = new CRC32C();
+    crc.update(key.hex().getBytes(StandardCharsets.US_ASCII));
+    update(crc, file);
+    update(crc, meta.relation());
+    update(crc, meta.generation().map(Key::hex).orElse(""));
+    ByteBuffer numbers = ByteBuffer.allocate(4 * Long.BYTES);
+    numbers.putLong(meta.partition());
+    numbers.putLong(meta.rows()).putLong(meta.bytes()).putLong(meta.crc32c());
+    crc.update(numbers.flip());
+    return crc.getValue();
+  }
+
+  private static long setSeal(Key setKey, Key generation, int partitions) {
+    CRC32C crc = new CRC32C();
+    update(crc, setKey.hex());
+    update(crc, generation.hex());
+    crc.update(ByteBuffer.allocate(Integer.BYTES).putInt(partitions).flip());
+    return crc.getValue();
+  }
+
+  private static void update(CRC32C crc, String text) {
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    crc.update(ByteBuffer.allocate(Integer.BYTES).putInt(bytes.length).flip());
+    crc.update(bytes);
+  }
+
+  private static byte[] bytes(Key key) {
+    return HEX.parseHex(key.hex());
+  }
+
+  private static Key key(byte @Nullable [] bytes) {
+    if (bytes == null || bytes.length != KEY_BYTES) {
+      throw new IllegalArgumentException("a key has " + KEY_BYTES + " bytes");
+    }
+    return Key.of(bytes);
+  }
+
+  static SQLException corrupt(String what) {
+    return new SQLiteException("The index is damaged: " + what, SQLiteErrorCode.SQLITE_CORRUPT);
+  }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.store;
+
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Properties;
+import org.jspecify.annotations.Nullable;
+import org.sqlite.SQLiteConfig;
+import org.sqlite.SQLiteOpenMode;
+
+/**
+ * One SQLite connection with its prepared statements. Used by one thread at a time; whoever opened
+ * it closes it.
+ */
+final class Session implements AutoCloseable {
+  /** To which SQLite cuts the write-ahead log when it starts over. */
+  private static final int MAX_IDLE_LOG_BYTES = 16 << 20;
+
+  private final Connection connection;
+  private final Map<String, PreparedStatement> statements = new HashMap<>();
+
+  private Session(Connection connection) {
+    this.connection = connection;
+  }
+
+  /** Makes something of the row the result stands on. */
+  interface RowReader<T> {
+    T read(ResultSet row) throws SQLException;
+  }
+
+  /** Takes a row; false ends the query. */
+  interface RowVisitor {
+    boolean visit(ResultSet row) throws SQLException;
+  }
+
+  /**
+   * Opens an existing file, never creates one, and writes nothing.
+   *
+   * @param busyMillis how long a statement waits for another process's transaction
+   */
+  static Session open(Path index, int busyMillis) throws SQLException {
+    SQLiteConfig config = new SQLiteConfig();
+    config.resetOpenMode(SQLiteOpenMode.CREATE);
+    config.setBusyTimeout(busyMillis);
+    config.enforceForeignKeys(true);
+    config.setSynchronous(SQLiteConfig.SynchronousMode.NORMAL);
+    Properties properties = config.toProperties();
+    // As a URI: a '?' in a plain path would start the driver's own parameters.
+    Connection connection =
+        org.sqlite.JDBC.createConnection(
+            org.sqlite.JDBC.PREFIX + index.toUri().toASCIIString(), properties);
+    Session session = new Session(connection);
+    try {
+      session.execute("PRAGMA trusted_schema=OFF");
+      session.execute("PRAGMA journal_size_limit=" + MAX_IDLE_LOG_BYTES);
+      return session;
+    } catch (SQLException e) {
+      session.close();
+      throw e;
+    }
+  }
+
+  void execute(String sql) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(sql);
+    }
+  }
+
+  int update(String sql, @Nullable Object... arguments) throws SQLException {
+    return bind(sql, arguments).executeUpdate();
+  }
+
+  void forEach(String sql, RowVisitor visitor, @Nullable Object... arguments) throws SQLException {
+    try (ResultSet rows = bind(sql, arguments).executeQuery()) {
+      while (rows.next() && visitor.visit(rows)) {}
+    }
+  }
+
+  <T> List<T> all(String sql, RowReader<T> reader, @Nullable Object... arguments)
+      throws SQLException {
+    List<T> all = new ArrayList<>();
+    forEach(sql, row -> all.add(reader.read(row)), arguments);
+    return all;
+  }
+
+  <T> Optional<T> first(String sql, RowReader<T> reader, @Nullable Object... arguments)
+      throws SQLException {
+    try (ResultSet rows = bind(sql, arguments).executeQuery()) {
+      return rows.next() ? Optional.of(reader.read(rows)) : Optional.empty();
+    }
+  }
+
+  private PreparedStatement bind(String sql, @Nullable Object... arguments) throws SQLException {
+    PreparedStatement statement = statements.get(sql);
+    if (statement == null) {
+      statement = connection.prepareStatement(sql);
+      statements.put(sql, statement);
+    }
+    for (int i = 0; i < arguments.length; i++) {
+      Object argument = arguments[i];
+      if (argument instanceof byte[] bytes) {
+        statement.setBytes(i + 1, bytes);
+      } else {
+        statement.setObject(i + 1, argument);
+      }
+    }
+    return statement;
+  }
+
+  @Override
+  public void close() throws SQLException {
+    try (connection) {
+      for (PreparedStatement statement : statements.values()) {
+        statement.close();
+      }
+    }
+  }
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.store;
+
+import static io.sparkdiskcache.store.StoreFixture.connect;
+import static io.sparkdiskcache.store.StoreFixture.files;
+import static io.sparkdiskcache.store.StoreFixture.key;
+import static io.sparkdiskcache.store.StoreFixture.open;
+import static io.sparkdiskcache.store.StoreFixture.put;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.Statement;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class IndexFileTest {
+  @TempDir Path temp;
+
+  @Test
+  void openingAHealthyCacheWritesNothing() throws Exception {
+    try (DiskStore store = open(temp)) {
+      put(store, key(1), 10);
+    }
+    byte[] before = Files.readAllBytes(temp.resolve("index.db"));
+    try (Connection connection = connect(temp);
+        Statement statement = connection.createStatement()) {
+      // Whoever wanted to write would now wait for ever, and the version would change.
+      statement.execute("BEGIN IMMEDIATE");
+      long version = dataVersion(statement);
+      try (DiskStore store = open(temp)) {
+        assertThat(store.find(key(2))).isEmpty();
+        assertThat(store.entries()).hasSize(1);
+        store.settle();
+      }
+      assertThat(dataVersion(statement)).isEqualTo(version);
+      statement.execute("ROLLBACK");
+    }
+    assertThat(Files.readAllBytes(temp.resolve("index.db"))).isEqualTo(before);
+  }
+
+  private static long dataVersion(Statement statement) throws Exception {
+    try (ResultSet row = statement.executeQuery("PRAGMA data_version")) {
+      row.next();
+      return row.getLong(1);
+    }
+  }
+
+  private enum Damage {
+    GARBAGE,
+    EMPTY,
+    TRUNCATED,
+    HEADER_ONLY,
+    TEXT_FILE,
+    DELETED,
+    DELETED_WITH_LOG_LEFT,
+    GARBAGE_WITH_LOG_LEFT;
+
+    void inflict(Path directory) throws IOException {
+      Path index = directory.resolve("index.db");
+      byte[] bytes = Files.readAllBytes(index);
+      byte[] garbage = new byte[bytes.length];
+      new Random(7).nextBytes(garbage);
+      switch (this) {
+        case GARBAGE -> Files.write(index, garbage);
+        case EMPTY -> Files.write(index, new byte[0]);
+        case TRUNCATED -> Files.write(index, Arrays.copyOf(bytes, bytes.length / 2));
+        case HEADER_ONLY -> Files.write(index, Arrays.copyOf(bytes, 100));
+        case TEXT_FILE -> Files.writeString(index, "not a database at all\n".repeat(100));
+        case DELETED -> Files.delete(index);
+        case DELETED_WITH_LOG_LEFT -> {
+          Files.delete(index);
+          Files.write(directory.resolve("index.db-wal"), garbage);
+        }
+        case GARBAGE_WITH_LOG_LEFT -> {
+          Files.write(index, garbage);
+          Files.write(directory.resolve("index.db-wal"), garbage);
+        }
+        default -> throw new AssertionError(this);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Damage.class)
+  void lostIndexIsReplacedAndNoDataFileIsDeleted(Damage damage) throws Exception {
+    long stored = 0;
+    try (DiskStore store = open(temp)) {
+      for (int i = 0; i < 50; i++) {
+        stored += put(store, key(i), 10 + i).bytes();
+      }
+    }
+    List<String> data = files(temp.resolve("data"));
+    damage.inflict(temp);
+    for (int round = 0; round < 2; round++) {
+      try (DiskStore store = open(temp)) {
+        store.settle();
+        assertThat(files(temp.resolve("data"))).as("%s, files", damage).isEqualTo(data);
+        StoreStats stats = store.stats();
+        assertThat(stats.unindexedFiles()).isEqualTo(50);
+        assertThat(stats.unindexedBytes()).isEqualTo(stored);
+        assertThat(stats.entries()).isZero();
+        assertThat(stats.errors()).isZero();
+        assertThat(store.find(key(0))).isEmpty();
+      }
+    }
+    boolean kept = damage != Damage.DELETED;
+    assertThat(files(temp.resolve("quarantine")).isEmpty()).as("set aside").isEqualTo(!kept);
+    try (DiskStore store = open(temp)) {
+      Entry entry = put(store, key(0), 5);
+      assertThat(store.find(key(0))).contains(entry);
+      assertThat(store.clear()).isEqualTo(stored + 5);
+      assertThat(files(temp.resolve("data"))).isEmpty();
+      assertThat(store.stats().unindexedBytes()).isZero();
+    }
+  }
+
+  @Test
+  void unindexedFilesAreTheFirstToBeEvicted() throws Exception {
+    try (DiskStore store = open(temp)) {
+      for (int i = 0; i < 10; i++) {
+        put(store, key(i), 100);
+      }
+    }
+    Files.delete(temp.resolve("index.db"));
+    try (DiskStore store = DiskStore.open(new StoreOptions(temp, 1050, VerifyMode.OPEN))) {
+      put(store, key("new"), 100);
+      store.settle();
+      assertThat(store.find(key("new"))).isPresent();
+      StoreStats stats = store.stats();
+      assertThat(stats.evictedForLimit()).isZero();
+      assertThat(stats.bytes() + stats.unindexedBytes()).isLessThanOrEqualTo(945).isPositive();
+      assertThat(stats.unindexedBytes()).isPositive();
+    }
+  }
+
+  @Test
+  void damageMetWhileRunningIsAMissAndRepairedByTheNextOpen() throws Exception {
+    try (DiskStore store = open(temp)) {
+      for (int i = 0; i < 150; i++) {
+        put(store, key(i), 10);
+      }
+    }
+    // Damage all pages but the first in place, so that the file still opens.
+    Path index = temp.resolve("index.db");
+    byte[] garbage = new byte[(int) Files.size(index) - 3 * 4096];
+    new Random(3).nextBytes(garbage);
+    try (FileChannel channel = FileChannel.open(index, StandardOpenOption.WRITE)) {
+      channel.write(ByteBuffer.wrap(garbage), 3 * 4096);
+    }
+    int data = files(temp.resolve("data")).size();
+    boolean replacedAtOnce;
+    try (DiskStore store = open(temp)) {
+      replacedAtOnce = store.stats().unindexedFiles() == data;
+      for (int i = 0; i < 150; i++) {
+        assertThat(store.find(key(i))).isEmpty();
+      }
+      assertThat(replacedAtOnce || store.stats().errors() > 0).isTrue();
+    }
+    try (DiskStore store = open(temp)) {
+      assertThat(store.stats().unindexedFiles()).isEqualTo(data);
+      put(store, key(1), 10);
+      assertThat(store.find(key(1))).isPresent();
+      assertThat(store.stats().errors()).isZero();
+    }
+    assertThat(temp.resolve("index.suspect")).doesNotExist();
+  }
+
+  /** No flipped bit may make the store serve a file under another key or with other bounds. */
+  @Test
+  void flippedBitsInTheIndexNeverServeAnotherEntry() throws Exception {
+    long seed = System.nanoTime();
+    System.out.println("IndexFileTest.flippedBits seed " + seed);
+    Random random = new Random(seed);
+    Path origin = temp.resolve("origin");
+    int count = 40;
+    Key set = key("set");
+    try (DiskStore store = open(origin)) {
+      for (int i = 0; i < count; i++) {
+        put(store, key(i), 50 + i);
+      }
+      for (int i = 0; i < 5; i++) {
+        StoreFixture.putPartition(store, key("g"), i, 20);
+      }
+      assertThat(store.completeSet(set, key("g"), 5, new SetMeta("", Map.of()))).isTrue();
+    }
+    byte[] healthy = Files.readAllBytes(origin.resolve("index.db"));
+    int served = 0;
+    for (int flip = 0; flip < 200; flip++) {
+      byte[] bytes = healthy.clone();
+      long bit = random.nextInt(bytes.length * 8);
+      bytes[(int) (bit / 8)] ^= (byte) (1 << (bit % 8));
+      Path index = origin.resolve("index.db");
+      Files.write(index, bytes);
+      try (DiskStore store = open(origin)) {
+        for (int i = 0; i < count; i++) {
+          var found = store.find(key(i));
+          if (found.isPresent()) {
+            served++;
+            Entry entry = found.get();
+            String what = "seed " + seed + " bit " + bit + " key " + i;
+            assertThat(entry.key()).as(what).isEqualTo(key(i));
+            assertThat(entry.bytes()).as(what).isEqualTo(50 + i);
+            assertThat(entry.rows()).as(what).isEqualTo(7);
+            assertThat(StoreFixture.holdsContent(entry)).as(what).isTrue();
+          }
+        }
+        store
+            .findSet(set)
+            .ifPresent(
+                found ->
+                    assertThat(found.entries())
+                        .as("seed %d bit %d", seed, bit)
+                        .extracting(Entry::partition)
+                        .containsExactly(0, 1, 2, 3, 4));
+      }
+      Files.deleteIfExists(origin.resolve("index.suspect"));
+    }
+    assertThat(served).as("most flips hit something else").isGreaterThan(200 * count / 2);
+  }
+
+  @Test
+  void processThatKeepsTheOldIndexOpenFollowsTheNewOne() throws Exception {
+    try (DiskStore store = open(temp)) {
+      put(store, key(1), 10);
+      Files.move(temp.resolve("index.db"), temp.resolve("moved"));
+      Files.move(temp.resolve("index.db-wal"), temp.resolve("moved-wal"));
+      Files.move(temp.resolve("index.db-shm"), temp.resolve("moved-shm"));
+      try (DiskStore other = open(temp)) {
+        put(store, key(2), 10);
+        assertThat(other.find(key(2))).isPresent();
+        assertThat(store.find(key(2))).isPresent();
+      }
+    }
+    try (DiskStore store = open(temp)) {
+      assertThat(store.find(key(2))).isPresent();
+      assertThat(store.stats().unindexedFiles()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void statementsAreRefusedToSchemaTricks() throws Exception {
+    open(temp).close();
+    try (Session session = Session.open(temp.resolve("index.db"), 1000)) {
+      assertThat(session.first("PRAGMA trusted_schema", row -> row.getInt(1))).contains(0);
+      assertThat(session.first("PRAGMA journal_mode", row -> row.getString(1))).contains("wal");
+      assertThat(session.first("PRAGMA synchronous", row -> row.getInt(1))).contains(1);
+      assertThat(session.first("PRAGMA foreign_keys", row -> row.getInt(1))).contains(1);
+    }
+    assertThat(new String(Files.readAllBytes(temp.resolve("format")), StandardCharsets.UTF_8))
+        .isEqualTo("spark-diskcache 1\n");
+  }
+}

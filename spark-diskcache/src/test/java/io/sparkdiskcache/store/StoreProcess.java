@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.store;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+
+/** A JVM of its own that works on a store; says on its standard output what it has done. */
+final class StoreProcess implements AutoCloseable {
+  static final int PARTITIONS = 3;
+
+  private final Process process;
+  private final BufferedReader output;
+
+  private StoreProcess(Process process) {
+    this.process = process;
+    this.output =
+        new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+  }
+
+  static StoreProcess start(Path directory, String task, String... arguments) throws IOException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx128m",
+                "-XX:TieredStopAtLevel=1",
+                "-ea",
+                "-cp",
+                System.getProperty("java.class.path"),
+                StoreProcess.class.getName(),
+                directory.toString(),
+                task));
+    command.addAll(List.of(arguments));
+    return new StoreProcess(
+        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start());
+  }
+
+  String readLine() throws IOException {
+    String line = output.readLine();
+    if (line == null) {
+      throw new AssertionError("the process ended early");
+    }
+    return line;
+  }
+
+  /** SIGKILL; returns the whole lines it had still written. */
+  List<String> killAndDrain() throws IOException {
+    process.toHandle().destroyForcibly(); // Process.destroyForcibly would close the stream as well
+    StringBuilder rest = new StringBuilder();
+    for (int c = output.read(); c >= 0; c = output.read()) {
+      rest.append((char) c);
+    }
+    process.onExit().join();
+    String whole = rest.substring(0, rest.lastIndexOf("\n") + 1);
+    return whole.lines().toList();
+  }
+
+  /** Waits for its end; returns its lines. */
+  List<String> finish() throws IOException, InterruptedException {
+    List<String> lines = new ArrayList<>();
+    for (String line = output.readLine(); line != null; line = output.readLine()) {
+      lines.add(line);
+    }
+    int code = process.waitFor();
+    if (code != 0) {
+      throw new AssertionError("the process ended with code " + code + ": " + lines);
+    }
+    return lines;
+  }
+
+  @Override
+  public void close() {
+    process.toHandle().destroyForcibly();
+    process.onExit().join();
+    process.destroyForcibly(); // closes its streams
+  }
+
+  public static void main(String[] arguments) throws Exception {
+    Path directory = Path.of(arguments[0]);
+    switch (arguments[1]) {
+      case "write" -> write(directory, arguments[2]);
+      case "hold" -> hold(directory, arguments[2]);
+      case "mix" -> mix(directory, Long.parseLong(arguments[2]), Integer.parseInt(arguments[3]));
+      default -> throw new IllegalArgumentException(arguments[1]);
+    }
+  }
+
+  /** Publishes entries and sets until it is killed. */
+  private static void write(Path directory, String run) throws Exception {
+    try (DiskStore store = StoreFixture.open(directory)) {
+      Random random = new Random(run.hashCode());
+      for (int i = 0; ; i++) {
+        Key generation = StoreFixture.key(run + "-g" + i);
+        for (int partition = 0; partition < PARTITIONS; partition++) {
+          String name = run + "-" + i + "-" + partition;
+          int length = 1 + random.nextInt(20_000);
+          StoreFixture.put(store, StoreFixture.key(name), length);
+          say("published " + name + " " + length);
+          StoreFixture.putPartition(store, generation, partition, 100);
+        }
+        PendingEntry kept = store.begin(generation);
+        byte[] bytes = StoreFixture.content(generation, 100);
+        StoreFixture.write(kept.path(), bytes);
+        kept.keepPrivate(StoreFixture.meta(bytes));
+        if (!store.completeSet(
+            StoreFixture.key(run + "-set" + i),
+            generation,
+            PARTITIONS,
+            new SetMeta("", Map.of()))) {
+          throw new AssertionError("set " + i + " is not complete");
+        }
+        say("set " + run + "-set" + i);
+      }
+    }
+  }
+
+  /** Holds one of each kind of leftover until it is killed. */
+  private static void hold(Path directory, String name) throws Exception {
+    DiskStore store = StoreFixture.open(directory);
+    Key key = StoreFixture.key(name);
+    byte[] bytes = StoreFixture.content(key, 100);
+    StoreFixture.write(store.begin(key).path(), bytes);
+    PendingEntry kept = store.begin(key);
+    StoreFixture.write(kept.path(), bytes);
+    kept.keepPrivate(StoreFixture.meta(bytes));
+    StoreFixture.put(
+        store, key, bytes, StoreFixture.meta(bytes, Optional.of(StoreFixture.key("held g")), 0));
+    say("holding");
+    Thread.currentThread().join();
+  }
+
+  /** Publishes, finds, verifies and evicts at random on keys that all processes share. */
+  private static void mix(Path directory, long seed, int operations) throws Exception {
+    Random random = new Random(seed);
+    int hits = 0;
+    try (DiskStore store = StoreFixture.open(directory)) {
+      for (int i = 0; i < operations; i++) {
+        Key key = StoreFixture.key(random.nextInt(200));
+        switch (random.nextInt(10)) {
+          case 0, 1, 2, 3 -> StoreFixture.put(store, key, 500);
+          case 4 -> store.evict(entry -> entry.key().equals(key));
+          default -> {
+            Optional<Entry> entry = store.find(key);
+            if (entry.isPresent()) {
+              hits++;
+              try (Pin pin = store.pin(entry.get())) {
+                if (store.verify(pin.entry()) && !StoreFixture.holdsContent(pin.entry())) {
+                  throw new AssertionError("wrong bytes of " + key);
+                }
+              } catch (java.nio.file.NoSuchFileException e) {
+                hits--; // another process evicted it between verify and read
+              }
+            }
+          }
+        }
+      }
+      StoreStats stats = store.stats();
+      say("errors " + stats.errors());
+      say("quarantined " + stats.quarantined());
+      say("hits " + hits);
+    }
+  }
+
+  private static void say(String line) {
+    System.out.println(line);
+    System.out.flush();
+  }
+}
