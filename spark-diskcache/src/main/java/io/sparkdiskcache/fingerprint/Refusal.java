@@ -37,6 +37,14 @@ public record Refusal(Code code, String place, String sentence) {
     CONF,
     /** A hit would skip a side effect: observe, accumulators. */
     SIDE_EFFECT,
+    /** The session has the cache turned off. */
+    DISABLED,
+    /** Another library's cache serializer is configured. */
+    SERIALIZER,
+    /** The storage level asks for memory only. */
+    STORAGE_LEVEL,
+    /** Spark had filled the relation before the cache saw it. */
+    LOADED,
     /** The cache directory cannot be used. */
     STORE,
     /** An error inside the fingerprint itself; reported with its class and message. */

@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.fingerprint;
+
+import java.io.Externalizable;
+import java.io.Serializable;
+import java.lang.invoke.SerializedLambda;
+import java.lang.reflect.Array;
+import java.lang.reflect.Field;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.xbean.asm9.Opcodes;
+import org.apache.xbean.asm9.Type;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Encodes the values a function carries: what it captured, and the statics it reads.
+ *
+ * <p>Of an object of an application class the fields that reached code reads are encoded, once the
+ * code is known: a notebook's closure carries the whole cell around it and uses one variable of it.
+ * What Java serialization leaves behind is left out: transient fields, and the fields of
+ * superclasses that are not serializable. Lazy vals are left out too: they follow from the rest.
+ *
+ * <p>An object that is met again is written as a back reference, so cycles end.
+ */
+final class CapturedValues {
+  /** An object whose fields are encoded as code turns out to read them. */
+  private record Held(Object object, int id, String path, boolean shared, Set<String> done) {}
+
+  /** Superclasses whose fields are all set by the code of the class, which is in the hash. */
+  private static final Set<String> FROM_CODE = Set.of("java.lang.Enum", "scala.Enumeration");
+
+  private final CodeGraph graph;
+  private final List<Held> objects = new ArrayList<>();
+  private final Set<String> heldClasses = new HashSet<>();
+  private final Set<Object> sharedObjects = Collections.newSetFromMap(new IdentityHashMap<>());
+  private final Set<Object> open = Collections.newSetFromMap(new IdentityHashMap<>());
+  private IdentityHashMap<Object, Integer> seen = new IdentityHashMap<>();
+  private final Set<Class<?>> accepted = new HashSet<>();
+  private final Set<Class<?>> serializable = new HashSet<>();
+  private final Map<Class<?>, List<Slot>> slots = new HashMap<>();
+  private final Map<Class<?>, List<Slot>> sharedSlots = new HashMap<>();
+  private @Nullable String lazyField;
+  private @Nullable String mutableAt;
+
+  /** True while a value is encoded that the whole JVM shares, which must not be mutable. */
+  private boolean shared;
+
+  CapturedValues(CodeGraph graph) {
+    this.graph = graph;
+  }
+
+  /** True if something was met that could change before a task serializes it. */
+  boolean sawMutable() {
+    return mutableAt != null;
+  }
+
+  RefusedException refuse(String sentence) {
+    return graph.refuse(shared ? Refusal.Code.FUNCTION : Refusal.Code.FUNCTION_STATE, sentence);
+  }
+
+  /** Notes that the value at {@code path} can be changed by whoever holds it. */
+  void mutable(String path, String what) {
+    if (shared) {
+      throw refuse(
+          path
+              + " is shared by the whole JVM and holds "
+              + what
+              + ", which anybody may change; make it immutable (List.of, a scala immutable"
+              + " collection, a final field)");
+    }
+    if (mutableAt == null) {
+      mutableAt = path;
+    }
+  }
+
+  /** A value of a static, or of the object behind MODULE$. */
+  void encodeShared(CanonicalHasher into, @Nullable Object value, String path) {
+    boolean before = shared;
+    shared = true;
+    try {
+      encode(into, value, path);
+    } finally {
+      shared = before;
+    }
+  }
+
+  void encode(CanonicalHasher into, @Nullable Object value, String path) {
+    if (value == null) {
+      into.tag('0');
+      return;
+    }
+    if (PlainValues.encode(graph, this, into, value, path)) {
+      return;
+    }
+    Integer known = seen.get(value);
+    if (known != null) {
+      into.tag('^').putInt(known);
+      return;
+    }
+    if (!open.add(value)) {
+      throw refuse(path + " contains itself through a set or map, which has no stable encoding");
+    }
+    seen.put(value, seen.size());
+    try {
+      Class<?> type = value.getClass();
+      if (type.isArray()) {
+        mutable(path, "an array");
+        array(into, value, path);
+      } else if (isLambda(type)) {
+        lambda(into, value, path);
+      } else if (!CollectionValues.encode(graph, this, into, value, path)) {
+        object(into, value, path);
+      }
+    } finally {
+      open.remove(value);
+    }
+  }
+
+  /** An object that every executor has one of: a Scala object, an enum constant. */
+  void holdShared(Object object, String path) {
+    graph.later(
+        "hold " + path,
+        () -> {
+          if (sharedObjects.add(object)) {
+            graph.checks.hold(Type.getInternalName(object.getClass()));
+            objects.add(new Held(object, objects.size(), path, true, new HashSet<>()));
+          }
+        });
+  }
+
+  private void array(CanonicalHasher into, Object array, String path) {
+    int length = Array.getLength(array);
+    into.tag('a').putInt(length);
+    graph.type(into, Type.getType(array.getClass()));
+    String element = path + "[]";
+    if (array instanceof byte[] values) {
+      into.putBytes(values);
+    } else if (array instanceof int[] values) {
+      for (int value : values) {
+        into.putInt(value);
+      }
+    } else if (array instanceof long[] values) {
+      for (long value : values) {
+        into.putLong(value);
+      }
+    } else if (array instanceof double[] values) {
+      for (double value : values) {
+        into.putLong(Double.doubleToRawLongBits(value));
+      }
+    } else if (array instanceof float[] values) {
+      for (float value : values) {
+        into.putInt(Float.floatToRawIntBits(value));
+      }
+    } else {
+      for (int i = 0; i < length; i++) {
+        encode(into, Array.get(array, i), element);
+      }
+    }
+  }
+
+  /** Elements whose order means nothing: by their digests, sorted. */
+  void unordered(CanonicalHasher into, List<? extends List<?>> entries, String path) {
+    IdentityHashMap<Object, Integer> outer = seen;
+    List<byte[]> digests = new ArrayList<>();
+    String element = path + "{}";
+    graph.enterUnordered();
+    try {
+      for (List<?> entry : entries) {
+        seen = new IdentityHashMap<>();
+        CanonicalHasher local = new CanonicalHasher();
+        for (Object part : entry) {
+          encode(local, part, element);
+        }
+        digests.add(local.digest());
+      }
+    } finally {
+      seen = outer;
+      graph.leaveUnordered();
+    }
+    into.putUnordered(digests);
+  }
+
+  // ---- lambdas
+
+  static boolean isLambda(Class<?> type) {
+    return type.isHidden() || type.getName().contains("$$Lambda");
+  }
+
+  /** What a lambda is made of, or null if it is not serializable. */
+  static @Nullable SerializedLambda serialized(Object lambda) {
+    try {
+      Method replace = lambda.getClass().getDeclaredMethod("writeReplace");
+      replace.setAccessible(true);
+      return replace.invoke(lambda) instanceof SerializedLambda form ? form : null;
+    } catch (NoSuchMethodException e) {
+      return null;
+    } catch (IllegalAccessException | InvocationTargetException | RuntimeException e) {
+      throw new IllegalStateException("cannot look into " + lambda.getClass(), e);
+    }
+  }
+
+  private void lambda(CanonicalHasher into, Object lambda, String path) {
+    SerializedLambda form = serialized(lambda);
+    if (form == null) {
+      throw refuse(
+          path
+              + " is a lambda of "
+              + lambda.getClass().getName().replaceFirst("\\$\\$Lambda.*", "")
+              + " that is not serializable; cast it to a serializable interface");
+    }
+    Class<?> host = lambda.getClass().getNestHost();
+    if (isFollowed(host) && !graph.files.isSame(host)) {
+      throw refuse(
+          path
+              + " is a lambda of a "
+              + host.getName()
+              + " of another class loader than the session's");
+    }
+    into.tag('F').putInt(form.getImplMethodKind());
+    graph.classRef(into, form.getFunctionalInterfaceClass());
+    into.putString(form.getFunctionalInterfaceMethodName());
+    graph.type(into, Type.getMethodType(form.getFunctionalInterfaceMethodSignature()));
+    graph.type(into, Type.getMethodType(form.getInstantiatedMethodType()));
+    graph.checks.implementedByLambda(form.getFunctionalInterfaceClass());
+    graph.methodRef(
+        into, form.getImplClass(), form.getImplMethodName(), form.getImplMethodSignature(), path);
+    if (form.getImplMethodKind() == Opcodes.H_NEWINVOKESPECIAL) {
+      graph.instantiate(form.getImplClass());
+    } else {
+      graph.initialize(form.getImplClass());
+    }
+    into.putInt(form.getCapturedArgCount());
+    for (int i = 0; i < form.getCapturedArgCount(); i++) {
+      CanonicalHasher captured = new CanonicalHasher();
+      String name = path + ".captured" + i;
+      encode(captured, form.getCapturedArg(i), name);
+      byte[] digest = captured.digest();
+      into.putBytes(digest);
+      if (!graph.isUnordered()) {
+        graph.part(name, digest);
+      }
+    }
+  }
+
+  // ---- objects of application classes
+
+  private void object(CanonicalHasher into, Object object, String path) {
+    Class<?> type = object.getClass();
+    String name = Type.getInternalName(type);
+    ClassFiles.Origin origin = graph.files.origin(name);
+    boolean known = origin == ClassFiles.Origin.APPLICATION || origin == ClassFiles.Origin.LIBRARY;
+    if (!known) {
+      throw refuse(
+          path
+              + " is a "
+              + type.getName()
+              + ", which has no stable encoding; "
+              + PlainValues.cure(type));
+    }
+    if (accepted.add(type) && !graph.files.isSame(type)) {
+      throw refuse(
+          path + " is a " + type.getName() + " of another class loader than the session's");
+    }
+    if (!shared && serializable.add(type)) {
+      checkSerialization(type, path);
+    }
+    into.tag('o');
+    graph.classRef(into, name);
+    graph.instantiate(name);
+    if (heldClasses.add(name)) {
+      graph.checks.hold(name);
+    }
+    if (graph.isUnordered()) {
+      for (Slot slot : slots(type, path)) {
+        field(into, object, slot, path);
+      }
+    } else {
+      into.putInt(objects.size());
+      objects.add(new Held(object, objects.size(), path, shared, new HashSet<>()));
+    }
+  }
+
+  /** What arrives in a task must be what is encoded here. */
+  private void checkSerialization(Class<?> type, String path) {
+    if (!Serializable.class.isAssignableFrom(type)) {
+      throw refuse(path + " is a " + type.getName() + ", which is not serializable");
+    }
+    if (Externalizable.class.isAssignableFrom(type)) {
+      throw customSerialization(type, "writeExternal", path);
+    }
+    boolean module = graph.files.read(Type.getInternalName(type)).field("MODULE$") != null;
+    for (Class<?> c = type; c != null && isFollowed(c); c = c.getSuperclass()) {
+      for (Method method : c.getDeclaredMethods()) {
+        boolean hook =
+            switch (method.getName()) {
+              case "writeObject", "readObject", "readObjectNoData", "readResolve" -> true;
+              case "writeReplace" -> !module;
+              default -> false;
+            };
+        if (hook && !method.isBridge() && !method.isSynthetic()) {
+          throw customSerialization(c, method.getName(), path);
+        }
+      }
+    }
+  }
+
+  private RefusedException customSerialization(Class<?> type, String method, String path) {
+    return refuse(
+        path
+            + " is a "
+            + type.getName()
+            + ", which serializes itself by "
+            + method
+            + ", so what a task gets may not be what is here; capture plain values instead");
+  }
+
+  /** One instance field, with the class that declares it. */
+  private record Slot(String owner, ClassFile.Field declared, Field field) {
+    String key() {
+      return owner + "." + declared.name();
+    }
+  }
+
+  private boolean isFollowed(Class<?> type) {
+    ClassFiles.Origin origin = graph.files.origin(Type.getInternalName(type));
+    return origin == ClassFiles.Origin.APPLICATION || origin == ClassFiles.Origin.LIBRARY;
+  }
+
+  /** The fields that travel to a task, superclasses last, in an order that names do not move. */
+  private List<Slot> slots(Class<?> type, String path) {
+    Map<Class<?>, List<Slot>> known = shared ? sharedSlots : slots;
+    List<Slot> found = known.get(type);
+    if (found == null) {
+      found = findSlots(type, path);
+      known.put(type, found);
+    }
+    return found;
+  }
+
+  private List<Slot> findSlots(Class<?> type, String path) {
+    List<Slot> slots = new ArrayList<>();
+    for (Class<?> c = type; c != null && c != Object.class; c = c.getSuperclass()) {
+      if (!isFollowed(c)) {
+        for (Field field : c.getDeclaredFields()) {
+          if (!Modifier.isStatic(field.getModifiers()) && !FROM_CODE.contains(c.getName())) {
+            throw refuse(
+                path
+                    + " is a "
+                    + type.getName()
+                    + ", which inherits state from "
+                    + c.getName()
+                    + "; hold that as a value instead");
+          }
+        }
+        continue;
+      }
+      boolean travels = shared || Serializable.class.isAssignableFrom(c);
+      if (!travels) {
+        String constructor = Type.getInternalName(c);
+        if (graph.files.isApplication(constructor)) {
+          graph.methodRef(new CanonicalHasher(), constructor, "<init>", "()V", path);
+        }
+        continue;
+      }
+      String owner = Type.getInternalName(c);
+      Map<String, Field> byName = new HashMap<>();
+      for (Field field : c.getDeclaredFields()) {
+        byName.put(field.getName(), field);
+      }
+      for (ClassFile.Field declared : graph.files.read(owner).fields()) {
+        Field field = byName.get(declared.name());
+        if (!declared.isStatic() && field != null) {
+          slots.add(new Slot(owner, declared, field));
+        }
+      }
+    }
+    return slots;
+  }
+
+  /** True if a field of a held object was encoded that had not been before. */
+  boolean encodeReadFields() {
+    boolean any = false;
+    for (int i = 0; i < objects.size(); i++) {
+      Held held = objects.get(i);
+      boolean before = shared;
+      shared = held.shared;
+      try {
+        for (Slot slot : slots(held.object.getClass(), held.path)) {
+          if (graph.isRead(slot.owner, slot.declared.name()) && held.done.add(slot.key())) {
+            CanonicalHasher local = new CanonicalHasher().putInt(held.id);
+            field(local, held.object, slot, held.path);
+            byte[] digest = local.digest();
+            graph.global().tag('V').putBytes(digest);
+            graph.part(held.path + "." + StableNames.ofField(slot.declared.name()), digest);
+            any = true;
+          }
+        }
+      } finally {
+        shared = before;
+      }
+    }
+    return any;
+  }
+
+  private void field(CanonicalHasher into, Object object, Slot slot, String path) {
+    ClassFile.Field declared = slot.declared;
+    String place = path + "." + declared.name();
+    graph.fieldRef(into, slot.owner, declared.name(), declared.desc());
+    Set<String> writers = graph.files.read(slot.owner).writers(declared.name());
+    if (writers.stream().anyMatch(ClassFile::isLazyInitializer)) {
+      into.tag('z');
+      lazyField = place;
+      if (!declared.name().startsWith("bitmap$")) {
+        LazyValues.check(graph, declared.desc(), read(object, slot, place), place, shared);
+      }
+      return;
+    }
+    if (declared.isTransient() && !shared) {
+      into.tag('t');
+      return;
+    }
+    boolean initializedByTrait =
+        !writers.isEmpty() && writers.stream().allMatch(CapturedValues::isTraitInitializer);
+    if (!declared.isFinal() && !initializedByTrait) {
+      mutable(place, "a field that is not final");
+    }
+    encode(into, read(object, slot, place), place);
+  }
+
+  /**
+   * A val of a Scala trait is assigned by the trait's initializer, so its field cannot be final.
+   */
+  private static boolean isTraitInitializer(String method) {
+    return method.contains("$_setter_$");
+  }
+
+  private @Nullable Object read(Object object, Slot slot, String path) {
+    try {
+      slot.field.setAccessible(true);
+      return slot.field.get(object);
+    } catch (IllegalAccessException | RuntimeException e) {
+      throw refuse(path + " cannot be read: " + e);
+    }
+  }
+
+  /** A lazy val may have been computed before something changed that it was computed from. */
+  void checkLazyFields() {
+    if (lazyField != null && mutableAt != null) {
+      throw refuse(
+          lazyField
+              + " is lazy, and "
+              + mutableAt
+              + " beside it can change: which value a task gets cannot be told; make it a val");
+    }
+  }
+}

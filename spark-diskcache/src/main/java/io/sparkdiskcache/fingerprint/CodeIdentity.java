@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.fingerprint;
+
+import java.util.List;
+import java.util.SortedMap;
+
+/**
+ * What a function object is made of.
+ *
+ * @param digest SHA-256 of the code that can run and of the values it reads
+ * @param covered the user methods that were reached, as {@code package.Class.method}, sorted
+ * @param parts short hex digests by name, for telling two identities apart: one per reached method,
+ *     one per captured value or static that is read; never part of a key
+ * @param capturesMutableState true if a captured value could change between now and the moment a
+ *     task serializes it: arrays, mutable collections, fields that are not final
+ */
+@SuppressWarnings("ArrayRecordComponent") // compared by its digest, never by equals
+record CodeIdentity(
+    byte[] digest,
+    List<String> covered,
+    SortedMap<String, String> parts,
+    boolean capturesMutableState) {}

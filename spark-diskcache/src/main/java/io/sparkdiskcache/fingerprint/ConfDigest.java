@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.fingerprint;
+
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.internal.LegacyBehaviorPolicy;
+import org.apache.spark.sql.internal.SQLConf;
+
+/**
+ * The settings rows depend on.
+ *
+ * <p>Many results depend on settings that are not in the plan ({@code legacy.timeParserPolicy},
+ * {@code mapKeyDedupPolicy}, {@code caseSensitive}), and Spark does not say which. So every setting
+ * that somebody set counts, unless it is on the ignore list; an unknown one costs hits, never a
+ * wrong row. Time zone and ANSI mode always count: their defaults come from the JVM and the
+ * environment.
+ *
+ * <p>Settings are read when rows are computed, not when they are planned. {@link #of} uses only
+ * what Spark carries into tasks, so it can be computed again there: another digest means that the
+ * rows are not those the key promises.
+ */
+public final class ConfDigest {
+  /**
+   * Settings that say how to run, where, and as whom. Of those that shape a plan (broadcast
+   * threshold, number of partitions) the plan itself is encoded. Spark switches the two of bucketed
+   * scans and shuffle optimization when it plans a cached relation.
+   */
+  private static final Set<String> IGNORED =
+      Set.of(
+          "spark.sql.autoBroadcastJoinThreshold",
+          "spark.sql.cache.serializer",
+          "spark.sql.debug.maxToStringFields",
+          "spark.sql.defaultCacheStorageLevel",
+          "spark.sql.dataset.queryExecution.id",
+          "spark.sql.execution.id",
+          "spark.sql.execution.query.id",
+          "spark.sql.execution.root.id",
+          "spark.sql.files.maxPartitionBytes",
+          "spark.sql.files.maxPartitionNum",
+          "spark.sql.files.minPartitionNum",
+          "spark.sql.files.openCostInBytes",
+          "spark.sql.leafNodeDefaultParallelism",
+          "spark.sql.maxPlanStringLength",
+          "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning",
+          "spark.sql.shuffle.partitions",
+          "spark.sql.sources.bucketing.autoBucketedScan.enabled",
+          "spark.sql.warehouse.dir",
+          "spark.cores.max",
+          "spark.default.parallelism",
+          "spark.master",
+          "spark.plugins",
+          "spark.rdd.compress",
+          "spark.serializer.objectStreamReset");
+
+  private static final List<String> IGNORED_PREFIXES =
+      List.of(
+          "spark.acls.",
+          "spark.admin.",
+          "spark.app.",
+          "spark.archives",
+          "spark.authenticate",
+          "spark.blockManager.",
+          "spark.broadcast.",
+          "spark.cleaner.",
+          "spark.connect.",
+          "spark.decommission.",
+          "spark.deploy.",
+          "spark.driver.",
+          "spark.dynamicAllocation.",
+          "spark.eventLog.",
+          "spark.executor.",
+          "spark.files",
+          "spark.history.",
+          "spark.jars",
+          "spark.job",
+          "spark.kubernetes.",
+          "spark.local.",
+          "spark.locality.",
+          "spark.log",
+          "spark.memory.",
+          "spark.metrics.",
+          "spark.modify.",
+          "spark.network.",
+          "spark.port.",
+          "spark.rdd.scope",
+          "spark.redaction.",
+          "spark.repl.",
+          "spark.rpc.",
+          "spark.scheduler.",
+          "spark.shuffle.",
+          "spark.speculation",
+          "spark.sql.adaptive.",
+          "spark.sql.codegen.",
+          "spark.sql.inMemoryColumnarStorage.",
+          "spark.sql.planChangeLog.",
+          "spark.sql.streaming.",
+          "spark.sql.thriftServer.",
+          "spark.sql.ui.",
+          "spark.ssl.",
+          "spark.stage.",
+          "spark.standalone.",
+          "spark.storage.",
+          "spark.submit.",
+          "spark.task.",
+          "spark.ui.",
+          "spark.yarn.");
+
+  private static final String OWN_PREFIX = "spark.diskcache.";
+  private static final String OWN_CONTENT_PREFIX = "spark.diskcache.precision";
+
+  /** Who reads, not what is read; tokens differ in every application. */
+  private static final Pattern CREDENTIAL =
+      Pattern.compile("(?i)secret|passw|token|access[._-]?key|credential|private[._-]?key");
+
+  /** Hadoop's settings come with hundreds of defaults; these choose and decode content. */
+  private static final Pattern HADOOP_CONTENT =
+      Pattern.compile(
+          "(parquet|orc|avro|io\\.compression|textinputformat|mapreduce\\.input)\\..*"
+              + "|fs\\.defaultFS|fs\\..*\\.(endpoint|impl)|fs\\.viewfs\\..*"
+              + "|dfs\\.nameservices|dfs\\.namenode\\.rpc-address.*");
+
+  private static final String SPARK_PREFIX = "spark.";
+  private static final String SPARK_SQL_PREFIX = "spark.sql.";
+
+  private ConfDigest() {}
+
+  /** The digest of the settings as tasks see them too; equal in driver and task. */
+  public static byte[] of(SQLConf conf) {
+    return digest(settings(conf));
+  }
+
+  /** {@link #of} and what is set besides Spark's own keys, which only the driver knows. */
+  static byte[] ofSession(SQLConf conf) {
+    SortedMap<String, String> all = settings(conf);
+    ScalaInterop.map(conf.getAllConfs())
+        .forEach(
+            (key, value) -> {
+              if (!key.startsWith(SPARK_PREFIX) && !CREDENTIAL.matcher(key).find()) {
+                all.put(key, value);
+              }
+            });
+    return digest(all);
+  }
+
+  /** What counts, by key, with the resolved time zone and ANSI mode. */
+  public static SortedMap<String, String> settings(SQLConf conf) {
+    SortedMap<String, String> settings = new TreeMap<>();
+    ScalaInterop.map(conf.getAllConfs())
+        .forEach(
+            (key, value) -> {
+              if (counts(key)) {
+                settings.put(key, value);
+              }
+            });
+    settings.put("spark.sql.session.timeZone", conf.sessionLocalTimeZone());
+    settings.put("spark.sql.ansi.enabled", Boolean.toString(conf.ansiEnabled()));
+    return settings;
+  }
+
+  /** The value of a setting as people may see it: credentials only by their digest. */
+  static String shown(String key, String value) {
+    return CREDENTIAL.matcher(key).find()
+        ? "sha256:" + HexFormat.of().formatHex(new CanonicalHasher().putString(value).digest())
+        : value;
+  }
+
+  /** Of file system and format settings, those that choose or decode content. */
+  static byte[] ofHadoop(Configuration conf) {
+    SortedMap<String, String> settings = new TreeMap<>();
+    for (Map.Entry<String, String> entry : conf) {
+      if (HADOOP_CONTENT.matcher(entry.getKey()).matches()) {
+        settings.put(entry.getKey(), entry.getValue());
+      }
+    }
+    return digest(settings);
+  }
+
+  /** Refuses settings under which unreadable input is skipped in silence. */
+  static void requireComplete(SQLConf conf, String place) {
+    if (conf.ignoreCorruptFiles() || conf.ignoreMissingFiles()) {
+      String key = conf.ignoreCorruptFiles() ? "ignoreCorruptFiles" : "ignoreMissingFiles";
+      throw RefusedException.of(
+          Refusal.Code.CONF,
+          place,
+          "spark.sql.files." + key + "=true may leave rows out; unset it to have them cached");
+    }
+  }
+
+  /** Legacy parsers place two-digit years relative to the day they are made. */
+  static boolean parsesRelativeToToday(SQLConf conf) {
+    return conf.legacyTimeParserPolicy().equals(LegacyBehaviorPolicy.LEGACY());
+  }
+
+  private static boolean counts(String key) {
+    if (!key.startsWith(SPARK_PREFIX) || IGNORED.contains(key)) {
+      return false;
+    }
+    if (key.startsWith(OWN_PREFIX)) {
+      return key.startsWith(OWN_CONTENT_PREFIX);
+    }
+    if (!key.startsWith(SPARK_SQL_PREFIX) && CREDENTIAL.matcher(key).find()) {
+      return false;
+    }
+    return IGNORED_PREFIXES.stream().noneMatch(key::startsWith);
+  }
+
+  private static byte[] digest(SortedMap<String, String> settings) {
+    CanonicalHasher hasher = new CanonicalHasher().putInt(settings.size());
+    settings.forEach((key, value) -> hasher.putString(key).putString(value));
+    return hasher.digest();
+  }
+}

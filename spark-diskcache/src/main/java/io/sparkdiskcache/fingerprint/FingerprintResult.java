@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.fingerprint;
+
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.SortedMap;
+import org.apache.spark.sql.execution.FileSourceScanExec;
+
+/** What {@link PlanFingerprinter} says of a plan: a key's ingredients, or why there are none. */
+public sealed interface FingerprintResult {
+
+  /** The plan is left to Spark's own cache. */
+  record Refused(Refusal refusal) implements FingerprintResult {}
+
+  /**
+   * The plan may be cached. The arrays are owned by the record and not to be changed.
+   *
+   * @param function what is computed: engine, settings, plan, functions, output types. Files are in
+   *     it only where the units do not name them: inputs of broadcast sides (row-local) and of
+   *     plans with several leaves (partition-local)
+   * @param planClass which of the keys in {@link Keys} to make
+   * @param inputs every file of every scan, broadcast sides and subqueries included, in plan order
+   * @param chunkedScan row-local only: the scan whose chunks are the units
+   * @param chunks row-local only: the units, in the order of the listing
+   * @param partitions partition-local over one file scan only: what each Spark partition reads, by
+   *     index; empty otherwise
+   * @param confDigest {@link ConfDigest} of the settings the plan was made under; rows computed
+   *     under another digest must not be published
+   * @param expires set where rows depend on today's date, as strings parsed to timestamps do: rows
+   *     computed at or after this instant must not be published under this function, nor served
+   * @param components the ingredients by name, for people: a miss is explained by their difference
+   */
+  @SuppressWarnings("ArrayRecordComponent") // never compared as records
+  record Accepted(
+      byte[] function,
+      PlanClass planClass,
+      List<InputFile> inputs,
+      Optional<FileSourceScanExec> chunkedScan,
+      List<FileChunk> chunks,
+      List<List<FileChunk>> partitions,
+      byte[] confDigest,
+      Optional<Instant> expires,
+      SortedMap<String, String> components)
+      implements FingerprintResult {
+
+    /** The same with these inputs, for plans that read what other relations were computed from. */
+    public Accepted withInputs(List<InputFile> value) {
+      return new Accepted(
+          function,
+          planClass,
+          value,
+          chunkedScan,
+          chunks,
+          partitions,
+          confDigest,
+          expires,
+          components);
+    }
+  }
+}

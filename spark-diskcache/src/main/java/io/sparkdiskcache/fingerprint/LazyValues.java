@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.fingerprint;
+
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Lazy vals are not encoded: their code is, and whether somebody has asked for them already must
+ * not matter. But all rows of a task share the value, so it must be one that nobody can change:
+ * known by its declared type, or, once it was computed, by looking.
+ */
+final class LazyValues {
+  private static final Set<String> IMMUTABLE =
+      Set.of(
+          "Ljava/lang/String;",
+          "Ljava/lang/Boolean;",
+          "Ljava/lang/Byte;",
+          "Ljava/lang/Short;",
+          "Ljava/lang/Integer;",
+          "Ljava/lang/Long;",
+          "Ljava/lang/Character;",
+          "Ljava/lang/Float;",
+          "Ljava/lang/Double;",
+          "Ljava/util/regex/Pattern;",
+          "Ljava/util/UUID;",
+          "Ljava/util/Locale;",
+          "Lscala/math/BigDecimal;",
+          "Lscala/math/BigInt;",
+          "Lscala/util/matching/Regex;",
+          "Lscala/collection/immutable/Range;",
+          "Lorg/slf4j/Logger;");
+
+  private LazyValues() {}
+
+  /** Refuses a lazy val that may hold something mutable. */
+  static void check(
+      CodeGraph graph, String desc, @Nullable Object value, String path, boolean shared) {
+    boolean immutable =
+        (!desc.startsWith("L") && !desc.startsWith("["))
+            || IMMUTABLE.contains(desc)
+            || (desc.startsWith("Ljava/time/") && !desc.startsWith("Ljava/time/Clock"));
+    if (immutable) {
+      return;
+    }
+    if (value == null) {
+      throw graph.refuse(
+          shared ? Refusal.Code.FUNCTION : Refusal.Code.FUNCTION_STATE,
+          path
+              + " is lazy and not computed yet, so it cannot be seen whether it is immutable; make"
+              + " it a val, or a local variable of the function");
+    }
+    // All fields count, since nothing is known of what the value is used for.
+    CodeGraph aside = graph.aside();
+    aside.enterUnordered();
+    new CapturedValues(aside).encodeShared(new CanonicalHasher(), value, path);
+  }
+}

@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.fingerprint;
+
+import io.sparkdiskcache.fingerprint.ClassFiles.Resolved;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.xbean.asm9.ClassReader;
+import org.apache.xbean.asm9.ClassVisitor;
+import org.apache.xbean.asm9.ConstantDynamic;
+import org.apache.xbean.asm9.Handle;
+import org.apache.xbean.asm9.Label;
+import org.apache.xbean.asm9.MethodVisitor;
+import org.apache.xbean.asm9.Opcodes;
+import org.apache.xbean.asm9.Type;
+import org.apache.xbean.asm9.commons.AnalyzerAdapter;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Feeds one method body to a digest: opcodes, operands, constants, jump targets numbered by first
+ * use, handlers, bootstrap recipes; not line numbers, local names or frames. What the body refers
+ * to is handed to the {@link CodeGraph}.
+ *
+ * <p>Extends {@link AnalyzerAdapter} to know the types on the operand stack, which tell whose
+ * {@code hashCode} or {@code toString} a call ends up in.
+ */
+final class MethodEncoder extends AnalyzerAdapter {
+  /** These link to a method handle that stands in their arguments, or to none. */
+  private static final Set<String> BOOTSTRAPS =
+      Set.of(
+          "java/lang/invoke/LambdaMetafactory.metafactory",
+          "java/lang/invoke/LambdaMetafactory.altMetafactory",
+          "java/lang/invoke/StringConcatFactory.makeConcat",
+          "java/lang/invoke/StringConcatFactory.makeConcatWithConstants",
+          "java/lang/runtime/ObjectMethods.bootstrap",
+          "java/lang/runtime/SwitchBootstraps.typeSwitch",
+          "java/lang/runtime/SwitchBootstraps.enumSwitch",
+          "scala/runtime/LambdaDeserialize.bootstrap");
+
+  /** Methods that ask their last argument for its text or hash code. */
+  private static final Set<String> ASK_IDENTITY =
+      Set.of(
+          "java/lang/String.valueOf(Ljava/lang/Object;)Ljava/lang/String;",
+          "java/lang/StringBuilder.append(Ljava/lang/Object;)Ljava/lang/StringBuilder;",
+          "scala/collection/mutable/StringBuilder.append(Ljava/lang/Object;)Lscala/collection/mutable/StringBuilder;",
+          "java/util/Objects.toString(Ljava/lang/Object;)Ljava/lang/String;",
+          "java/util/Objects.hashCode(Ljava/lang/Object;)I",
+          "scala/runtime/Statics.anyHash(Ljava/lang/Object;)I",
+          "scala/runtime/ScalaRunTime$.hash(Ljava/lang/Object;)I");
+
+  private final CodeGraph graph;
+  private final CanonicalHasher body;
+  private final String owner;
+  private final String method;
+  private final String at;
+  private final Map<Label, Integer> labels = new HashMap<>();
+
+  /** A class constant on the stack that no instruction has used yet. */
+  private @Nullable Type token;
+
+  private MethodEncoder(CodeGraph graph, CanonicalHasher body, Resolved target) {
+    super(
+        ClassFile.API,
+        target.owner(),
+        target.method().access(),
+        target.method().name(),
+        target.method().desc(),
+        null);
+    this.graph = graph;
+    this.body = body;
+    this.owner = target.owner();
+    this.method = target.method().name();
+    this.at = StableNames.label(owner, method);
+  }
+
+  /** The digest of one method's body; everything it refers to is discovered on the way. */
+  static byte[] encode(CodeGraph graph, Resolved target) {
+    ClassFile.Method declared = target.method();
+    if ((declared.access() & Opcodes.ACC_NATIVE) != 0) {
+      throw graph.refuse(
+          Refusal.Code.FUNCTION,
+          "the function reaches native method "
+              + StableNames.label(target.owner(), declared.name())
+              + ", whose code cannot be read; declare it non-deterministic");
+    }
+    CanonicalHasher body = new CanonicalHasher();
+    body.putInt(
+        declared.access() & (Opcodes.ACC_STATIC | Opcodes.ACC_SYNCHRONIZED | Opcodes.ACC_ABSTRACT));
+    body.putString(StableNames.ofMethod(declared.name()));
+    graph.type(body, Type.getMethodType(declared.desc()));
+    graph
+        .files
+        .read(target.owner())
+        .reader()
+        .accept(
+            new ClassVisitor(ClassFile.API) {
+              @Override
+              public @Nullable MethodVisitor visitMethod(
+                  int access,
+                  String name,
+                  String desc,
+                  @Nullable String signature,
+                  String @Nullable [] exceptions) {
+                return name.equals(declared.name()) && desc.equals(declared.desc())
+                    ? new MethodEncoder(graph, body, target)
+                    : null;
+              }
+            },
+            ClassReader.SKIP_DEBUG | ClassReader.EXPAND_FRAMES);
+    return body.digest();
+  }
+
+  private int label(Label label) {
+    return labels.computeIfAbsent(label, l -> labels.size());
+  }
+
+  private CanonicalHasher op(int opcode) {
+    useToken();
+    return body.tag('x').putInt(opcode);
+  }
+
+  private void useToken() {
+    if (token != null) {
+      Type used = token;
+      token = null;
+      graph.token(used);
+    }
+  }
+
+  @Override
+  public void visitInsn(int opcode) {
+    op(opcode);
+    super.visitInsn(opcode);
+  }
+
+  @Override
+  public void visitIntInsn(int opcode, int operand) {
+    op(opcode).putInt(operand);
+    super.visitIntInsn(opcode, operand);
+  }
+
+  @Override
+  public void visitVarInsn(int opcode, int variable) {
+    op(opcode).putInt(variable);
+    super.visitVarInsn(opcode, variable);
+  }
+
+  @Override
+  public void visitIincInsn(int variable, int increment) {
+    op(Opcodes.IINC).putInt(variable).putInt(increment);
+    super.visitIincInsn(variable, increment);
+  }
+
+  @Override
+  public void visitTypeInsn(int opcode, String type) {
+    graph.type(op(opcode), Type.getObjectType(type));
+    if (opcode == Opcodes.NEW) {
+      graph.instantiate(type);
+    }
+    super.visitTypeInsn(opcode, type);
+  }
+
+  @Override
+  public void visitFieldInsn(int opcode, String fieldOwner, String name, String desc) {
+    graph.fieldRef(op(opcode), fieldOwner, name, desc);
+    switch (opcode) {
+      case Opcodes.GETSTATIC -> {
+        if (!graph.files.isApplication(fieldOwner)) {
+          graph.readLibraryStatic(fieldOwner, name, at);
+        } else if (!initializes(fieldOwner)) {
+          graph.readStatic(fieldOwner, name, at);
+        }
+      }
+      case Opcodes.PUTSTATIC -> {
+        if (!initializes(fieldOwner)) {
+          throw graph.refuse(
+              Refusal.Code.FUNCTION,
+              at
+                  + " assigns static field "
+                  + StableNames.label(fieldOwner, name)
+                  + ", so a row depends on the rows before it; keep such state in local variables");
+        }
+      }
+      case Opcodes.GETFIELD -> graph.readField(fieldOwner, name, desc);
+      default -> {
+        if (!fieldOwner.equals(owner) || !ClassFile.isInitializer(method)) {
+          graph.writeField(fieldOwner, name, at);
+        }
+      }
+    }
+    super.visitFieldInsn(opcode, fieldOwner, name, desc);
+  }
+
+  /** True if this method is the one that gives a class's static fields their only values. */
+  private boolean initializes(String fieldOwner) {
+    return fieldOwner.equals(owner)
+        && (method.equals("<clinit>") || ClassFile.isDeferredInitializer(method));
+  }
+
+  @Override
+  public void visitMethodInsn(
+      int opcode, String target, String name, String desc, boolean isInterface) {
+    if (target.equals("java/lang/Class") && name.equals("desiredAssertionStatus")) {
+      token = null;
+    }
+    checkIdentity(opcode, target, name, desc);
+    graph.methodRef(op(opcode), target, name, desc, at);
+    if (opcode == Opcodes.INVOKESTATIC) {
+      graph.initialize(target);
+    }
+    super.visitMethodInsn(opcode, target, name, desc, isInterface);
+  }
+
+  /** Object's own hashCode and toString differ from run to run. */
+  private void checkIdentity(int opcode, String target, String name, String desc) {
+    boolean asks =
+        (name.equals("hashCode") && desc.equals("()I"))
+            || (name.equals("toString") && desc.equals("()Ljava/lang/String;"));
+    if (asks && target.equals("java/lang/Object") && opcode == Opcodes.INVOKESPECIAL) {
+      throw identity(name, "java/lang/Object");
+    }
+    if (asks && opcode != Opcodes.INVOKESTATIC) {
+      refuseIdentity(target.equals("java/lang/Object") ? onStack(0) : target, name, desc);
+    } else if (ASK_IDENTITY.contains(target + "." + name + desc)) {
+      askAll(0);
+    }
+  }
+
+  /** Both, since the callee may ask for either. */
+  private void askAll(int depth) {
+    refuseIdentity(onStack(depth), "toString", "()Ljava/lang/String;");
+  }
+
+  /** The internal name of an operand's type, or null if it is not known. */
+  private @Nullable String onStack(int depth) {
+    List<Object> operands = stack;
+    if (operands == null || operands.size() <= depth) {
+      return null;
+    }
+    return operands.get(operands.size() - 1 - depth) instanceof String name ? name : null;
+  }
+
+  private void refuseIdentity(@Nullable String type, String name, String desc) {
+    if (type == null) {
+      return;
+    }
+    if (type.startsWith("[")) {
+      throw identity(name, type);
+    }
+    if (type.equals("java/lang/Class")) {
+      graph.observeNames();
+    }
+    ClassFiles.Origin origin = graph.files.origin(type);
+    if (type.equals("java/lang/Object")
+        || origin == ClassFiles.Origin.LIBRARY
+        || origin == ClassFiles.Origin.ABSENT) {
+      return;
+    }
+    ClassFile file = graph.files.read(type);
+    Resolved declared = graph.files.resolve(type, name, desc);
+    if (!file.isAbstract() && declared != null && declared.owner().equals("java/lang/Object")) {
+      throw identity(name, type);
+    }
+  }
+
+  private RefusedException identity(String name, String type) {
+    return graph.refuse(
+        Refusal.Code.FUNCTION,
+        at
+            + " calls "
+            + name
+            + "() of "
+            + Type.getObjectType(type).getClassName()
+            + ", which does not define it, so the result differs from run to run; define it or"
+            + " use the content");
+  }
+
+  @Override
+  public void visitInvokeDynamicInsn(
+      String name, String desc, Handle bootstrap, Object... arguments) {
+    String factory = bootstrap.getOwner() + "." + bootstrap.getName();
+    if (!BOOTSTRAPS.contains(factory)) {
+      throw graph.refuse(
+          Refusal.Code.FUNCTION,
+          at
+              + " links code at run time through "
+              + factory.replace('/', '.')
+              + ", which cannot be followed; structural types and other dynamic calls need a"
+              + " named type");
+    }
+    op(Opcodes.INVOKEDYNAMIC).putString(factory).putString(StableNames.ofMethod(name));
+    Type type = Type.getMethodType(desc);
+    graph.type(body, type);
+    body.putInt(arguments.length);
+    for (Object argument : arguments) {
+      constant(argument);
+    }
+    if (factory.contains("LambdaMetafactory")) {
+      graph.checks.implementedByLambda(type.getReturnType().getInternalName());
+    } else if (factory.contains("StringConcatFactory")) {
+      int depth = 0;
+      Type[] operands = type.getArgumentTypes();
+      for (int i = operands.length - 1; i >= 0; i--) {
+        askAll(depth);
+        depth += operands[i].getSize();
+      }
+    }
+    useToken();
+    super.visitInvokeDynamicInsn(name, desc, bootstrap, arguments);
+  }
+
+  private void constant(Object value) {
+    if (value instanceof Integer v) {
+      body.tag('i').putInt(v);
+    } else if (value instanceof Long v) {
+      body.tag('l').putLong(v);
+    } else if (value instanceof Float v) {
+      body.tag('f').putInt(Float.floatToRawIntBits(v));
+    } else if (value instanceof Double v) {
+      body.tag('d').putLong(Double.doubleToRawLongBits(v));
+    } else if (value instanceof String v) {
+      body.tag('s').putString(v);
+    } else if (value instanceof Type v) {
+      body.tag('t');
+      graph.type(body, v);
+      useToken();
+      token = v.getSort() == Type.METHOD ? null : v;
+    } else if (value instanceof Handle v) {
+      handle(v);
+    } else if (value instanceof ConstantDynamic v) {
+      throw graph.refuse(
+          Refusal.Code.FUNCTION,
+          at
+              + " has a constant that is computed at link time, "
+              + v
+              + ", which cannot be followed");
+    } else {
+      throw graph.refuse(
+          Refusal.Code.INTERNAL, at + " has a constant of unknown kind " + value.getClass());
+    }
+  }
+
+  private void handle(Handle handle) {
+    body.tag('h').putInt(handle.getTag());
+    switch (handle.getTag()) {
+      case Opcodes.H_GETFIELD -> {
+        graph.fieldRef(body, handle.getOwner(), handle.getName(), handle.getDesc());
+        graph.readField(handle.getOwner(), handle.getName(), handle.getDesc());
+      }
+      case Opcodes.H_GETSTATIC, Opcodes.H_PUTFIELD, Opcodes.H_PUTSTATIC ->
+          throw graph.refuse(
+              Refusal.Code.FUNCTION,
+              at + " takes a method handle of field " + handle + ", which cannot be followed");
+      default -> {
+        graph.methodRef(body, handle.getOwner(), handle.getName(), handle.getDesc(), at);
+        if (handle.getTag() == Opcodes.H_NEWINVOKESPECIAL) {
+          graph.instantiate(handle.getOwner());
+        } else if (handle.getTag() == Opcodes.H_INVOKESTATIC) {
+          graph.initialize(handle.getOwner());
+        }
+      }
+    }
+  }
+
+  @Override
+  public void visitLdcInsn(Object value) {
+    op(Opcodes.LDC);
+    constant(value);
+    super.visitLdcInsn(value);
+  }
+
+  @Override
+  public void visitJumpInsn(int opcode, Label label) {
+    op(opcode).putInt(label(label));
+    super.visitJumpInsn(opcode, label);
+  }
+
+  @Override
+  public void visitLabel(Label label) {
+    body.tag('b').putInt(label(label));
+    super.visitLabel(label);
+  }
+
+  @Override
+  public void visitTableSwitchInsn(int min, int max, Label otherwise, Label... targets) {
+    op(Opcodes.TABLESWITCH).putInt(min).putInt(max).putInt(label(otherwise));
+    body.putInt(targets.length);
+    for (Label target : targets) {
+      body.putInt(label(target));
+    }
+    super.visitTableSwitchInsn(min, max, otherwise, targets);
+  }
+
+  @Override
+  public void visitLookupSwitchInsn(Label otherwise, int[] keys, Label[] targets) {
+    op(Opcodes.LOOKUPSWITCH).putInt(label(otherwise)).putInt(keys.length);
+    for (int i = 0; i < keys.length; i++) {
+      body.putInt(keys[i]).putInt(label(targets[i]));
+    }
+    super.visitLookupSwitchInsn(otherwise, keys, targets);
+  }
+
+  @Override
+  public void visitMultiANewArrayInsn(String desc, int dimensions) {
+    graph.type(op(Opcodes.MULTIANEWARRAY).putInt(dimensions), Type.getType(desc));
+    super.visitMultiANewArrayInsn(desc, dimensions);
+  }
+
+  @Override
+  public void visitTryCatchBlock(Label start, Label end, Label handler, @Nullable String type) {
+    body.tag('c').putInt(label(start)).putInt(label(end)).putInt(label(handler));
+    graph.type(body, Type.getObjectType(type == null ? "java/lang/Throwable" : type));
+    body.putBoolean(type == null);
+    super.visitTryCatchBlock(start, end, handler, type);
+  }
+}

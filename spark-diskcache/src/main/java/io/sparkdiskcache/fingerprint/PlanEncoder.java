@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.fingerprint;
+
+import java.time.ZoneId;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.function.Function;
+import org.apache.spark.sql.catalyst.expressions.Attribute;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.PlanExpression;
+import org.apache.spark.sql.catalyst.plans.logical.Range;
+import org.apache.spark.sql.catalyst.util.DateTimeUtils;
+import org.apache.spark.sql.execution.AppendColumnsExec;
+import org.apache.spark.sql.execution.AppendColumnsWithObjectExec;
+import org.apache.spark.sql.execution.CoGroupExec;
+import org.apache.spark.sql.execution.CoalesceExec;
+import org.apache.spark.sql.execution.CollectLimitExec;
+import org.apache.spark.sql.execution.CollectMetricsExec;
+import org.apache.spark.sql.execution.ColumnarToRowExec;
+import org.apache.spark.sql.execution.DeserializeToObjectExec;
+import org.apache.spark.sql.execution.ExpandExec;
+import org.apache.spark.sql.execution.ExternalRDDScanExec;
+import org.apache.spark.sql.execution.FileSourceScanExec;
+import org.apache.spark.sql.execution.FilterExec;
+import org.apache.spark.sql.execution.GenerateExec;
+import org.apache.spark.sql.execution.GlobalLimitExec;
+import org.apache.spark.sql.execution.InputAdapter;
+import org.apache.spark.sql.execution.LocalLimitExec;
+import org.apache.spark.sql.execution.LocalTableScanExec;
+import org.apache.spark.sql.execution.MapElementsExec;
+import org.apache.spark.sql.execution.MapGroupsExec;
+import org.apache.spark.sql.execution.MapPartitionsExec;
+import org.apache.spark.sql.execution.OneRowRelationExec;
+import org.apache.spark.sql.execution.ProjectExec;
+import org.apache.spark.sql.execution.RDDScanExec;
+import org.apache.spark.sql.execution.RangeExec;
+import org.apache.spark.sql.execution.ReusedSubqueryExec;
+import org.apache.spark.sql.execution.RowDataSourceScanExec;
+import org.apache.spark.sql.execution.RowToColumnarExec;
+import org.apache.spark.sql.execution.SampleExec;
+import org.apache.spark.sql.execution.SerializeFromObjectExec;
+import org.apache.spark.sql.execution.SortExec;
+import org.apache.spark.sql.execution.SparkPlan;
+import org.apache.spark.sql.execution.SubqueryAdaptiveBroadcastExec;
+import org.apache.spark.sql.execution.SubqueryBroadcastExec;
+import org.apache.spark.sql.execution.SubqueryExec;
+import org.apache.spark.sql.execution.TakeOrderedAndProjectExec;
+import org.apache.spark.sql.execution.UnionExec;
+import org.apache.spark.sql.execution.WholeStageCodegenExec;
+import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec;
+import org.apache.spark.sql.execution.aggregate.HashAggregateExec;
+import org.apache.spark.sql.execution.aggregate.ObjectHashAggregateExec;
+import org.apache.spark.sql.execution.aggregate.SortAggregateExec;
+import org.apache.spark.sql.execution.columnar.InMemoryRelation;
+import org.apache.spark.sql.execution.columnar.InMemoryTableScanExec;
+import org.apache.spark.sql.execution.datasources.HadoopFsRelation;
+import org.apache.spark.sql.execution.datasources.csv.CSVFileFormat;
+import org.apache.spark.sql.execution.datasources.json.JsonFileFormat;
+import org.apache.spark.sql.execution.datasources.orc.OrcFileFormat;
+import org.apache.spark.sql.execution.datasources.parquet.ParquetFileFormat;
+import org.apache.spark.sql.execution.datasources.text.TextFileFormat;
+import org.apache.spark.sql.execution.datasources.v2.DataSourceV2ScanExecBase;
+import org.apache.spark.sql.execution.exchange.BroadcastExchangeExec;
+import org.apache.spark.sql.execution.exchange.ReusedExchangeExec;
+import org.apache.spark.sql.execution.exchange.ShuffleExchangeExec;
+import org.apache.spark.sql.execution.joins.BroadcastHashJoinExec;
+import org.apache.spark.sql.execution.joins.BroadcastNestedLoopJoinExec;
+import org.apache.spark.sql.execution.joins.CartesianProductExec;
+import org.apache.spark.sql.execution.joins.ShuffledHashJoinExec;
+import org.apache.spark.sql.execution.joins.SortMergeJoinExec;
+import org.apache.spark.sql.execution.window.WindowExec;
+import org.apache.spark.sql.execution.window.WindowGroupLimitExec;
+import org.apache.spark.sql.internal.SQLConf;
+import scala.Product;
+
+/**
+ * Encodes a physical plan, children first, and collects its scans.
+ *
+ * <p>A node is encoded by its class and constructor arguments only if it is on the list; the few
+ * nodes that keep state elsewhere, or arguments that say nothing about rows, have cases of their
+ * own. Spark's second parameter lists ({@code otherCopyArgs}) hold no state that changes rows, and
+ * a test guards the list of classes that have one.
+ */
+final class PlanEncoder {
+  private static final Set<Class<?>> BY_ARGUMENTS =
+      Set.of(
+          FilterExec.class,
+          ProjectExec.class,
+          ExpandExec.class,
+          GenerateExec.class,
+          SortExec.class,
+          LocalLimitExec.class,
+          GlobalLimitExec.class,
+          CollectLimitExec.class,
+          TakeOrderedAndProjectExec.class,
+          HashAggregateExec.class,
+          ObjectHashAggregateExec.class,
+          SortAggregateExec.class,
+          WindowExec.class,
+          WindowGroupLimitExec.class,
+          ShuffleExchangeExec.class,
+          BroadcastExchangeExec.class,
+          SortMergeJoinExec.class,
+          ShuffledHashJoinExec.class,
+          BroadcastHashJoinExec.class,
+          BroadcastNestedLoopJoinExec.class,
+          CartesianProductExec.class,
+          UnionExec.class,
+          CoalesceExec.class,
+          OneRowRelationExec.class,
+          DeserializeToObjectExec.class,
+          SerializeFromObjectExec.class,
+          MapElementsExec.class,
+          MapPartitionsExec.class,
+          AppendColumnsExec.class,
+          AppendColumnsWithObjectExec.class,
+          MapGroupsExec.class,
+          CoGroupExec.class);
+
+  private static final Set<Class<?>> FORMATS =
+      Set.of(
+          ParquetFileFormat.class,
+          OrcFileFormat.class,
+          CSVFileFormat.class,
+          JsonFileFormat.class,
+          TextFileFormat.class);
+
+  private static final Set<Class<?>> TEXT_PARSING_FORMATS =
+      Set.of(CSVFileFormat.class, JsonFileFormat.class);
+
+  private static final int FIELDS_IN_COMPONENTS = 25;
+
+  private final Encoding encoding;
+  private final TypeEncoder types;
+  private final ValueEncoder values;
+  private final NestedRelations nested;
+  private final ZoneId sessionZone;
+  private final Function<FileSourceScanExec, ScanFiles> lister;
+  private final List<ScanFiles> scans = new ArrayList<>();
+  private int nodes;
+
+  /**
+   * @param lister lists and identifies the files of a scan
+   */
+  PlanEncoder(
+      Encoding encoding,
+      FunctionIdentity functions,
+      NestedRelations nested,
+      SQLConf conf,
+      Function<FileSourceScanExec, ScanFiles> lister) {
+    this.encoding = encoding;
+    this.nested = nested;
+    this.lister = lister;
+    sessionZone = DateTimeUtils.getZoneId(conf.sessionLocalTimeZone());
+    types = new TypeEncoder(encoding, functions);
+    values =
+        new ValueEncoder(
+            encoding, types, new ExpressionRules(encoding, sessionZone), functions, this::plan);
+  }
+
+  /** Encodes the plan and what its rows look like. */
+  void root(SparkPlan plan) {
+    plan(plan);
+    encoding.out().tag('=');
+    attributes(ScalaInterop.list(plan.output()));
+  }
+
+  /** Every file scan met, in plan order, each once. */
+  List<ScanFiles> scans() {
+    return scans;
+  }
+
+  ZoneId sessionZone() {
+    return sessionZone;
+  }
+
+  private void plan(SparkPlan plan) {
+    encoding.within(plan.nodeName(), () -> node(plan));
+  }
+
+  private void node(SparkPlan plan) {
+    if (isWrapper(plan)) {
+      plan(unwrap(plan));
+    } else if (plan instanceof ReusedExchangeExec reused) {
+      plan(reused.child());
+      encoding.out().tag('>');
+      attributes(ScalaInterop.list(reused.output()));
+    } else if (plan instanceof ReusedSubqueryExec reused) {
+      plan((SparkPlan) reused.child());
+    } else if (plan instanceof SubqueryExec subquery) {
+      plan(subquery.child());
+      open(plan);
+      values.value(subquery.maxNumRows());
+    } else if (plan instanceof SubqueryBroadcastExec subquery) {
+      pruning(subquery, subquery.child(), subquery.indices(), subquery.buildKeys());
+    } else if (plan instanceof SubqueryAdaptiveBroadcastExec subquery) {
+      pruning(subquery, subquery.child(), subquery.indices(), subquery.buildKeys());
+    } else if (plan instanceof FileSourceScanExec scan) {
+      scan(scan);
+    } else if (plan instanceof LocalTableScanExec local) {
+      local(local);
+    } else if (plan instanceof RangeExec range) {
+      range(range);
+    } else if (plan instanceof InMemoryTableScanExec cached) {
+      cached(cached);
+    } else if (BY_ARGUMENTS.contains(plan.getClass())) {
+      byArguments(plan);
+    } else {
+      throw refusedNode(plan);
+    }
+    describe(plan);
+  }
+
+  /** Nodes that only change how rows are handed on. */
+  static boolean isWrapper(SparkPlan plan) {
+    return plan instanceof InputAdapter
+        || plan instanceof WholeStageCodegenExec
+        || plan instanceof ColumnarToRowExec
+        || plan instanceof RowToColumnarExec
+        || plan instanceof AdaptiveSparkPlanExec;
+  }
+
+  /**
+   * The plan inside a wrapper. Of an adaptive plan the initial one: complete, with exchanges and
+   * subqueries, and never changed, while the current plan depends on what has run.
+   */
+  static SparkPlan unwrap(SparkPlan plan) {
+    return plan instanceof AdaptiveSparkPlanExec adaptive
+        ? adaptive.initialPlan()
+        : ScalaInterop.list(plan.children()).get(0);
+  }
+
+  private void byArguments(SparkPlan plan) {
+    List<SparkPlan> children = ScalaInterop.list(plan.children());
+    children.forEach(this::plan);
+    Product product = (Product) plan;
+    open(plan).putInt(children.size());
+    for (int i = 0; i < product.productArity(); i++) {
+      Object argument = product.productElement(i);
+      if (!isChildren(argument, children)) {
+        values.value(argument);
+      }
+    }
+  }
+
+  private static boolean isChildren(Object argument, List<SparkPlan> children) {
+    if (argument instanceof scala.collection.Seq<?> seq && !seq.isEmpty()) {
+      return ScalaInterop.list(seq).stream().allMatch(element -> isChildren(element, children));
+    }
+    return children.stream().anyMatch(child -> child == argument);
+  }
+
+  /** Dynamic pruning: its name is made of an id, and its logical plan says what its child says. */
+  private void pruning(
+      SparkPlan plan,
+      SparkPlan child,
+      scala.collection.Seq<Object> indices,
+      scala.collection.Seq<Expression> buildKeys) {
+    plan(child);
+    open(plan);
+    values.value(indices);
+    values.value(buildKeys);
+  }
+
+  private void scan(FileSourceScanExec scan) {
+    HadoopFsRelation relation = scan.relation();
+    Class<?> format = relation.fileFormat().getClass();
+    if (!FORMATS.contains(format) || !SparkClasses.isSparkSql(relation.location().getClass())) {
+      throw encoding.refused(
+          Refusal.Code.SOURCE,
+          "files of format "
+              + format.getName()
+              + " listed by "
+              + relation.location().getClass().getName()
+              + " have no known content version");
+    }
+    if (scan.stream().isDefined()) {
+      throw encoding.refused(Refusal.Code.SOURCE, "a stream's files have no fixed listing");
+    }
+    ScanSettings.check(relation, encoding);
+    if (TEXT_PARSING_FORMATS.contains(format)
+        && TypeEncoder.holdsTimestamp(scan.requiredSchema())) {
+      encoding.dependsOnToday(ScanSettings.zone(relation, sessionZone));
+    }
+    open(scan).putString(format.getName()).putBytes(ScanSettings.sessionDigest(relation));
+    types.type(relation.partitionSchema());
+    types.type(relation.dataSchema());
+    values.value(relation.bucketSpec());
+    SortedMap<String, String> readOptions = ScanSettings.contentOptions(relation);
+    encoding.out().putInt(readOptions.size());
+    readOptions.forEach((key, value) -> encoding.out().putString(key).putString(value));
+    types.type(scan.requiredSchema());
+    for (Attribute column : ScalaInterop.list(scan.output())) {
+      encoding.out().putString(column.name()).putString(column.metadata().json());
+      values.expression((Expression) column);
+    }
+    values.value(scan.dataFilters());
+    // Static partition filters choose files and nothing else; the files are in the keys.
+    for (Expression filter : ScalaInterop.list(scan.partitionFilters())) {
+      if (filter.exists(ScalaInterop.predicate(PlanExpression.class))) {
+        values.expression(filter);
+      }
+    }
+    encoding.out().putBoolean(scan.bucketedScan());
+    values.value(scan.optionalBucketSet().isDefined());
+    values.value(scan.optionalNumCoalescedBuckets());
+    if (scans.stream().noneMatch(known -> known.isOf(scan))) {
+      scans.add(lister.apply(scan));
+    }
+  }
+
+  private void local(LocalTableScanExec local) {
+    if (local.stream().isDefined()) {
+      throw encoding.refused(Refusal.Code.SOURCE, "a stream's rows have no fixed content");
+    }
+    List<Attribute> output = ScalaInterop.list(local.output());
+    int rows = local.rows().size();
+    open(local).putInt(rows);
+    attributes(output);
+    ScalaInterop.list(local.rows()).forEach(row -> types.row(row, local.schema()));
+  }
+
+  private void range(RangeExec exec) {
+    Range range = exec.range();
+    open(exec).putLong(range.start()).putLong(range.end()).putLong(range.step());
+    attributes(ScalaInterop.list(exec.output()));
+  }
+
+  /**
+   * How many partitions a leaf without files has. It depends on the number of cores, so it counts
+   * only where units are partitions.
+   */
+  static int slices(SparkPlan leaf) {
+    if (leaf instanceof RangeExec range) {
+      return range.numSlices();
+    }
+    return leaf instanceof LocalTableScanExec local
+        ? Math.min(local.rows().size(), local.session().leafNodeDefaultParallelism())
+        : 1;
+  }
+
+  private void cached(InMemoryTableScanExec scan) {
+    InMemoryRelation relation = scan.relation();
+    byte[] key =
+        nested
+            .key(relation)
+            .orElseThrow(
+                () ->
+                    encoding.refused(
+                        Refusal.Code.SOURCE,
+                        "a cached relation below may be older than its source; cache only the"
+                            + " outermost one"));
+    open(scan).putBytes(key);
+    attributes(ScalaInterop.list(relation.output()));
+    attributes(ScalaInterop.list(scan.attributes()));
+    values.value(scan.predicates());
+  }
+
+  private void attributes(List<? extends Attribute> attributes) {
+    encoding.out().putInt(attributes.size());
+    attributes.forEach(attribute -> values.expression((Expression) attribute));
+  }
+
+  private CanonicalHasher open(SparkPlan plan) {
+    return encoding.out().tag('n').putString(plan.getClass().getName());
+  }
+
+  private void describe(SparkPlan plan) {
+    if (!isWrapper(plan)) {
+      String text = plan.simpleString(FIELDS_IN_COMPONENTS).replaceAll("#\\d+L?", "");
+      encoding.component(String.format(Locale.ROOT, "plan.node.%03d", nodes++), text);
+    }
+  }
+
+  private RefusedException refusedNode(SparkPlan plan) {
+    String name = plan.getClass().getName();
+    if (plan instanceof RDDScanExec
+        || plan instanceof ExternalRDDScanExec<?>
+        || plan instanceof RowDataSourceScanExec
+        || plan instanceof DataSourceV2ScanExecBase) {
+      return encoding.refused(
+          Refusal.Code.SOURCE, plan.nodeName() + " reads rows whose content has no identity");
+    }
+    if (plan instanceof SampleExec) {
+      return encoding.refused(
+          Refusal.Code.NON_DETERMINISTIC, "a sample is drawn anew for every partition");
+    }
+    if (plan instanceof CollectMetricsExec) {
+      return encoding.refused(
+          Refusal.Code.SIDE_EFFECT, "observed metrics would be missing when rows are reused");
+    }
+    if (name.startsWith("org.apache.spark.sql.execution.python.")) {
+      return encoding.refused(Refusal.Code.FUNCTION, "Python code has no identity: " + name);
+    }
+    return encoding.refused(Refusal.Code.PLAN_NODE, "plan node " + name + " is not known");
+  }
+}

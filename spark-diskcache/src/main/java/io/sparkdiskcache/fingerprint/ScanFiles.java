@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.fingerprint;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.execution.FileSourceScanExec;
+import org.apache.spark.sql.execution.ListingPartition;
+import org.apache.spark.sql.execution.PartitionedFileUtil;
+import org.apache.spark.sql.execution.SparkPlan;
+import org.apache.spark.sql.execution.datasources.FileFormat;
+import org.apache.spark.sql.execution.datasources.FilePartition;
+import org.apache.spark.sql.execution.datasources.FileScanRDD;
+import org.apache.spark.sql.execution.datasources.FileStatusWithMetadata;
+import org.apache.spark.sql.execution.datasources.HadoopFsRelation;
+import org.apache.spark.sql.execution.datasources.PartitionedFile;
+import org.apache.spark.sql.types.StructType;
+
+/**
+ * The files of one scan: Spark's listing, each file asked for its status again.
+ *
+ * <p>The listing may be old (Spark keeps it), and it has lost the eTags. A file that is no longer
+ * what was listed would be read under constants of its former self, so it is refused.
+ */
+final class ScanFiles {
+  private final FileSourceScanExec scan;
+  private final List<Listed> files;
+  private final Encoding encoding;
+  private final FunctionIdentity functions;
+
+  private record Listed(FileStatusWithMetadata status, InternalRow partition, InputFile input) {}
+
+  private ScanFiles(
+      FileSourceScanExec scan, List<Listed> files, Encoding encoding, FunctionIdentity functions) {
+    this.scan = scan;
+    this.files = files;
+    this.encoding = encoding;
+    this.functions = functions;
+  }
+
+  /** Lists what the scan reads before dynamic pruning. */
+  static ScanFiles of(
+      FileSourceScanExec scan,
+      InputStats stats,
+      Configuration conf,
+      Encoding encoding,
+      FunctionIdentity functions) {
+    List<FileStatusWithMetadata> statuses = new ArrayList<>();
+    List<InternalRow> partitions = new ArrayList<>();
+    for (ListingPartition partition :
+        ScalaInterop.iterable(scan.selectedPartitions().filePartitionIterator())) {
+      for (FileStatusWithMetadata status : ScalaInterop.iterable(partition.files())) {
+        if (status.metadata().nonEmpty()) {
+          throw encoding.refused(
+              Refusal.Code.SOURCE, "the listing of " + status.getPath() + " has foreign columns");
+        }
+        statuses.add(status);
+        partitions.add(partition.values());
+      }
+    }
+    List<Path> paths = statuses.stream().map(FileStatusWithMetadata::getPath).toList();
+    List<InputFile> inputs = stats.statAll(paths, conf, encoding.place());
+    List<Listed> files = new ArrayList<>(inputs.size());
+    for (int i = 0; i < inputs.size(); i++) {
+      InputFile input = inputs.get(i);
+      FileStatusWithMetadata status = statuses.get(i);
+      if (input.length() != status.getLen()
+          || input.modificationTime() != status.getModificationTime()) {
+        throw encoding.refused(
+            Refusal.Code.INPUT_UNREADABLE,
+            input.path()
+                + " changed since it was listed; read the path again or REFRESH the table");
+      }
+      files.add(new Listed(status, partitions.get(i), input));
+    }
+    return new ScanFiles(scan, files, encoding, functions);
+  }
+
+  FileSourceScanExec scan() {
+    return scan;
+  }
+
+  /** Whether these are the files of this very node, not of an equal one. */
+  boolean isOf(SparkPlan node) {
+    SparkPlan own = scan;
+    return own == node;
+  }
+
+  List<InputFile> inputs() {
+    return files.stream().map(Listed::input).toList();
+  }
+
+  /** Whole files with their partition values; the order of a listing has no meaning. */
+  byte[] complete() {
+    List<byte[]> digests = new ArrayList<>(files.size());
+    for (Listed file : files) {
+      long length = file.input.length();
+      digests.add(identity(file.input, 0, length, file.partition));
+    }
+    return new CanonicalHasher().putUnordered(digests).digest();
+  }
+
+  /**
+   * The files cut at multiples of {@code chunkBytes} of their own length, as far as the format can
+   * be split: the same chunks whatever the number of cores, the packing and the other files.
+   */
+  List<FileChunk> chunks(long chunkBytes) {
+    HadoopFsRelation relation = scan.relation();
+    List<FileChunk> chunks = new ArrayList<>(files.size());
+    for (Listed file : files) {
+      Path path = file.status.getPath();
+      boolean splittable =
+          relation.fileFormat().isSplitable(relation.sparkSession(), relation.options(), path);
+      for (PartitionedFile split :
+          ScalaInterop.list(
+              PartitionedFileUtil.splitFiles(
+                  file.status, path, splittable, chunkBytes, file.partition))) {
+        chunks.add(chunk(file.input, split));
+      }
+    }
+    return List.copyOf(chunks);
+  }
+
+  /** What each of Spark's own partitions reads, by index. Only without dynamic pruning. */
+  List<List<FileChunk>> partitions() {
+    Map<Path, InputFile> byPath = new HashMap<>();
+    for (Listed file : files) {
+      byPath.put(file.status.getPath(), file.input);
+    }
+    FileScanRDD rdd = (FileScanRDD) scan.inputRDD();
+    List<List<FileChunk>> partitions = new ArrayList<>();
+    for (FilePartition partition : ScalaInterop.list(rdd.filePartitions())) {
+      List<FileChunk> chunks = new ArrayList<>();
+      for (PartitionedFile split : partition.files()) {
+        InputFile input = byPath.get(split.toPath());
+        if (input == null) {
+          throw encoding.refused(
+              Refusal.Code.INPUT_UNREADABLE, split.filePath() + " is read but was not listed");
+        }
+        chunks.add(chunk(input, split));
+      }
+      partitions.add(List.copyOf(chunks));
+    }
+    return List.copyOf(partitions);
+  }
+
+  /** {@link #partitions()} as a digest: which chunks lie in which partition, in read order. */
+  byte[] layout() {
+    CanonicalHasher hasher = new CanonicalHasher();
+    List<List<FileChunk>> partitions = partitions();
+    hasher.putInt(partitions.size());
+    for (List<FileChunk> chunks : partitions) {
+      hasher.putInt(chunks.size());
+      chunks.forEach(chunk -> hasher.putBytes(chunk.identity()));
+    }
+    return hasher.digest();
+  }
+
+  /** Whether rows tell where Spark cut the files. */
+  boolean showsSplits() {
+    return ScalaInterop.list(scan.fileConstantMetadataColumns()).stream()
+        .anyMatch(
+            column ->
+                column.name().equals(FileFormat.FILE_BLOCK_START())
+                    || column.name().equals(FileFormat.FILE_BLOCK_LENGTH()));
+  }
+
+  private FileChunk chunk(InputFile input, PartitionedFile split) {
+    byte[] identity = identity(input, split.start(), split.length(), split.partitionValues());
+    return new FileChunk(input, split, identity);
+  }
+
+  private byte[] identity(InputFile input, long start, long length, InternalRow partition) {
+    StructType type = scan.relation().partitionSchema();
+    return encoding.digestOf(
+        () -> {
+          encoding.out().putBytes(input.digest()).putLong(start).putLong(length);
+          new TypeEncoder(encoding, functions).row(partition, type);
+        });
+  }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.fingerprint;
+
+import java.net.URL;
+import java.security.CodeSource;
+import java.util.HashSet;
+import java.util.Set;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.execution.SparkPlan;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.unsafe.types.UTF8String;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who wrote a class, told by where it was loaded from: package names prove nothing, since anyone
+ * may put classes into {@code org.apache.spark.sql} to reach what is private there.
+ */
+final class SparkClasses {
+  private static final Set<String> SPARK_SQL =
+      locations(SparkPlan.class, Expression.class, DataType.class, UTF8String.class);
+  private static final Set<String> SCALA = locations(scala.Option.class);
+
+  private SparkClasses() {}
+
+  /** Whether a class is part of Spark's sql, catalyst, sql-api or unsafe jar. */
+  static boolean isSparkSql(Class<?> type) {
+    return type.getName().startsWith("org.apache.spark.") && within(type, SPARK_SQL);
+  }
+
+  /** Whether a class comes with the JDK or with Scala: its code is covered by their versions. */
+  static boolean isPlatform(Class<?> type) {
+    Class<?> element = type;
+    while (element.isArray()) {
+      element = element.getComponentType();
+    }
+    ClassLoader loader = element.getClassLoader();
+    return loader == null
+        || loader == ClassLoader.getPlatformClassLoader()
+        || (element.getName().startsWith("scala.") && within(element, SCALA));
+  }
+
+  /** A lambda or method reference: a class the JVM spun, with no identity of its own. */
+  static boolean isLambda(Class<?> type) {
+    return type.isHidden() || type.getName().contains("$$Lambda");
+  }
+
+  static @Nullable URL location(Class<?> type) {
+    CodeSource source = type.getProtectionDomain().getCodeSource();
+    return source == null ? null : source.getLocation();
+  }
+
+  private static boolean within(Class<?> type, Set<String> locations) {
+    URL location = location(type);
+    return location != null && locations.contains(location.toExternalForm());
+  }
+
+  private static Set<String> locations(Class<?>... witnesses) {
+    Set<String> found = new HashSet<>();
+    for (Class<?> witness : witnesses) {
+      URL location = location(witness);
+      if (location != null) {
+        found.add(location.toExternalForm());
+      }
+    }
+    return Set.copyOf(found);
+  }
+}
