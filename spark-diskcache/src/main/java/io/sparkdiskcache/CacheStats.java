@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache;
+
+import io.sparkdiskcache.relation.CacheApplication;
+import io.sparkdiskcache.store.StoreStats;
+import java.util.Map;
+
+/**
+ * What the cache has done in this application, and what it holds.
+ *
+ * @param hits partitions (file chunks, for row-local plans) found when a relation was first used
+ * @param computed partitions (file chunks) computed and written
+ * @param stagesSkipped exchanges below relations that were found whole and so not executed
+ * @param privateRelations relations kept for this application only, because an input or a setting
+ *     moved under them
+ * @param refused relations left to Spark, by name of the reason
+ * @param store the store of this process
+ */
+public record CacheStats(
+    long hits,
+    long computed,
+    long stagesSkipped,
+    long privateRelations,
+    Map<String, Long> refused,
+    StoreStats store) {
+
+  static CacheStats of(CacheApplication application, StoreStats store) {
+    Map<String, Long> refused = new java.util.TreeMap<>();
+    application.counters().refused().forEach((code, count) -> refused.put(code.name(), count));
+    return new CacheStats(
+        application.counters().hits(),
+        application.counters().computed(),
+        application.counters().stagesSkipped(),
+        application.counters().privateRelations(),
+        refused,
+        store);
+  }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache;
+
+import io.sparkdiskcache.relation.RelationInspector.Inspection;
+import java.util.List;
+import org.apache.spark.util.Utils;
+
+/**
+ * What the cache makes of a query: one entry per cached relation it reads, or for the query itself
+ * if it reads none.
+ *
+ * @param relations in the order of the plan
+ */
+public record ExplainReport(List<Inspection> relations) {
+
+  /** For people: a few lines per relation. */
+  @Override
+  public String toString() {
+    StringBuilder text = new StringBuilder();
+    for (Inspection relation : relations) {
+      text.append(headline(relation)).append('\n');
+      text.append("  relation     ").append(relation.name()).append('\n');
+      if (!relation.cached()) {
+        text.append("  not cached   call cache() or persist(); this is what it would find\n");
+      }
+      relation
+          .reason()
+          .ifPresent(
+              refusal -> {
+                text.append("  reason       ").append(refusal.code()).append(": ");
+                text.append(refusal.sentence()).append('\n');
+                if (!refusal.place().isEmpty()) {
+                  text.append("  place        ").append(refusal.place()).append('\n');
+                }
+              });
+      if (!relation.fingerprint().isEmpty()) {
+        text.append("  fingerprint  ").append(relation.fingerprint()).append('\n');
+        text.append("  size         ").append(Utils.bytesToString(relation.bytes())).append('\n');
+      }
+      text.append("  where        ").append(relation.directory()).append('\n');
+    }
+    return text.toString();
+  }
+
+  private static String headline(Inspection relation) {
+    return switch (relation.status()) {
+      case HIT -> "hit";
+      case PARTIAL -> "partial " + relation.found() + " of " + relation.wanted();
+      case MISS -> "miss";
+      case REFUSED -> "refused";
+    };
+  }
+}

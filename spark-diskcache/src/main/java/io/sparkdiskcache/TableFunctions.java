@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache;
+
+import io.sparkdiskcache.store.Entry;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.RecordComponent;
+import java.sql.Timestamp;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.SparkSessionExtensions;
+import org.apache.spark.sql.catalyst.FunctionIdentifier;
+import org.apache.spark.sql.catalyst.expressions.Attribute;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.ExpressionInfo;
+import org.apache.spark.sql.catalyst.plans.logical.LocalRelation;
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import org.apache.spark.sql.catalyst.types.DataTypeUtils;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import scala.Tuple3;
+import scala.collection.immutable.Seq;
+import scala.jdk.javaapi.CollectionConverters;
+import scala.runtime.AbstractFunction1;
+
+/** The SQL face of {@link DiskCache}: functions that return tables, evaluated when analysed. */
+final class TableFunctions {
+  private static final StructType ENTRIES =
+      new StructType()
+          .add("key", DataTypes.StringType, false)
+          .add("relation", DataTypes.StringType, false)
+          .add("description", DataTypes.StringType, false)
+          .add("tag", DataTypes.StringType, false)
+          .add("application", DataTypes.StringType, false)
+          .add("partition", DataTypes.IntegerType, false)
+          .add("rows", DataTypes.LongType, false)
+          .add("bytes", DataTypes.LongType, false)
+          .add("compute_ms", DataTypes.LongType, false)
+          .add("created", DataTypes.TimestampType, false)
+          .add("hits", DataTypes.LongType, false);
+
+  private static final StructType STATS =
+      new StructType()
+          .add("name", DataTypes.StringType, false)
+          .add("value", DataTypes.StringType, false);
+
+  private TableFunctions() {}
+
+  static void register(SparkSessionExtensions extensions) {
+    inject(extensions, "diskcache_entries", ENTRIES, TableFunctions::entries);
+    inject(extensions, "diskcache_stats", STATS, cache -> stats("", cache.stats()));
+  }
+
+  private static List<Row> entries(DiskCache cache) {
+    List<Row> rows = new ArrayList<>();
+    for (Entry entry : cache.entries()) {
+      rows.add(
+          RowFactory.create(
+              entry.key().hex(),
+              entry.relation(),
+              entry.description(),
+              entry.tag(),
+              entry.application(),
+              entry.partition(),
+              entry.rows(),
+              entry.bytes(),
+              entry.meta().computeTime().toMillis(),
+              Timestamp.from(entry.createdAt()),
+              entry.hits()));
+    }
+    return rows;
+  }
+
+  /** One row per component; those of a nested record have its name before theirs. */
+  private static List<Row> stats(String prefix, Record stats) {
+    List<Row> rows = new ArrayList<>();
+    for (RecordComponent component : stats.getClass().getRecordComponents()) {
+      Object value = valueOf(component, stats);
+      if (value instanceof Record nested) {
+        rows.addAll(stats(prefix + component.getName() + ".", nested));
+      } else {
+        rows.add(RowFactory.create(prefix + component.getName(), String.valueOf(value)));
+      }
+    }
+    return rows;
+  }
+
+  private static Object valueOf(RecordComponent component, Record stats) {
+    try {
+      return component.getAccessor().invoke(stats);
+    } catch (IllegalAccessException | InvocationTargetException e) {
+      throw new IllegalStateException("a public record lets its components be read", e);
+    }
+  }
+
+  private static void inject(
+      SparkSessionExtensions extensions,
+      String name,
+      StructType schema,
+      Function<DiskCache, List<Row>> rows) {
+    extensions.injectTableFunction(
+        new Tuple3<>(
+            new FunctionIdentifier(name),
+            new ExpressionInfo(DiskCache.class.getName(), name),
+            new AbstractFunction1<Seq<Expression>, LogicalPlan>() {
+              @Override
+              public LogicalPlan apply(Seq<Expression> arguments) {
+                if (!arguments.isEmpty()) {
+                  throw new IllegalArgumentException(
+                      "Cannot call %s with %d arguments: it takes none."
+                          .formatted(name, arguments.size()));
+                }
+                return LocalRelation.fromExternalRows(
+                    widened(DataTypeUtils.toAttributes(schema)),
+                    CollectionConverters.asScala(rows.apply(DiskCache.of(SparkSession.active())))
+                        .toSeq());
+              }
+            }));
+  }
+
+  /** A sequence of attribute references is a sequence of attributes: Scala's are covariant. */
+  @SuppressWarnings("unchecked")
+  private static Seq<Attribute> widened(Seq<? extends Attribute> attributes) {
+    return (Seq<Attribute>) attributes;
+  }
+}

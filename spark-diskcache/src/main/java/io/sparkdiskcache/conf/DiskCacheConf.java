@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.conf;
+
+import io.sparkdiskcache.conf.ConfEntry.Scope;
+import io.sparkdiskcache.store.VerifyMode;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.apache.spark.network.util.JavaUtils;
+
+/** The registry of configuration keys. The tables in the documentation are generated from it. */
+public final class DiskCacheConf {
+  /** What every key starts with. */
+  public static final String PREFIX = "spark.diskcache.";
+
+  public static final ConfEntry<Boolean> ENABLED =
+      new ConfEntry<>(
+          PREFIX + "enabled",
+          "true",
+          "true or false",
+          "Whether cached relations of this session are kept on the SSD. With `false` they behave"
+              + " as in plain Spark.",
+          Scope.SESSION,
+          DiskCacheConf::bool);
+
+  public static final ConfEntry<Path> DIR =
+      new ConfEntry<>(
+          PREFIX + "dir",
+          "$XDG_CACHE_HOME/spark-diskcache, else ~/.cache/spark-diskcache",
+          "one absolute path on a local file system",
+          "The cache directory. It is created with mode 0700 and must belong to the user who runs"
+              + " Spark; all executors of a host may share it.",
+          Scope.APPLICATION,
+          DiskCacheConf::directory);
+
+  public static final ConfEntry<Long> MAX_BYTES =
+      new ConfEntry<>(
+          PREFIX + "maxBytes",
+          "50g",
+          "a size of at least 1m, such as 500m or 50g",
+          "How much the entry files may take. The oldest entries are evicted above it, down to 90 %"
+              + " of it.",
+          Scope.APPLICATION,
+          DiskCacheConf::atLeastOneMebibyte);
+
+  public static final ConfEntry<VerifyMode> VERIFY =
+      new ConfEntry<>(
+          PREFIX + "verify",
+          "open",
+          oneOf(VerifyMode.class),
+          "When the checksum of an entry is checked: `open` once per process before its first row,"
+              + " `always` before every read, `off` never.",
+          Scope.APPLICATION,
+          enumOf(VerifyMode.class));
+
+  public static final ConfEntry<String> TAG =
+      new ConfEntry<>(
+          PREFIX + "tag",
+          "",
+          "any text without a line break",
+          "A label stored with the entries that this session writes, for listing and eviction.",
+          Scope.SESSION,
+          DiskCacheConf::label);
+
+  public static final ConfEntry<Duration> SETTLE =
+      new ConfEntry<>(
+          PREFIX + "inputs.settle",
+          "2s",
+          "a duration of at least 0s, such as 500ms or 2s",
+          "An input file changed less than this long ago is not trusted, because a second change"
+              + " could leave the same timestamp: a relation that reads it is left to Spark.",
+          Scope.SESSION,
+          DiskCacheConf::duration);
+
+  public static final ConfEntry<Long> CHUNK_BYTES =
+      new ConfEntry<>(
+          PREFIX + "inputs.chunkBytes",
+          "32m",
+          "a size of at least 1m, such as 32m",
+          "Files of a splittable format are cached in chunks that begin at multiples of this size, so"
+              + " that neither the number of cores nor other files change what a chunk is. A change"
+              + " of this value misses what is stored.",
+          Scope.APPLICATION,
+          DiskCacheConf::atLeastOneMebibyte);
+
+  private static final List<ConfEntry<?>> ENTRIES =
+      List.of(ENABLED, DIR, MAX_BYTES, VERIFY, TAG, SETTLE, CHUNK_BYTES);
+
+  private DiskCacheConf() {}
+
+  /** Every key, in the order of the documentation. */
+  public static List<ConfEntry<?>> entries() {
+    return ENTRIES;
+  }
+
+  /**
+   * Keys under {@link #PREFIX} that no entry has: most likely misspelt.
+   *
+   * @return a sorted list, empty if all are known
+   */
+  public static List<String> unknownKeys(Map<String, String> conf) {
+    TreeSet<String> unknown = new TreeSet<>();
+    for (String key : conf.keySet()) {
+      if (key.startsWith(PREFIX) && ENTRIES.stream().noneMatch(e -> e.key().equals(key))) {
+        unknown.add(key);
+      }
+    }
+    return List.copyOf(unknown);
+  }
+
+  /** The Markdown table of all keys. */
+  public static String markdownTable() {
+    StringBuilder table =
+        new StringBuilder("| key | default | value | meaning |\n|---|---|---|---|\n");
+    for (ConfEntry<?> e : ENTRIES) {
+      String defaultText = e.defaultText().isEmpty() ? "(none)" : "`" + e.defaultText() + "`";
+      String perSession = e.scope() == Scope.SESSION ? " Read from the session." : "";
+      table.append(
+          "| `%s` | %s | %s | %s%s |\n"
+              .formatted(e.key(), defaultText, e.allowed(), e.doc(), perSession));
+    }
+    return table.toString();
+  }
+
+  private static boolean bool(String text) {
+    return switch (text.toLowerCase(Locale.ROOT)) {
+      case "true" -> true;
+      case "false" -> false;
+      default -> throw new IllegalArgumentException(text);
+    };
+  }
+
+  private static Path directory(String text) {
+    if (text.equals(DIR.defaultText())) {
+      return defaultDirectory();
+    }
+    Path path = Path.of(text);
+    if (text.isEmpty() || text.contains(",") || text.contains("://") || !path.isAbsolute()) {
+      throw new IllegalArgumentException(text);
+    }
+    return path.normalize();
+  }
+
+  private static Path defaultDirectory() {
+    String xdg = System.getenv("XDG_CACHE_HOME");
+    Path parent =
+        xdg == null || !Path.of(xdg).isAbsolute()
+            ? Path.of(System.getProperty("user.home"), ".cache")
+            : Path.of(xdg);
+    return parent.resolve("spark-diskcache").toAbsolutePath();
+  }
+
+  private static long atLeastOneMebibyte(String text) {
+    long bytes = JavaUtils.byteStringAsBytes(text);
+    if (bytes < 1L << 20) {
+      throw new IllegalArgumentException(text);
+    }
+    return bytes;
+  }
+
+  private static Duration duration(String text) {
+    long millis = JavaUtils.timeStringAs(text, TimeUnit.MILLISECONDS);
+    if (millis < 0) {
+      throw new IllegalArgumentException(text);
+    }
+    return Duration.ofMillis(millis);
+  }
+
+  private static String label(String text) {
+    if (text.contains("\n") || text.contains("\r")) {
+      throw new IllegalArgumentException(text);
+    }
+    return text;
+  }
+
+  private static <E extends Enum<E>> Function<String, E> enumOf(Class<E> type) {
+    return text -> Enum.valueOf(type, text.toUpperCase(Locale.ROOT));
+  }
+
+  private static <E extends Enum<E>> String oneOf(Class<E> type) {
+    return Arrays.stream(type.getEnumConstants())
+        .map(e -> e.name().toLowerCase(Locale.ROOT))
+        .collect(Collectors.joining(", "));
+  }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.conf;
+
+import io.sparkdiskcache.store.VerifyMode;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+
+/**
+ * The values of all keys at one moment. Immutable.
+ *
+ * @param enabled whether relations of the session are kept
+ * @param directory the cache directory
+ * @param maxBytes limit of all entry files together, in bytes
+ * @param verify when checksums are checked
+ * @param tag label of entries written
+ * @param settle how long an input file must have been unchanged
+ * @param chunkBytes size of a canonical file chunk, in bytes
+ */
+public record Settings(
+    boolean enabled,
+    Path directory,
+    long maxBytes,
+    VerifyMode verify,
+    String tag,
+    Duration settle,
+    long chunkBytes) {
+
+  /**
+   * Reads every key, with its default where it is not set.
+   *
+   * @throws IllegalArgumentException naming the first bad key, its value and what is allowed
+   */
+  public static Settings of(Map<String, String> conf) {
+    return new Settings(
+        read(DiskCacheConf.ENABLED, conf),
+        read(DiskCacheConf.DIR, conf),
+        read(DiskCacheConf.MAX_BYTES, conf),
+        read(DiskCacheConf.VERIFY, conf),
+        read(DiskCacheConf.TAG, conf),
+        read(DiskCacheConf.SETTLE, conf),
+        read(DiskCacheConf.CHUNK_BYTES, conf));
+  }
+
+  private static <T> T read(ConfEntry<T> entry, Map<String, String> conf) {
+    String text = conf.get(entry.key());
+    return entry.parse(text == null ? entry.defaultText() : text);
+  }
+}

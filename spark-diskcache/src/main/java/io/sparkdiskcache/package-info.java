@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What a user names: {@link io.sparkdiskcache.DiskCachePlugin} in the configuration, {@link
+ * io.sparkdiskcache.DiskCache} in code.
+ */
+@NullMarked
+package io.sparkdiskcache;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.relation;
+
+import io.sparkdiskcache.conf.DiskCacheConf;
+import io.sparkdiskcache.conf.Settings;
+import io.sparkdiskcache.store.DiskStore;
+import io.sparkdiskcache.store.StoreException;
+import io.sparkdiskcache.store.StoreOptions;
+import java.lang.ref.ReferenceQueue;
+import java.lang.ref.WeakReference;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.apache.spark.SparkConf;
+import org.apache.spark.SparkContext;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerApplicationEnd;
+import org.apache.spark.scheduler.SparkListenerUnpersistRDD;
+import org.apache.spark.sql.execution.columnar.CachedRDDBuilder;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import scala.Tuple2;
+
+/**
+ * What the driver keeps for one Spark application: the settings that hold for all of it, the
+ * decisions on its cached relations, the counters. Closed by Spark's end of the application.
+ */
+public final class CacheApplication {
+  private static final Logger log = LoggerFactory.getLogger(CacheApplication.class);
+  private static final Map<SparkContext, CacheApplication> RUNNING = new HashMap<>();
+
+  private final SparkContext context;
+  private final Settings settings;
+  private final RelationCounters counters = new RelationCounters();
+  private final IdentityWeakMap<CachedRDDBuilder, Decision> decisions = new IdentityWeakMap<>();
+  private final IdentityWeakMap<CachedRDDBuilder, CacheTag> tags = new IdentityWeakMap<>();
+
+  private CacheApplication(SparkContext context, Settings settings) {
+    this.context = context;
+    this.settings = settings;
+  }
+
+  /**
+   * The application of a context, made at the first call.
+   *
+   * @throws IllegalArgumentException on a bad configuration value
+   */
+  public static CacheApplication of(SparkContext context) {
+    synchronized (RUNNING) {
+      CacheApplication running = RUNNING.get(context);
+      if (running == null) {
+        Map<String, String> conf = asMap(context.getConf());
+        running = new CacheApplication(context, Settings.of(conf));
+        for (String key : DiskCacheConf.unknownKeys(conf)) {
+          log.warn(
+              "{} is not a key of spark-diskcache and has no effect; check its spelling.", key);
+        }
+        RUNNING.put(context, running);
+        context.addSparkListener(running.new Lifecycle());
+      }
+      return running;
+    }
+  }
+
+  /** All {@code spark.diskcache.} keys of a configuration. */
+  public static Map<String, String> asMap(SparkConf conf) {
+    return Arrays.stream(conf.getAllWithPrefix(DiskCacheConf.PREFIX))
+        .collect(Collectors.toMap(kv -> DiskCacheConf.PREFIX + kv._1(), Tuple2::_2));
+  }
+
+  SparkContext context() {
+    return context;
+  }
+
+  /** The settings of the application; a session may override those of session scope. */
+  public Settings settings() {
+    return settings;
+  }
+
+  /** Counters of this application. */
+  public RelationCounters counters() {
+    return counters;
+  }
+
+  StoreOptions storeOptions() {
+    return new StoreOptions(settings.directory(), settings.maxBytes(), settings.verify());
+  }
+
+  /**
+   * The store of this process.
+   *
+   * @throws StoreException with problem, cause and cure
+   */
+  public DiskStore store() throws StoreException {
+    return ProcessStores.get(storeOptions());
+  }
+
+  /** The decision on a builder of Spark's; made once, so that a relation never changes sides. */
+  Optional<Decision> decision(CachedRDDBuilder original) {
+    return decisions.get(original);
+  }
+
+  void decide(CachedRDDBuilder original, Decision decision) {
+    decisions.put(original, decision);
+  }
+
+  /** A label for one relation; wins over the session's. To be given before its first query. */
+  public void tag(CachedRDDBuilder original, String tag) {
+    tags.put(original, new CacheTag(tag));
+  }
+
+  Optional<String> tag(CachedRDDBuilder original) {
+    return tags.get(original).map(CacheTag::value);
+  }
+
+  private record CacheTag(String value) {}
+
+  private final class Lifecycle extends SparkListener {
+    @Override
+    public void onUnpersistRDD(SparkListenerUnpersistRDD event) {
+      OpenEntries.process().release(event.rddId());
+    }
+
+    @Override
+    public void onApplicationEnd(SparkListenerApplicationEnd event) {
+      synchronized (RUNNING) {
+        RUNNING.remove(context);
+        if (RUNNING.values().stream()
+            .noneMatch(a -> a.settings.directory().equals(settings.directory()))) {
+          OpenEntries.process().releaseAll();
+          ProcessStores.close(settings.directory());
+        }
+      }
+    }
+  }
+
+  /** Identity instead of equality: builders are case classes that compare whole plans. */
+  private static final class IdentityWeakMap<K, V> {
+    private final Map<Ref<K>, V> map = new HashMap<>();
+    private final ReferenceQueue<K> collected = new ReferenceQueue<>();
+
+    synchronized Optional<V> get(K key) {
+      return Optional.ofNullable(map.get(new Ref<>(key, null)));
+    }
+
+    synchronized void put(K key, V value) {
+      for (Object gone = collected.poll(); gone != null; gone = collected.poll()) {
+        map.remove(gone);
+      }
+      map.put(new Ref<>(key, collected), value);
+    }
+  }
+
+  private static final class Ref<K> extends WeakReference<K> {
+    private final int hash;
+
+    Ref(K referent, @org.jspecify.annotations.Nullable ReferenceQueue<K> queue) {
+      super(referent, queue);
+      this.hash = System.identityHashCode(referent);
+    }
+
+    @Override
+    public int hashCode() {
+      return hash;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return this == other
+          || (other instanceof Ref<?> that && get() != null && get() == that.get());
+    }
+  }
+}

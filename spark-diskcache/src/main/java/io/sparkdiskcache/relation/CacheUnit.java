@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.relation;
+
+import io.sparkdiskcache.fingerprint.InputFile;
+import io.sparkdiskcache.store.Key;
+import java.io.Serializable;
+import java.util.List;
+import org.apache.spark.Partition;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What one entry holds and how to compute it: a file chunk of a row-local plan, or one partition of
+ * any other.
+ *
+ * @param key name of the entry; random where {@code publish} is false
+ * @param split what to hand to the parent RDD; null in a detached relation, which has no parent
+ * @param inputs the files whose change between opening and draining forbids publishing
+ * @param publish whether later applications may find the entry
+ */
+record CacheUnit(String key, @Nullable Partition split, List<InputFile> inputs, boolean publish)
+    implements Serializable {
+
+  Key storeKey() {
+    return new Key(key);
+  }
+}

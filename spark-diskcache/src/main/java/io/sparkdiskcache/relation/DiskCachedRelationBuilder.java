@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.relation;
+
+import io.sparkdiskcache.arrow.ArrowCachedBatchSerializer;
+import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
+import io.sparkdiskcache.fingerprint.Keys;
+import io.sparkdiskcache.fingerprint.PlanClass;
+import io.sparkdiskcache.relation.RelationFingerprint.Identity;
+import io.sparkdiskcache.shim.SparkInternals;
+import java.util.Optional;
+import org.apache.spark.rdd.RDD;
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import org.apache.spark.sql.classic.SparkSession;
+import org.apache.spark.sql.columnar.CachedBatch;
+import org.apache.spark.sql.columnar.CachedBatchSerializer;
+import org.apache.spark.sql.execution.SparkPlan;
+import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec;
+import org.apache.spark.sql.execution.columnar.CachedRDDBuilder;
+import org.apache.spark.storage.StorageLevel;
+import org.jspecify.annotations.Nullable;
+import scala.Option;
+
+/**
+ * Spark's builder of a cached relation, with the SSD behind it.
+ *
+ * <h2>When the files count</h2>
+ *
+ * Plain Spark reads the files when the relation is first used, and later queries of the application
+ * see those rows until it is unpersisted. Here too: the fingerprint that decides what is read is
+ * taken at the first use, not when the plan was made. What an earlier look has found (AQE asks
+ * whether the relation is loaded before it uses it) is checked again by a later execution.
+ *
+ * <h2>Locks</h2>
+ *
+ * All state is guarded by the builder's monitor, as in Spark's class. A relation over another takes
+ * the other's monitor while it holds its own; plans have no cycles, so never the other way round.
+ */
+public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
+  private final CacheApplication application;
+  private final CachedBatchSerializer sparksSerializer;
+  private final transient RelationFingerprint fingerprint;
+  private final transient Accepted planned;
+  private final String tag;
+
+  private transient @Nullable Materialization current;
+
+  /** The execution in which nothing was found, so that its planner need not look again. */
+  private transient @Nullable String missedIn;
+
+  DiskCachedRelationBuilder(
+      CacheApplication application,
+      CachedRDDBuilder original,
+      RelationFingerprint fingerprint,
+      Accepted planned,
+      String tag) {
+    super(
+        new ArrowCachedBatchSerializer(
+            !SparkInternals.columnarOutputHangsPython(application.context())),
+        original.storageLevel(),
+        original.cachedPlan(),
+        original.tableName(),
+        original.logicalPlan());
+    this.application = application;
+    this.sparksSerializer = original.serializer();
+    this.fingerprint = fingerprint;
+    this.planned = planned;
+    this.tag = tag;
+  }
+
+  @Override
+  public synchronized RDD<CachedBatch> cachedColumnBuffers() {
+    Materialization ready = validated();
+    if (ready == null) {
+      try {
+        ready = materializer().build();
+      } catch (Throwable e) {
+        recacheAfterFailure();
+        throw e;
+      }
+      current = ready;
+    }
+    ready.markUsed();
+    return ready.rdd();
+  }
+
+  /**
+   * AQE keeps the failure of a plan it has executed, and would hand it to the next query that uses
+   * the relation: as in Spark's builder, the plan is made anew (SPARK-49982).
+   */
+  private void recacheAfterFailure() {
+    if (cachedPlan() instanceof AdaptiveSparkPlanExec) {
+      SparkSession session = cachedPlan().session();
+      session.sharedState().cacheManager().recacheByPlan(session, logicalPlan());
+    }
+  }
+
+  /** True only if the row count is exact: AQE drops a relation that is loaded and has no rows. */
+  @Override
+  public synchronized boolean isCachedColumnBuffersLoaded() {
+    String execution = execution();
+    if (execution == null) {
+      return current != null && current.isComplete();
+    }
+    Materialization ready = validated();
+    if (ready == null && !execution.equals(missedIn)) {
+      current = materializer().buildWithoutJobs().orElse(null);
+      ready = current;
+      missedIn = ready == null ? execution : null;
+    }
+    return ready != null && ready.isComplete();
+  }
+
+  @Override
+  public synchronized long materializedRowCount() {
+    return current == null ? 0 : current.rows();
+  }
+
+  @Override
+  public synchronized long materializedSizeInBytes() {
+    return current == null ? 0 : current.bytes();
+  }
+
+  /** Frees what this application holds; the entries stay for the next. */
+  @Override
+  public synchronized void clearCache(boolean blocking) {
+    if (current != null) {
+      current.rdd().unpersist(blocking);
+      current = null;
+    }
+    missedIn = null;
+  }
+
+  /** Spark copies a builder to cache a refreshed plan: that is decided on anew. */
+  @Override
+  public CachedRDDBuilder copy(
+      CachedBatchSerializer serializer,
+      StorageLevel storageLevel,
+      SparkPlan cachedPlan,
+      Option<String> tableName,
+      LogicalPlan logicalPlan) {
+    return new CachedRDDBuilder(
+        serializer == serializer() ? sparksSerializer : serializer,
+        storageLevel,
+        cachedPlan,
+        tableName,
+        logicalPlan);
+  }
+
+  @Override
+  public boolean canEqual(Object other) {
+    return other instanceof DiskCachedRelationBuilder;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return this == other;
+  }
+
+  @Override
+  public int hashCode() {
+    return System.identityHashCode(this);
+  }
+
+  /** The fingerprints of the plan. */
+  RelationFingerprint fingerprint() {
+    return fingerprint;
+  }
+
+  /** What the relation was accepted as. */
+  Accepted planned() {
+    return planned;
+  }
+
+  /** What this application holds of it, if it was used. */
+  synchronized Optional<Materialization> materialization() {
+    return Optional.ofNullable(current);
+  }
+
+  /** An identity to plan with; the key that counts is taken at execution. */
+  Optional<Identity> plannedIdentity() {
+    return Optional.of(new Identity(planned.function(), planned.inputs()));
+  }
+
+  /**
+   * Of the rows that a query executed now will read. A run-bound relation that is not stored is
+   * executed for it: what is above it has to be computed in any case.
+   */
+  synchronized Optional<Identity> identity() {
+    Materialization ready = validated();
+    if (ready != null) {
+      return ready.identity();
+    }
+    if (planned.planClass() != PlanClass.RUN_BOUND
+        && fingerprint.whenExecuted() instanceof Accepted now) {
+      return Optional.of(new Identity(Keys.setKey(now.function(), now.inputs()), now.inputs()));
+    }
+    cachedColumnBuffers();
+    return current == null ? Optional.empty() : current.identity();
+  }
+
+  /** Like {@link #identity} without any effect; empty where only an execution could tell. */
+  synchronized Optional<Identity> peekIdentity() {
+    if (current != null) {
+      return current.identity();
+    }
+    return fingerprint.whenExplained() instanceof Accepted now
+        ? materializer().peekIdentity(now)
+        : Optional.empty();
+  }
+
+  Materializer materializer() {
+    return new Materializer(application, this, tag);
+  }
+
+  /** What was built, unless it was never used and its inputs have moved since. */
+  private @Nullable Materialization validated() {
+    Materialization ready = current;
+    if (ready == null || ready.isUsed()) {
+      return ready;
+    }
+    String execution = execution();
+    if (execution != null && execution.equals(ready.checkedIn())) {
+      return ready;
+    }
+    if (ready.stillValid(fingerprint.hadoopConf())) {
+      ready.markChecked(execution);
+      return ready;
+    }
+    ready.rdd().unpersist(false);
+    current = null;
+    return null;
+  }
+
+  private @Nullable String execution() {
+    return application.context().getLocalProperty("spark.sql.execution.id");
+  }
+}

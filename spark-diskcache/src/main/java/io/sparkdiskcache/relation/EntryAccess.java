@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.relation;
+
+import io.sparkdiskcache.arrow.EncodeOptions;
+import io.sparkdiskcache.arrow.EntrySummary;
+import io.sparkdiskcache.arrow.EntryWriter;
+import io.sparkdiskcache.arrow.MappedEntry;
+import io.sparkdiskcache.store.DiskStore;
+import io.sparkdiskcache.store.Entry;
+import io.sparkdiskcache.store.EntryMeta;
+import io.sparkdiskcache.store.Key;
+import io.sparkdiskcache.store.PendingEntry;
+import io.sparkdiskcache.store.StoreException;
+import io.sparkdiskcache.store.VerifyMode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+import org.apache.spark.SparkEnv;
+import org.apache.spark.TaskContext;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.util.ArrowUtils;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import scala.collection.Iterator;
+
+/**
+ * Finds the entry of a unit, or computes and stores it.
+ *
+ * <h2>Publishing</h2>
+ *
+ * A unit is drained to its end into a temporary file, which is then mapped and only then given its
+ * name and its row in the index. What is served to the running query is the mapping: it stays
+ * readable whatever becomes of the name. If the unit may not be published (an input moved, settings
+ * changed) the name is dropped and the mapping is held for the relation: later queries of the
+ * application read the same rows, as from Spark's own cache, and nobody else ever sees them.
+ *
+ * <h2>Errors of the store never fail a task</h2>
+ *
+ * If the cache directory cannot be written the unit is computed once more into Spark's own scratch
+ * directory, and is private.
+ */
+final class EntryAccess {
+  private static final Logger log = LoggerFactory.getLogger(EntryAccess.class);
+  private static final SingleFlight FLIGHTS = new SingleFlight();
+  private static final int ROWS_BETWEEN_KILL_CHECKS = 1024;
+
+  private final int rddId;
+  private final RelationSpec spec;
+  private final Optional<DiskStore> store;
+
+  private EntryAccess(int rddId, RelationSpec spec, Optional<DiskStore> store) {
+    this.rddId = rddId;
+    this.spec = spec;
+    this.store = store;
+  }
+
+  static EntryAccess of(int rddId, RelationSpec spec) {
+    return new EntryAccess(rddId, spec, ProcessStores.find(spec.storeOptions()));
+  }
+
+  /** The entry if it is there and sound, with a reference for the caller. */
+  Optional<MappedEntry> find(CacheUnit unit) {
+    Optional<MappedEntry> open = OpenEntries.process().held(rddId, unit.key());
+    if (open.isEmpty() && unit.publish() && spec.verify() != VerifyMode.ALWAYS) {
+      open = OpenEntries.process().recent(unit.key());
+    }
+    if (open.isPresent() || !unit.publish()) {
+      return open;
+    }
+    return store.flatMap(s -> s.find(unit.storeKey()).flatMap(entry -> map(s, entry)));
+  }
+
+  /** Verifies and maps an entry of the index; a reference for the caller. */
+  static Optional<MappedEntry> map(DiskStore store, Entry entry) {
+    if (!store.verify(entry)) {
+      return Optional.empty();
+    }
+    try {
+      MappedEntry mapped = MappedEntry.open(entry.path());
+      if (mapped.rows() != entry.rows()) {
+        mapped.release();
+        log.warn(
+            "Entry {} holds {} rows where its index says {}; it is set aside and computed again.",
+            entry.path(),
+            mapped.rows(),
+            entry.rows());
+        store.quarantine(entry);
+        return Optional.empty();
+      }
+      OpenEntries.process().remember(entry.key().hex(), mapped);
+      return Optional.of(mapped);
+    } catch (IOException e) {
+      if (Files.exists(entry.path())) {
+        log.warn("Entry {} cannot be read; it is set aside and computed again.", entry.path(), e);
+        store.quarantine(entry);
+      }
+      return Optional.empty();
+    }
+  }
+
+  /**
+   * Computes the unit, once per process.
+   *
+   * @param rows the rows, from the start at each call
+   * @param mayPublish asked before the first and after the last row
+   * @return the entry, with a reference for the caller
+   */
+  MappedEntry compute(
+      CacheUnit unit,
+      int partition,
+      TaskContext context,
+      Supplier<Iterator<InternalRow>> rows,
+      BooleanSupplier mayPublish) {
+    String flight = unit.publish() ? spec.directory() + unit.key() : rddId + unit.key();
+    return FLIGHTS.run(
+        flight,
+        context,
+        () -> find(unit),
+        () -> {
+          if (store.isPresent()) {
+            try {
+              return intoStore(store.get(), unit, partition, context, rows, mayPublish);
+            } catch (StoreException | EntryWriteException e) {
+              store.get().countError("Cannot write an entry", e);
+            }
+          }
+          return intoScratch(unit, context, rows);
+        });
+  }
+
+  private MappedEntry intoStore(
+      DiskStore into,
+      CacheUnit unit,
+      int partition,
+      TaskContext context,
+      Supplier<Iterator<InternalRow>> rows,
+      BooleanSupplier mayPublish)
+      throws StoreException, EntryWriteException {
+    boolean publish = mayPublish.getAsBoolean();
+    long start = System.nanoTime();
+    try (PendingEntry pending = into.begin(unit.storeKey())) {
+      EntrySummary summary = write(pending.path(), unit, context, rows.get());
+      MappedEntry mapped = open(pending.path());
+      if (publish && mayPublish.getAsBoolean()) {
+        try {
+          pending.publish(meta(partition, summary, Duration.ofNanos(System.nanoTime() - start)));
+          OpenEntries.process().remember(unit.key(), mapped);
+          countTowardsSet(partition, context);
+          return mapped;
+        } catch (StoreException e) {
+          into.countError("Cannot publish an entry", e);
+        }
+      }
+      OpenEntries.process().hold(rddId, unit.key(), mapped);
+      return mapped;
+    }
+  }
+
+  /** A repeated stage may have other rows in other partitions than the first: not one run. */
+  private void countTowardsSet(int partition, TaskContext context) {
+    String generation = spec.generation();
+    if (generation != null) {
+      if (context.stageAttemptNumber() > 0) {
+        Generations.process().spoil(generation);
+      }
+      Generations.process().stored(generation, partition);
+    }
+  }
+
+  private MappedEntry intoScratch(
+      CacheUnit unit, TaskContext context, Supplier<Iterator<InternalRow>> rows) {
+    Path file =
+        SparkEnv.get().blockManager().diskBlockManager().createTempLocalBlock()._2().toPath();
+    try {
+      write(file, unit, context, rows.get());
+      MappedEntry mapped = open(file);
+      OpenEntries.process().hold(rddId, unit.key(), mapped);
+      return mapped;
+    } catch (EntryWriteException e) {
+      throw new IllegalStateException(
+          "Cannot keep a partition of %s: neither the cache directory nor Spark's scratch directory %s can be written. Free disk space, or set spark.local.dir."
+              .formatted(spec.description(), file.getParent()),
+          e);
+    } finally {
+      deleteQuietly(file);
+    }
+  }
+
+  /** Wraps only the writer's own errors: rows that fail raise what they would in plain Spark. */
+  private EntrySummary write(
+      Path file, CacheUnit unit, TaskContext context, Iterator<InternalRow> rows)
+      throws EntryWriteException {
+    EntryWriter writer = create(file, unit);
+    try {
+      long written = 0;
+      while (rows.hasNext()) {
+        InternalRow row = rows.next();
+        if (written++ % ROWS_BETWEEN_KILL_CHECKS == 0) {
+          context.killTaskIfInterrupted();
+        }
+        append(writer, row);
+      }
+      context.killTaskIfInterrupted();
+      return finish(writer);
+    } finally {
+      closeQuietly(writer);
+    }
+  }
+
+  private EntryWriter create(Path file, CacheUnit unit) throws EntryWriteException {
+    Map<String, String> metadata =
+        Map.of(
+            "diskcache.key", unit.key(),
+            "diskcache.relation", spec.relation(),
+            "diskcache.application", spec.application());
+    try {
+      return EntryWriter.create(
+          file, spec.schema(), metadata, ArrowUtils.rootAllocator(), EncodeOptions.defaults());
+    } catch (IOException e) {
+      throw new EntryWriteException(e);
+    }
+  }
+
+  private static void append(EntryWriter writer, InternalRow row) throws EntryWriteException {
+    try {
+      writer.write(row);
+    } catch (IOException e) {
+      throw new EntryWriteException(e);
+    }
+  }
+
+  private static EntrySummary finish(EntryWriter writer) throws EntryWriteException {
+    try {
+      return writer.finish();
+    } catch (IOException e) {
+      throw new EntryWriteException(e);
+    }
+  }
+
+  private static void closeQuietly(EntryWriter writer) {
+    try {
+      writer.close();
+    } catch (IOException e) {
+      log.warn("Cannot close an entry that was written: {}", e.toString());
+    }
+  }
+
+  private static MappedEntry open(Path file) throws EntryWriteException {
+    try {
+      return MappedEntry.open(file);
+    } catch (IOException e) {
+      throw new EntryWriteException(e);
+    }
+  }
+
+  private EntryMeta meta(int partition, EntrySummary summary, Duration computeTime) {
+    return new EntryMeta(
+        spec.relation(),
+        Optional.ofNullable(spec.generation()).map(Key::new),
+        partition,
+        summary.rows(),
+        summary.bytes(),
+        summary.crc32c(),
+        computeTime,
+        Duration.ZERO,
+        spec.tag(),
+        spec.application(),
+        spec.description(),
+        spec.components());
+  }
+
+  private static void deleteQuietly(Path file) {
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException e) {
+      log.warn("Cannot delete {}: {}. Spark deletes it with its scratch directory.", file, e);
+    }
+  }
+
+  /** The file could not be written or read back; the rows themselves were fine. */
+  static final class EntryWriteException extends Exception {
+    EntryWriteException(IOException cause) {
+      super(cause);
+    }
+  }
+}

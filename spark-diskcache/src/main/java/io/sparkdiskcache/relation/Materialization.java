@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.relation;
+
+import io.sparkdiskcache.fingerprint.ConfDigest;
+import io.sparkdiskcache.fingerprint.InputFile;
+import io.sparkdiskcache.fingerprint.InputStats;
+import io.sparkdiskcache.relation.RelationFingerprint.Identity;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.internal.SQLConf;
+import org.jspecify.annotations.Nullable;
+
+/** What one application holds of a relation: its RDD and what is known of the partitions. */
+final class Materialization {
+  private final DiskCachedRDD rdd;
+  private final int partitions;
+  private final PartitionResults results;
+  private final Optional<Identity> identity;
+  private final List<InputFile> inputs;
+  private final byte[] confDigest;
+  private boolean used;
+  private @Nullable String checkedIn;
+
+  /**
+   * @param identity of the rows; empty for rows that only this application may see
+   * @param inputs the files that were looked at
+   * @param confDigest the settings that held then
+   */
+  Materialization(
+      DiskCachedRDD rdd,
+      int partitions,
+      PartitionResults results,
+      Optional<Identity> identity,
+      List<InputFile> inputs,
+      byte[] confDigest) {
+    this.rdd = rdd;
+    this.partitions = partitions;
+    this.results = results;
+    this.identity = identity;
+    this.inputs = inputs;
+    this.confDigest = confDigest;
+  }
+
+  DiskCachedRDD rdd() {
+    return rdd;
+  }
+
+  Optional<Identity> identity() {
+    return identity;
+  }
+
+  boolean isComplete() {
+    return results.size() == partitions;
+  }
+
+  long rows() {
+    return results.value().values().stream().mapToLong(PartitionResult::rows).sum();
+  }
+
+  long bytes() {
+    return results.value().values().stream().mapToLong(PartitionResult::bytes).sum();
+  }
+
+  /** From now on later queries read the same rows, whatever becomes of the inputs. */
+  void markUsed() {
+    used = true;
+  }
+
+  boolean isUsed() {
+    return used;
+  }
+
+  /** The execution that last found the inputs unchanged. */
+  @Nullable String checkedIn() {
+    return checkedIn;
+  }
+
+  void markChecked(@Nullable String execution) {
+    checkedIn = execution;
+  }
+
+  /** Whether a query executed now would be given the same rows by plain Spark. */
+  boolean stillValid(Configuration hadoopConf) {
+    return Arrays.equals(confDigest, ConfDigest.of(SQLConf.get()))
+        && inputs.stream().allMatch(file -> InputStats.unchanged(file, hadoopConf));
+  }
+}

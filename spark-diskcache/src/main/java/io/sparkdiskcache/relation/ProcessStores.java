@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.relation;
+
+import io.sparkdiskcache.store.DiskStore;
+import io.sparkdiskcache.store.StoreException;
+import io.sparkdiskcache.store.StoreOptions;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One open store per cache directory in this process, shared by driver and tasks. */
+final class ProcessStores {
+  private static final Logger log = LoggerFactory.getLogger(ProcessStores.class);
+  private static final Map<Path, DiskStore> OPEN = new HashMap<>();
+  private static final Map<Path, StoreException> FAILED = new HashMap<>();
+
+  private ProcessStores() {}
+
+  /**
+   * The store of a directory, opened at the first call.
+   *
+   * @throws StoreException why it cannot be opened; the same again at every later call, so that a
+   *     broken directory costs one attempt
+   */
+  static synchronized DiskStore get(StoreOptions options) throws StoreException {
+    Path directory = options.directory();
+    DiskStore store = OPEN.get(directory);
+    if (store != null) {
+      return store;
+    }
+    StoreException failure = FAILED.get(directory);
+    if (failure != null) {
+      throw failure;
+    }
+    try {
+      store = DiskStore.open(options);
+    } catch (StoreException e) {
+      log.warn("Nothing is cached on disk in this process: {}", e.getMessage());
+      FAILED.put(directory, e);
+      throw e;
+    }
+    OPEN.put(directory, store);
+    return store;
+  }
+
+  /** The store if it can be had; a task without one computes. */
+  static Optional<DiskStore> find(StoreOptions options) {
+    try {
+      return Optional.of(get(options));
+    } catch (StoreException e) {
+      return Optional.empty(); // logged once by get
+    }
+  }
+
+  /** Closes the store of a directory; a later {@link #get} opens it anew. */
+  static synchronized void close(Path directory) {
+    FAILED.remove(directory);
+    DiskStore store = OPEN.remove(directory);
+    if (store != null) {
+      store.close();
+    }
+  }
+}

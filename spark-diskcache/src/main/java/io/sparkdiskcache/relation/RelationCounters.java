@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.relation;
+
+import io.sparkdiskcache.fingerprint.Refusal;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
+
+/** Write side of an application's counters. */
+public final class RelationCounters {
+  private final LongAdder hits = new LongAdder();
+  private final LongAdder computed = new LongAdder();
+  private final LongAdder stagesSkipped = new LongAdder();
+  private final LongAdder privateRelations = new LongAdder();
+  private final Map<Refusal.Code, LongAdder> refused = new ConcurrentHashMap<>();
+
+  void hit(long units) {
+    hits.add(units);
+  }
+
+  void computed(long units) {
+    computed.add(units);
+  }
+
+  void skipped(long stages) {
+    stagesSkipped.add(stages);
+  }
+
+  void madePrivate() {
+    privateRelations.increment();
+  }
+
+  void refused(Refusal refusal) {
+    refused.computeIfAbsent(refusal.code(), code -> new LongAdder()).increment();
+  }
+
+  /** Partitions (file chunks, for row-local plans) found in the cache when a relation was built. */
+  public long hits() {
+    return hits.sum();
+  }
+
+  /** Partitions (file chunks, for row-local plans) computed and written. */
+  public long computed() {
+    return computed.sum();
+  }
+
+  /**
+   * Exchanges below relations that were found whole, so that their plan was not executed at all.
+   * Spark's own count of skipped stages knows nothing of these.
+   */
+  public long stagesSkipped() {
+    return stagesSkipped.sum();
+  }
+
+  /** Relations kept for the application only, because an input or a setting moved under them. */
+  public long privateRelations() {
+    return privateRelations.sum();
+  }
+
+  /** Relations left to Spark, by reason. */
+  public Map<Refusal.Code, Long> refused() {
+    Map<Refusal.Code, Long> counts = new TreeMap<>();
+    refused.forEach((code, count) -> counts.put(code, count.sum()));
+    return counts;
+  }
+}

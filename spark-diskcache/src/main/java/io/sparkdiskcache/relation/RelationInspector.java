@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.relation;
+
+import io.sparkdiskcache.fingerprint.FingerprintResult;
+import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
+import io.sparkdiskcache.fingerprint.FingerprintResult.Refused;
+import io.sparkdiskcache.fingerprint.Refusal;
+import io.sparkdiskcache.shim.SparkInternals;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import org.apache.spark.sql.classic.Dataset;
+import org.apache.spark.sql.classic.SparkSession;
+import org.apache.spark.sql.execution.columnar.CachedRDDBuilder;
+import org.apache.spark.sql.execution.columnar.InMemoryRelation;
+import scala.jdk.javaapi.CollectionConverters;
+
+/** Looks at the cached relations of a query without changing anything. */
+public final class RelationInspector {
+  private final CacheApplication application;
+  private final SparkSession session;
+
+  public RelationInspector(SparkSession session) {
+    this.session = session;
+    this.application = CacheApplication.of(session.sparkContext());
+  }
+
+  /** How a relation stands. */
+  public enum Status {
+    /** All of it is stored. */
+    HIT,
+    /** Some of its partitions (file chunks) are stored. */
+    PARTIAL,
+    /** Nothing of it is stored. */
+    MISS,
+    /** Left to Spark. */
+    REFUSED
+  }
+
+  /**
+   * One relation.
+   *
+   * @param status how it stands
+   * @param name table name, or the plan's root
+   * @param cached false if nobody has cached it: then this is what caching would find
+   * @param found partitions (file chunks) stored
+   * @param wanted partitions (file chunks) there are; 0 if only an execution can tell
+   * @param bytes size of what is stored
+   * @param fingerprint function hash in hexadecimal; empty for a refused relation
+   * @param directory the cache directory
+   * @param reason why it was refused; empty otherwise
+   */
+  public record Inspection(
+      Status status,
+      String name,
+      boolean cached,
+      int found,
+      int wanted,
+      long bytes,
+      String fingerprint,
+      String directory,
+      Optional<Refusal> reason) {}
+
+  /** Every cached relation that the query reads; if there is none, the query itself. */
+  public List<Inspection> inspect(Dataset<?> df) {
+    List<InMemoryRelation> relations = new ArrayList<>();
+    collect(df.queryExecution().withCachedData(), relations);
+    List<Inspection> inspections = new ArrayList<>();
+    if (relations.isEmpty()) {
+      inspections.add(inspect(SparkInternals.hypotheticalRelation(df).cacheBuilder(), false));
+    }
+    for (InMemoryRelation relation : relations) {
+      inspections.add(inspect(relation.cacheBuilder(), true));
+    }
+    return inspections;
+  }
+
+  private static void collect(LogicalPlan plan, List<InMemoryRelation> into) {
+    if (plan instanceof InMemoryRelation relation) {
+      into.add(relation);
+    }
+    CollectionConverters.asJava(plan.children()).forEach(child -> collect(child, into));
+    CollectionConverters.asJava(plan.subqueries()).forEach(child -> collect(child, into));
+  }
+
+  private Inspection inspect(CachedRDDBuilder builder, boolean cached) {
+    if (!RelationPlanner.usesDisk(builder.storageLevel())) {
+      return refused(
+          builder,
+          cached,
+          new Refusal(
+              Refusal.Code.STORAGE_LEVEL,
+              "",
+              "The storage level does not use disk; persist with MEMORY_AND_DISK or DISK_ONLY."));
+    }
+    Decision decision =
+        builder instanceof DiskCachedRelationBuilder ours
+            ? new Decision.Kept(ours)
+            : decision(builder);
+    return decision instanceof Decision.LeftToSpark left
+        ? refused(builder, cached, left.refusal())
+        : inspectKept(((Decision.Kept) decision).builder(), cached);
+  }
+
+  private Decision decision(CachedRDDBuilder builder) {
+    RelationPlanner planner = new RelationPlanner(session);
+    return application.decision(builder).orElseGet(() -> planner.wouldDecide(builder));
+  }
+
+  private Inspection inspectKept(DiskCachedRelationBuilder builder, boolean cached) {
+    FingerprintResult now = builder.fingerprint().whenExplained();
+    if (now instanceof Refused refused) {
+      return refused(builder, cached, refused.refusal());
+    }
+    Accepted accepted = (Accepted) now;
+    Materializer.Stored stored = builder.materializer().peek(accepted);
+    return new Inspection(
+        stored.complete() ? Status.HIT : stored.found() > 0 ? Status.PARTIAL : Status.MISS,
+        name(builder),
+        cached,
+        stored.found(),
+        stored.wanted(),
+        stored.bytes(),
+        HexFormat.of().formatHex(accepted.function()),
+        application.settings().directory().toString(),
+        Optional.empty());
+  }
+
+  private Inspection refused(CachedRDDBuilder builder, boolean cached, Refusal refusal) {
+    return new Inspection(
+        Status.REFUSED,
+        name(builder),
+        cached,
+        0,
+        0,
+        0,
+        "",
+        application.settings().directory().toString(),
+        Optional.of(refusal));
+  }
+
+  private static String name(CachedRDDBuilder builder) {
+    return builder.tableName().isDefined()
+        ? builder.tableName().get()
+        : PlanShapes.oneLine(builder.cachedPlan());
+  }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.relation;
+
+import io.sparkdiskcache.store.StoreOptions;
+import io.sparkdiskcache.store.VerifyMode;
+import java.io.Serializable;
+import java.nio.file.Path;
+import java.util.SortedMap;
+import org.apache.spark.sql.types.StructType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a task must know of its relation. Travels with the RDD.
+ *
+ * @param directory the cache directory
+ * @param maxBytes its limit
+ * @param verify when checksums are checked
+ * @param schema names and types of the rows, in order
+ * @param relation function hash in hexadecimal; groups the entries of the relation
+ * @param generation of a run-bound relation; null otherwise
+ * @param confDigest settings under which the keys hold
+ * @param expires when the keys stop holding, because "today" is part of them; milliseconds since
+ *     the epoch, Long.MAX_VALUE for never
+ * @param tag label for the entries
+ * @param application id of the application that writes
+ * @param description the plan's root, for people
+ * @param components what the key was made of, for people
+ */
+@SuppressWarnings("ArrayRecordComponent") // never compared
+record RelationSpec(
+    String directory,
+    long maxBytes,
+    VerifyMode verify,
+    StructType schema,
+    String relation,
+    @Nullable String generation,
+    byte[] confDigest,
+    long expires,
+    String tag,
+    String application,
+    String description,
+    SortedMap<String, String> components)
+    implements Serializable {
+
+  StoreOptions storeOptions() {
+    return new StoreOptions(Path.of(directory), maxBytes, verify);
+  }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.shim;
+
+import java.lang.reflect.Field;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.apache.spark.SparkContext;
+import org.apache.spark.SparkContext$;
+import org.apache.spark.SparkEnv;
+import org.apache.spark.rdd.RDD;
+import org.apache.spark.sql.classic.Dataset;
+import org.apache.spark.sql.classic.SparkSession;
+import org.apache.spark.sql.classic.SparkSession$;
+import org.apache.spark.sql.execution.CacheManager;
+import org.apache.spark.sql.execution.CachedData;
+import org.apache.spark.sql.execution.CommandExecutionMode;
+import org.apache.spark.sql.execution.columnar.CachedRDDBuilder;
+import org.apache.spark.sql.execution.columnar.InMemoryRelation;
+import org.apache.spark.sql.execution.columnar.InMemoryRelation$;
+import org.apache.spark.sql.internal.SQLConf;
+import org.apache.spark.storage.BlockManager;
+import org.apache.spark.storage.RDDBlockId;
+import org.apache.spark.storage.StorageLevel;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import scala.Option;
+import scala.collection.immutable.IndexedSeq;
+import scala.jdk.javaapi.CollectionConverters;
+import scala.jdk.javaapi.OptionConverters;
+
+/** Spark 4.2's internals, by the thing wanted from them. */
+public final class SparkInternals {
+  private static final Logger log = LoggerFactory.getLogger(SparkInternals.class);
+
+  /** The version in which a plain Python UDF over columnar input never ends (SPARK-58241). */
+  private static final String ARROW_UDF_HANG = "4.2.0";
+
+  private SparkInternals() {}
+
+  /** The same relation over another builder; statistics of the plan are carried over. */
+  public static InMemoryRelation withBuilder(InMemoryRelation relation, CachedRDDBuilder builder) {
+    InMemoryRelation swapped =
+        new InMemoryRelation(relation.output(), builder, relation.outputOrdering());
+    swapped.statsOfPlanToCache_$eq(relation.statsOfPlanToCache());
+    return swapped;
+  }
+
+  /**
+   * Replaces {@code original} by {@code builder} where Spark keeps its cached relations, so that
+   * {@code unpersist}, {@code CLEAR CACHE}, {@code REFRESH TABLE} and writes into a table reach the
+   * new builder and not the one it stands for. Spark has no public call for it. Where the field
+   * cannot be reached the builder still serves the plans it was put into, but is withdrawn only
+   * when it is garbage.
+   */
+  @SuppressWarnings("ReferenceEquality") // this very builder; equal ones may hold other data
+  public static void replaceInCacheManager(
+      CacheManager manager, CachedRDDBuilder original, CachedRDDBuilder builder) {
+    try {
+      Field field = CacheManager.class.getDeclaredField("cachedData");
+      field.setAccessible(true);
+      // The monitor under which CacheManager itself updates the field.
+      synchronized (manager) {
+        List<CachedData> swapped = new ArrayList<>();
+        boolean found = false;
+        for (Object element : CollectionConverters.asJava((IndexedSeq<?>) field.get(manager))) {
+          CachedData data = (CachedData) element;
+          if (data.cachedRepresentation().cacheBuilder() == original) {
+            found = true;
+            data = new CachedData(data.plan(), withBuilder(data.cachedRepresentation(), builder));
+          }
+          swapped.add(data);
+        }
+        if (found) {
+          field.set(manager, CollectionConverters.asScala(swapped).toIndexedSeq());
+        }
+      }
+    } catch (ReflectiveOperationException | RuntimeException e) {
+      log.warn(
+          "Cannot put a disk-cached relation into Spark's CacheManager: {}. Queries are served from"
+              + " the SSD all the same; unpersist() frees the relation only after a garbage"
+              + " collection. Use a Spark version that this release was built for.",
+          e.toString());
+    }
+  }
+
+  /**
+   * Tells Spark's scheduler that this process holds a partition, so that it skips the stages below
+   * it and sends the tasks here. Withdrawn by {@code rdd.unpersist()}.
+   */
+  public static void announce(int rddId, int partition, long bytes) {
+    BlockManager blocks = SparkEnv.get().blockManager();
+    blocks
+        .master()
+        .updateBlockInfo(
+            blocks.blockManagerId(),
+            new RDDBlockId(rddId, partition),
+            StorageLevel.DISK_ONLY(),
+            0L,
+            bytes);
+  }
+
+  /** Lets Spark's own cleaner unpersist {@code rdd} once nothing refers to it any more. */
+  public static void unpersistWhenGarbage(SparkContext context, RDD<?> rdd) {
+    if (context.cleaner().isDefined()) {
+      context.cleaner().get().registerRDDForCleanup(rdd);
+    }
+  }
+
+  /** The running application's context. */
+  public static Optional<SparkContext> activeContext() {
+    return OptionConverters.toJava(SparkContext$.MODULE$.getActive());
+  }
+
+  /** The relation that {@code df.cache()} would make, known to nobody. */
+  public static InMemoryRelation hypotheticalRelation(Dataset<?> df) {
+    SparkSession session =
+        SparkSession$.MODULE$.getOrCloneSessionWithConfigsOff(
+            df.sparkSession(),
+            CollectionConverters.asScala(List.of(SQLConf.AUTO_BUCKETED_SCAN_ENABLED())).toSeq());
+    return session.withActive(
+        () ->
+            InMemoryRelation$.MODULE$.apply(
+                StorageLevel.MEMORY_AND_DISK(),
+                session
+                    .sessionState()
+                    .executePlan(df.queryExecution().analyzed(), CommandExecutionMode.ALL()),
+                Option.empty()));
+  }
+
+  /** Whether columnar output would make plain Python UDFs of this application hang. */
+  public static boolean columnarOutputHangsPython(SparkContext context) {
+    return context.version().equals(ARROW_UDF_HANG)
+        && (context.getConf().contains("spark.executorEnv.PYTHONHASHSEED")
+            || context.getConf().get("spark.plugins", "").contains("SparkConnectPlugin"));
+  }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.lang.ArchRule;
+import org.junit.jupiter.api.Test;
+
+/** Who may know whom: dependencies point down this list only. */
+class ArchitectureTest {
+  private static final JavaClasses CLASSES =
+      new ClassFileImporter()
+          .withImportOption(new ImportOption.DoNotIncludeTests())
+          .importPackages("io.sparkdiskcache");
+
+  @Test
+  void dependenciesPointDown() {
+    ArchRule rule =
+        layeredArchitecture()
+            .consideringOnlyDependenciesInLayers()
+            .layer("api")
+            .definedBy("io.sparkdiskcache")
+            .layer("relation")
+            .definedBy("io.sparkdiskcache.relation")
+            .layer("fingerprint")
+            .definedBy("io.sparkdiskcache.fingerprint")
+            .layer("conf")
+            .definedBy("io.sparkdiskcache.conf")
+            .layer("store")
+            .definedBy("io.sparkdiskcache.store")
+            .layer("shim")
+            .definedBy("io.sparkdiskcache.shim")
+            .layer("arrow")
+            .definedBy("io.sparkdiskcache.arrow")
+            .whereLayer("api")
+            .mayNotBeAccessedByAnyLayer()
+            .whereLayer("relation")
+            .mayOnlyBeAccessedByLayers("api")
+            .whereLayer("fingerprint")
+            .mayOnlyBeAccessedByLayers("api", "relation")
+            .whereLayer("conf")
+            .mayOnlyBeAccessedByLayers("api", "relation")
+            .whereLayer("store")
+            .mayOnlyBeAccessedByLayers("api", "relation", "conf")
+            .whereLayer("arrow")
+            .mayOnlyBeAccessedByLayers("relation")
+            .whereLayer("shim")
+            .mayOnlyBeAccessedByLayers("api", "relation");
+    rule.check(CLASSES);
+  }
+
+  @Test
+  void storeKnowsNothingOfSpark() {
+    ArchRule rule =
+        noClasses()
+            .that()
+            .resideInAPackage("io.sparkdiskcache.store")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("org.apache.spark..", "org.apache.arrow..", "scala..");
+    rule.check(CLASSES);
+  }
+
+  @Test
+  void codecKnowsNothingOfTheStore() {
+    ArchRule rule =
+        noClasses()
+            .that()
+            .resideInAPackage("io.sparkdiskcache.arrow")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("java.sql..", "org.sqlite..");
+    rule.check(CLASSES);
+  }
+
+  @Test
+  void nothingStoredIsDeserializedAsJavaObjects() {
+    ArchRule rule =
+        noClasses()
+            .should()
+            .dependOnClassesThat()
+            .haveFullyQualifiedName("java.io.ObjectInputStream");
+    rule.check(CLASSES);
+  }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.conf;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.sparkdiskcache.store.VerifyMode;
+import java.io.IOException;
+import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class DiskCacheConfTest {
+  private static final String BEGIN = "<!-- conf:begin -->\n";
+  private static final String END = "<!-- conf:end -->";
+
+  @Test
+  void defaults() {
+    Settings settings = Settings.of(Map.of());
+    assertThat(settings.enabled()).isTrue();
+    assertThat(settings.directory()).isAbsolute().endsWithRaw(Path.of("spark-diskcache"));
+    assertThat(settings.maxBytes()).isEqualTo(50L << 30);
+    assertThat(settings.verify()).isEqualTo(VerifyMode.OPEN);
+    assertThat(settings.settle()).isEqualTo(Duration.ofSeconds(2));
+    assertThat(settings.chunkBytes()).isEqualTo(32L << 20);
+  }
+
+  @Test
+  void everyEntryIsListedOnceAndReadBySettings() throws IllegalAccessException {
+    int fields = 0;
+    for (Field field : DiskCacheConf.class.getFields()) {
+      if (ConfEntry.class.isAssignableFrom(field.getType())
+          && Modifier.isStatic(field.getModifiers())) {
+        fields++;
+        assertThat(DiskCacheConf.entries()).contains((ConfEntry<?>) field.get(null));
+      }
+    }
+    assertThat(DiskCacheConf.entries()).hasSize(fields).doesNotHaveDuplicates();
+    assertThat(Settings.class.getRecordComponents()).hasSize(fields);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "spark.diskcache.enabled, yes",
+    "spark.diskcache.dir, relative/path",
+    "spark.diskcache.dir, s3a://bucket/cache",
+    "spark.diskcache.dir, '/a,/b'",
+    "spark.diskcache.maxBytes, 1k",
+    "spark.diskcache.maxBytes, plenty",
+    "spark.diskcache.verify, sometimes",
+    "spark.diskcache.inputs.settle, soon",
+    "spark.diskcache.inputs.chunkBytes, 0"
+  })
+  void aBadValueNamesKeyValueAndWhatIsAllowed(String key, String value) {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Settings.of(Map.of(key, value)))
+        .withMessageContaining(key)
+        .withMessageContaining("'" + value + "'")
+        .withMessageContaining("must be");
+  }
+
+  @Test
+  void misspeltKeysAreFound() {
+    assertThat(
+            DiskCacheConf.unknownKeys(
+                Map.of(
+                    "spark.diskcache.maxByte", "1g", "spark.diskcache.dir", "/x", "spark.x", "y")))
+        .containsExactly("spark.diskcache.maxByte");
+  }
+
+  /** Run with {@code -Ddiskcache.docs.write=true} to bring the documents up to date. */
+  @ParameterizedTest
+  @CsvSource({"README.md", "docs/configuration.md"})
+  void documentsHoldTheGeneratedTable(String name) throws IOException {
+    Path document = Path.of("..").resolve(name);
+    String text = Files.readString(document);
+    int from = text.indexOf(BEGIN);
+    int to = text.indexOf(END);
+    assertThat(from).as("%s has a place for the table", name).isNotNegative();
+    String expected =
+        text.substring(0, from + BEGIN.length())
+            + DiskCacheConf.markdownTable()
+            + text.substring(to);
+    if (Boolean.getBoolean("diskcache.docs.write")) {
+      Files.writeString(document, expected);
+    }
+    assertThat(Files.readString(document))
+        .as("%s drifted from the registry: run this test with -Ddiskcache.docs.write=true", name)
+        .isEqualTo(expected);
+  }
+}

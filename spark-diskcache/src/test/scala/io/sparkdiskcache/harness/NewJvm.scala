@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.harness
+
+import java.io.File
+import java.nio.file.{Files, Path}
+import java.util.concurrent.TimeUnit
+
+import scala.jdk.CollectionConverters._
+
+import org.apache.spark.launcher.JavaModuleOptions
+
+/**
+ * Runs a main class of the tests in a JVM of its own, as another application would be: on the class
+ * path are Spark with its dependencies, the tests' classes, and our one packaged jar or nothing of
+ * ours.
+ */
+object NewJvm {
+  private val TimeoutSeconds = 300L
+
+  /** The packaged, self-contained jar, given by the build. */
+  def jar: Path = {
+    val path = System.getProperty("diskcache.jar")
+    require(path != null && Files.exists(Path.of(path)), s"the packaged jar is missing: $path")
+    Path.of(path)
+  }
+
+  /** Spark, Scala and their dependencies: nothing of this project, and nothing it brings. */
+  def stockClassPath: Seq[String] =
+    System
+      .getProperty("java.class.path")
+      .split(File.pathSeparator)
+      .toSeq
+      .filter { entry =>
+        val name = new File(entry).getName
+        name.endsWith(".jar") && !Seq("arrow-codec", "spark-diskcache", "sqlite-jdbc", "picocli")
+          .exists(name.startsWith)
+      }
+
+  def testClasses: String =
+    new File(getClass.getProtectionDomain.getCodeSource.getLocation.toURI).getPath
+
+  /** What a finished process left behind. */
+  final case class Finished(exit: Int, output: String)
+
+  def run(
+      mainClass: String,
+      args: Seq[String],
+      withCache: Boolean,
+      log: Path,
+      properties: Map[String, String] = Map.empty): Finished = {
+    val process = start(mainClass, args, withCache, log, properties)
+    if (!process.waitFor(TimeoutSeconds, TimeUnit.SECONDS)) {
+      process.destroyForcibly()
+      throw new AssertionError(s"$mainClass did not end in $TimeoutSeconds s, see $log")
+    }
+    Finished(process.exitValue(), Files.readString(log))
+  }
+
+  def start(
+      mainClass: String,
+      args: Seq[String],
+      withCache: Boolean,
+      log: Path,
+      properties: Map[String, String] = Map.empty): Process = {
+    val classPath =
+      (testClasses +: (if (withCache) Seq(jar.toString) else Nil)) ++ stockClassPath
+    val command = Seq(Path.of(System.getProperty("java.home"), "bin", "java").toString) ++
+      JavaModuleOptions.defaultModuleOptionArray ++
+      Seq("-Xmx1g", "-Duser.timezone=UTC", "-ea") ++
+      properties.map { case (k, v) => s"-D$k=$v" } ++
+      Seq("-cp", classPath.mkString(File.pathSeparator), mainClass) ++ args
+    new ProcessBuilder(command.asJava)
+      .redirectErrorStream(true)
+      .redirectOutput(log.toFile)
+      .start()
+  }
+}
