@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.harness
 
-import java.nio.file.Path
+import java.nio.file.{Files, Path}
 
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.expressions.{UserDefinedFunction, Window}
@@ -48,6 +48,7 @@ object Queries {
         "if(id % 50 = 0, cast(id as int), null) as rare")
       .write
       .parquet(s"$dir/nested")
+    Files.createDirectory(dir.resolve("no-files"))
     spark.range(0, 20).selectExpr("id", "id + 1 as n").write.orc(s"$dir/orc")
     spark.range(0, 20).selectExpr("id", "concat('t', id) as t").write.csv(s"$dir/csv")
     spark.range(0, 20).selectExpr("id", "concat('t', id) as t").write.json(s"$dir/json")
@@ -90,6 +91,9 @@ object Queries {
       facts(s, d).select("k").union(dim(s, d).select("k")).distinct()
     }),
     Query("empty scan", runBound = false, (s, d) => facts(s, d).filter("id < 0")),
+    Query("zero partitions", runBound = false, (s, d) => {
+      s.read.schema("id long, name string").parquet(s"$d/no-files")
+    }),
     Query("empty aggregate", runBound = true, (s, d) => {
       facts(s, d).filter("id < 0").groupBy("k").count()
     }),
