@@ -4,7 +4,10 @@ package io.sparkdiskcache.benchmarks;
 import java.nio.file.Path;
 import org.apache.spark.sql.SparkSession;
 
-/** A small Spark of its own for a test class; the caller closes it. */
+/**
+ * A small plain Spark of its own for a test class, though the cache may be on the class path; the
+ * caller closes it.
+ */
 final class LocalSpark {
   private LocalSpark() {}
 
@@ -13,6 +16,7 @@ final class LocalSpark {
         .master("local[2]")
         .appName("test")
         .config("spark.ui.enabled", "false")
+        .config("spark.diskcache.enabled", "false")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.sql.shuffle.partitions", "2")
