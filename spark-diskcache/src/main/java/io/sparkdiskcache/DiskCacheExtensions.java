@@ -2,6 +2,7 @@
 package io.sparkdiskcache;
 
 import io.sparkdiskcache.relation.CacheApplication;
+import io.sparkdiskcache.relation.ColumnarReads;
 import io.sparkdiskcache.relation.UseDiskCache;
 import io.sparkdiskcache.shim.SparkInternals;
 import org.apache.spark.sql.SparkSession;
@@ -9,14 +10,15 @@ import org.apache.spark.sql.SparkSessionExtensions;
 import org.apache.spark.sql.SparkSessionExtensionsProvider;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.catalyst.rules.Rule;
+import org.apache.spark.sql.execution.ColumnarRule;
 import scala.runtime.AbstractFunction1;
 import scala.runtime.BoxedUnit;
 
 /**
- * Registers with a Spark session: one optimizer rule, and the table functions {@code
- * diskcache_entries()} and {@code diskcache_stats()}. Found by Spark through the service file, or
- * named in {@code spark.sql.extensions}, or brought by {@link DiskCachePlugin}; being registered
- * twice does no harm, because the rule leaves alone what it has done.
+ * Registers with a Spark session: one optimizer rule, one columnar rule, and the table functions
+ * {@code diskcache_entries()} and {@code diskcache_stats()}. Found by Spark through the service
+ * file, or named in {@code spark.sql.extensions}, or brought by {@link DiskCachePlugin}; being
+ * registered twice does no harm, because the rule leaves alone what it has done.
  */
 public final class DiskCacheExtensions extends AbstractFunction1<SparkSessionExtensions, BoxedUnit>
     implements SparkSessionExtensionsProvider {
@@ -32,6 +34,13 @@ public final class DiskCacheExtensions extends AbstractFunction1<SparkSessionExt
           @Override
           public Rule<LogicalPlan> apply(SparkSession session) {
             return new UseDiskCache((org.apache.spark.sql.classic.SparkSession) session);
+          }
+        });
+    extensions.injectColumnar(
+        new AbstractFunction1<SparkSession, ColumnarRule>() {
+          @Override
+          public ColumnarRule apply(SparkSession session) {
+            return new ColumnarReads();
           }
         });
     TableFunctions.register(extensions);

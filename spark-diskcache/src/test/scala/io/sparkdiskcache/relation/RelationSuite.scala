@@ -12,6 +12,9 @@ import io.sparkdiskcache.fingerprint.Refusal
 import io.sparkdiskcache.harness.{Applications, ArrowMemory, ExactRows, StageFigures}
 import io.sparkdiskcache.relation.RelationInspector.Status
 import org.apache.spark.sql.{DataFrame, SparkSession}
+import org.apache.spark.sql.execution.{ColumnarToRowExec, SparkPlan}
+import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanHelper
+import org.apache.spark.sql.execution.columnar.InMemoryTableScanExec
 import org.apache.spark.sql.functions._
 import org.apache.spark.storage.StorageLevel
 import org.scalatest.funsuite.AnyFunSuite
@@ -82,6 +85,30 @@ class RelationSuite extends AnyFunSuite with Applications {
       assert(refused.toString.contains("Project"), refused)
     }
   }
+
+  test("generated code reads the columns of a kept relation, with and without AQE") {
+    val cache = directory("columnar-reads")
+    val expected = fill(cache)(rowLocal)
+    for (adaptive <- Seq("true", "false")) {
+      application(cache, "spark.sql.adaptive.enabled" -> adaptive) { spark =>
+        val cached = rowLocal(spark).cache()
+        val grouped = cached.groupBy("k").agg(sum("price").as("total"))
+        val total = grouped.collect().map(_.getDecimal(1)).reduce(_ add _)
+        assert(total == cached.selectExpr("sum(price)").first().getDecimal(0))
+        val reads = find(grouped.queryExecution.executedPlan) { case r: ColumnarToRowExec => r }
+        assert(reads.size == 1, grouped.queryExecution.executedPlan)
+        assert(scans(reads.head).size == 1, reads.head)
+        assert(ExactRows.of(cached) == expected)
+        assert(stats(spark).computed == 0)
+      }
+    }
+  }
+
+  private object Plans extends AdaptiveSparkPlanHelper
+  private def find[T](plan: SparkPlan)(found: PartialFunction[SparkPlan, T]): Seq[T] =
+    Plans.collect(plan)(found)
+  private def scans(plan: SparkPlan): Seq[SparkPlan] =
+    find(plan) { case scan: InMemoryTableScanExec => scan }
 
   test("a file that arrives costs only its own chunks") {
     val cache = directory("arrival")
