@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import java.time.ZoneId;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -9,6 +10,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.catalyst.util.DateTimeUtils;
 import org.apache.spark.sql.internal.LegacyBehaviorPolicy;
 import org.apache.spark.sql.internal.SQLConf;
 
@@ -158,7 +160,10 @@ public final class ConfDigest {
                 settings.put(key, value);
               }
             });
-    settings.put("spark.sql.session.timeZone", conf.sessionLocalTimeZone());
+    // By its rules: an executor's own "Etc/UTC" is the driver's "UTC". Where the name shows in
+    // rows, it is in the plan.
+    ZoneId zone = DateTimeUtils.getZoneId(conf.sessionLocalTimeZone()).normalized();
+    settings.put("spark.sql.session.timeZone", zone.getId());
     settings.put("spark.sql.ansi.enabled", Boolean.toString(conf.ansiEnabled()));
     return settings;
   }

@@ -81,6 +81,14 @@ class ConfDigestTest {
   }
 
   @Test
+  void zonesOfTheSameRulesAreOne() {
+    byte[] utc = ConfDigest.of(with(Map.of("spark.sql.session.timeZone", "UTC")));
+    assertThat(ConfDigest.of(with(Map.of("spark.sql.session.timeZone", "Etc/UTC")))).isEqualTo(utc);
+    assertThat(ConfDigest.of(with(Map.of("spark.sql.session.timeZone", "Europe/Berlin"))))
+        .isNotEqualTo(utc);
+  }
+
+  @Test
   void settingsWithoutSparkPrefixCountInTheDriver() {
     SQLConf set = with(Map.of("parquet.strings.signed-min-max.enabled", "true"));
     assertThat(ConfDigest.ofSession(set)).isNotEqualTo(ConfDigest.ofSession(with(Map.of())));

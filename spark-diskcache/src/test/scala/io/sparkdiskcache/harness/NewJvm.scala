@@ -47,8 +47,9 @@ object NewJvm {
       args: Seq[String],
       withCache: Boolean,
       log: Path,
-      properties: Map[String, String] = Map.empty): Finished = {
-    val process = start(mainClass, args, withCache, log, properties)
+      properties: Map[String, String] = Map.empty,
+      environment: Map[String, String] = Map.empty): Finished = {
+    val process = start(mainClass, args, withCache, log, properties, environment)
     if (!process.waitFor(TimeoutSeconds, TimeUnit.SECONDS)) {
       process.destroyForcibly()
       throw new AssertionError(s"$mainClass did not end in $TimeoutSeconds s, see $log")
@@ -61,7 +62,8 @@ object NewJvm {
       args: Seq[String],
       withCache: Boolean,
       log: Path,
-      properties: Map[String, String] = Map.empty): Process = {
+      properties: Map[String, String] = Map.empty,
+      environment: Map[String, String] = Map.empty): Process = {
     val classPath =
       (testClasses +: (if (withCache) Seq(jar.toString) else Nil)) ++ stockClassPath
     val command = Seq(Path.of(System.getProperty("java.home"), "bin", "java").toString) ++
@@ -69,9 +71,10 @@ object NewJvm {
       Seq("-Xmx1g", "-Duser.timezone=UTC", "-ea") ++
       properties.map { case (k, v) => s"-D$k=$v" } ++
       Seq("-cp", classPath.mkString(File.pathSeparator), mainClass) ++ args
-    new ProcessBuilder(command.asJava)
+    val builder = new ProcessBuilder(command.asJava)
       .redirectErrorStream(true)
       .redirectOutput(log.toFile)
-      .start()
+    builder.environment().putAll(environment.asJava)
+    builder.start()
   }
 }

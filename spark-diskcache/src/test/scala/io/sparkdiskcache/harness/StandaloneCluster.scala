@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.harness
+
+import java.net.{InetAddress, ServerSocket}
+import java.nio.file.{Files, Path}
+import java.util.concurrent.TimeUnit
+
+import scala.jdk.CollectionConverters._
+
+/**
+ * A standalone Spark cluster on 127.0.0.1: a master and one worker a host, each a JVM of its own with
+ * nothing but Spark on its class path. To the scheduler `127.0.0.1` and `localhost` are two hosts.
+ * Ends with `close`.
+ *
+ * @param dir for logs and the executors' working directories
+ */
+final class StandaloneCluster(dir: Path, cores: Int = 1) extends AutoCloseable {
+  import StandaloneCluster._
+
+  private val home: Path = sparkHome(dir.resolve("home"))
+  private val environment = Map(
+    "SPARK_HOME" -> home.toString,
+    "SPARK_SCALA_VERSION" -> "2.13",
+    "SPARK_LOCAL_IP" -> "127.0.0.1")
+  private val port = freePort()
+  private var processes = Map[String, Process]()
+
+  /** For `spark.master`. */
+  val url = s"spark://127.0.0.1:$port"
+
+  try {
+    launch("master", "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port", s"$port")
+    await("master", "I have been elected leader")
+    Hosts.foreach(startWorker)
+  } catch {
+    case e: Throwable =>
+      close()
+      throw e
+  }
+
+  def startWorker(host: String): Unit = {
+    val work = dir.resolve(s"work-$host").toString
+    launch(
+      host,
+      "org.apache.spark.deploy.worker.Worker",
+      Seq("--host", host, "--cores", s"$cores", "--memory", "1g", "--work-dir", work, url): _*)
+    await(host, "Successfully registered with master")
+  }
+
+  private def launch(name: String, mainClass: String, args: String*): Unit = {
+    processes += name -> NewJvm.start(
+      mainClass,
+      Seq("--webui-port", "0") ++ args,
+      withCache = false,
+      logOf(name),
+      // Their own words at INFO say when they are ready.
+      properties =
+        Map("log4j2.configurationFile" -> "org/apache/spark/log4j2-defaults.properties"),
+      environment = environment)
+  }
+
+  private def logOf(name: String): Path = dir.resolve(s"$name.log")
+
+  private def await(name: String, text: String): Unit = {
+    val deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(StartSeconds)
+    while (!Files.exists(logOf(name)) || !Files.readString(logOf(name)).contains(text)) {
+      if (System.nanoTime() > deadline || !processes(name).isAlive) {
+        throw new AssertionError(s"$name did not start:\n${Files.readString(logOf(name))}")
+      }
+      Thread.sleep(100)
+    }
+  }
+
+  /** Ends a worker, and with it its executors, as a lost machine would. */
+  def killWorker(host: String): Unit = {
+    val worker = processes(host)
+    worker.descendants().forEach(child => child.destroyForcibly())
+    worker.destroyForcibly().waitFor()
+    processes -= host
+  }
+
+  /** What executors warned of, and why they did not publish. */
+  def executorLog: String = {
+    val files = Files.walk(dir)
+    try
+      files.iterator().asScala
+        .filter(_.getFileName.toString == "stderr")
+        .flatMap(log => Files.readString(log).linesIterator.filter(l => l.contains(" WARN ") || l.contains("for this application only")))
+        .mkString("\n")
+    finally files.close()
+  }
+
+  override def close(): Unit = {
+    processes.values.foreach { process =>
+      process.descendants().forEach(child => child.destroyForcibly())
+      process.destroyForcibly().waitFor()
+    }
+    processes = Map.empty
+  }
+}
+
+object StandaloneCluster {
+  val Hosts: Seq[String] = Seq("127.0.0.1", "localhost")
+  private val StartSeconds = 90L
+
+  /** A Spark home as workers want it: a directory `jars`. */
+  private def sparkHome(home: Path): Path = {
+    val jars = Files.createDirectories(home.resolve("jars"))
+    NewJvm.stockClassPath.foreach { jar =>
+      val link = jars.resolve(Path.of(jar).getFileName)
+      if (!Files.exists(link)) Files.createSymbolicLink(link, Path.of(jar))
+    }
+    home
+  }
+
+  private def freePort(): Int = {
+    val socket = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))
+    try socket.getLocalPort
+    finally socket.close()
+  }
+}
