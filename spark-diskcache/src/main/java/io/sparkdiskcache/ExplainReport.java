@@ -32,7 +32,11 @@ public record ExplainReport(List<Inspection> relations) {
                 if (!refusal.place().isEmpty()) {
                   text.append("  place        ").append(refusal.place()).append('\n');
                 }
+                text.append("  what to do   ").append(refusal.code().cure()).append('\n');
               });
+      for (String difference : relation.differences()) {
+        text.append("  difference   ").append(difference).append('\n');
+      }
       if (!relation.fingerprint().isEmpty()) {
         text.append("  fingerprint  ").append(relation.fingerprint()).append('\n');
         text.append("  size         ").append(Utils.bytesToString(relation.bytes())).append('\n');

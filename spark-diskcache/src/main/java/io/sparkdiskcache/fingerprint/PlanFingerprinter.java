@@ -109,7 +109,7 @@ public final class PlanFingerprinter {
     List<List<FileChunk>> partitions =
         unitScan.filter(scan -> !rowLocal).map(ScanFiles::partitions).orElse(List.of());
     List<InputFile> files = files(encoder.scans());
-    describe(encoding, engine, conf, shape, files);
+    describe(encoding, plan, engine, conf, shape, files);
     return new Accepted(
         function.digest(),
         shape.planClass(),
@@ -177,6 +177,7 @@ public final class PlanFingerprinter {
 
   private void describe(
       Encoding encoding,
+      SparkPlan plan,
       EngineIdentity engine,
       SQLConf conf,
       PlanShape shape,
@@ -185,6 +186,10 @@ public final class PlanFingerprinter {
     engine.parts().forEach((name, value) -> encoding.component("engine." + name, value));
     encoding.component("encoding", options.encoding());
     encoding.component("plan.class", shape.planClass().name());
+    ScalaInterop.list(plan.output())
+        .forEach(
+            column ->
+                encoding.component("column." + column.name(), column.dataType().catalogString()));
     SortedMap<String, String> settings = ConfDigest.settings(conf);
     settings.forEach(
         (key, value) -> encoding.component("conf." + key, ConfDigest.shown(key, value)));

@@ -14,41 +14,55 @@ public record Refusal(Code code, String place, String sentence) {
   /** The kinds of reasons. Counted by name in the metrics, so names are not reused. */
   public enum Code {
     /** A physical plan node that is not on the allow-list. */
-    PLAN_NODE,
+    PLAN_NODE("Cache the part of the query below this node, or leave it to Spark."),
     /** An expression that is not on the allow-list. */
-    EXPRESSION,
+    EXPRESSION("Cache the query without this expression and apply it to the result."),
     /** An argument of a node or expression whose type has no canonical encoding. */
-    ARGUMENT,
+    ARGUMENT("Cache the query without this value and apply it to the result."),
     /** A data type without a canonical encoding, or one that Arrow cannot carry exactly. */
-    DATA_TYPE,
+    DATA_TYPE("Cast the column to a type of Spark's own, or leave it out."),
     /** Rows differ from run to run: rand, uuid, a UDF declared non-deterministic, sampling. */
-    NON_DETERMINISTIC,
+    NON_DETERMINISTIC("Cache the query below, and draw what is random from the cached rows."),
     /** A source whose content has no identity: RDD, JDBC, a third-party format, a table. */
-    SOURCE,
+    SOURCE(
+        "Write the rows to Parquet first, or state a version of the source yourself with CacheOptions.inputVersion."),
     /** An input file that changed so recently that its timestamp cannot be trusted. */
-    INPUT_UNSETTLED,
+    INPUT_UNSETTLED(
+        "Wait until the file is older than spark.diskcache.inputs.settle, and run again."),
     /** An input file that is gone, or whose status cannot be read. */
-    INPUT_UNREADABLE,
+    INPUT_UNREADABLE("Refresh the table or read the path anew."),
     /** User code that reads state outside its arguments, or whose bytecode cannot be followed. */
-    FUNCTION,
+    FUNCTION("Pass what the function reads as an argument, or as a value that it captures."),
     /** A user function captures a value without a stable encoding. */
-    FUNCTION_STATE,
+    FUNCTION_STATE(
+        "Capture plain values only: numbers, strings, dates, immutable collections, case classes."),
     /** A configuration value under which rows may be silently partial. */
-    CONF,
+    CONF("Unset the setting for this session."),
     /** A hit would skip a side effect: observe, accumulators. */
-    SIDE_EFFECT,
+    SIDE_EFFECT("Take the observation or accumulator out of the cached part."),
     /** The session has the cache turned off. */
-    DISABLED,
+    DISABLED("Set spark.diskcache.enabled=true."),
     /** Another library's cache serializer is configured. */
-    SERIALIZER,
+    SERIALIZER("Unset spark.sql.cache.serializer."),
     /** The storage level asks for memory only. */
-    STORAGE_LEVEL,
+    STORAGE_LEVEL("Persist with MEMORY_AND_DISK, which is what cache() uses, or DISK_ONLY."),
     /** Spark had filled the relation before the cache saw it. */
-    LOADED,
+    LOADED("Unpersist it and cache it again."),
     /** The cache directory cannot be used. */
-    STORE,
+    STORE("Make the directory of spark.diskcache.dir writable, or name another one."),
     /** An error inside the fingerprint itself; reported with its class and message. */
-    INTERNAL
+    INTERNAL("Please report it with its message; the query is computed as in plain Spark.");
+
+    private final String cure;
+
+    Code(String cure) {
+      this.cure = cure;
+    }
+
+    /** What the user could do, in one sentence. */
+    public String cure() {
+      return cure;
+    }
   }
 
   @Override

@@ -51,6 +51,8 @@ public final class RelationInspector {
    * @param fingerprint function hash in hexadecimal; empty for a refused relation
    * @param directory the cache directory
    * @param reason why it was refused; empty otherwise
+   * @param differences for what is not wholly stored: what distinguishes it from the nearest
+   *     relation that is, in sentences; empty if nothing is near
    */
   public record Inspection(
       Status status,
@@ -61,7 +63,8 @@ public final class RelationInspector {
       long bytes,
       String fingerprint,
       String directory,
-      Optional<Refusal> reason) {}
+      Optional<Refusal> reason,
+      List<String> differences) {}
 
   /** Every cached relation that the query reads; if there is none, the query itself. */
   public List<Inspection> inspect(Dataset<?> df) {
@@ -125,7 +128,8 @@ public final class RelationInspector {
         stored.bytes(),
         HexFormat.of().formatHex(accepted.function()),
         application.settings().directory().toString(),
-        Optional.empty());
+        Optional.empty(),
+        stored.complete() ? List.of() : differences(accepted));
   }
 
   private Inspection refused(CachedRDDBuilder builder, boolean cached, Refusal refusal) {
@@ -138,7 +142,14 @@ public final class RelationInspector {
         0,
         "",
         application.settings().directory().toString(),
-        Optional.of(refusal));
+        Optional.of(refusal),
+        List.of());
+  }
+
+  private List<String> differences(Accepted wanted) {
+    return ProcessStores.find(application.storeOptions())
+        .map(store -> Differences.toNearest(store, wanted.components()))
+        .orElse(List.of());
   }
 
   private static String name(CachedRDDBuilder builder) {
