@@ -47,8 +47,9 @@ object NewJvm {
       args: Seq[String],
       withCache: Boolean,
       log: Path,
-      properties: Map[String, String] = Map.empty): Finished = {
-    val process = start(mainClass, args, withCache, log, properties)
+      properties: Map[String, String] = Map.empty,
+      classPath: Seq[String] = Nil): Finished = {
+    val process = start(mainClass, args, withCache, log, properties, classPath)
     if (!process.waitFor(TimeoutSeconds, TimeUnit.SECONDS)) {
       process.destroyForcibly()
       throw new AssertionError(s"$mainClass did not end in $TimeoutSeconds s, see $log")
@@ -61,9 +62,10 @@ object NewJvm {
       args: Seq[String],
       withCache: Boolean,
       log: Path,
-      properties: Map[String, String] = Map.empty): Process = {
+      properties: Map[String, String] = Map.empty,
+      more: Seq[String] = Nil): Process = {
     val classPath =
-      (testClasses +: (if (withCache) Seq(jar.toString) else Nil)) ++ stockClassPath
+      (more :+ testClasses) ++ (if (withCache) Seq(jar.toString) else Nil) ++ stockClassPath
     val command = Seq(Path.of(System.getProperty("java.home"), "bin", "java").toString) ++
       JavaModuleOptions.defaultModuleOptionArray ++
       Seq("-Xmx1g", "-Duser.timezone=UTC", "-ea") ++
