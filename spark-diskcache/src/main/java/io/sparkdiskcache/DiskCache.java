@@ -11,6 +11,7 @@ import java.util.function.Predicate;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.execution.CachedData;
+import org.apache.spark.sql.execution.columnar.CachedRDDBuilder;
 import scala.Option;
 
 /**
@@ -47,17 +48,27 @@ public final class DiskCache {
     return persist(df, CacheOptions.defaults());
   }
 
-  /** As {@code df.persist(options.storageLevel())}, with the options remembered for its entries. */
+  /**
+   * As {@code df.persist(options.storageLevel())}, with the options remembered for its entries.
+   *
+   * @throws IllegalArgumentException if the frame is cached already under another input version
+   */
   public <T> Dataset<T> persist(Dataset<T> df, CacheOptions options) {
     Dataset<T> persisted = df.persist(options.storageLevel());
-    if (!options.tag().isEmpty()) {
+    if (!options.tag().isEmpty() || !options.inputVersion().isEmpty()) {
       Option<CachedData> data =
           session
               .sharedState()
               .cacheManager()
               .lookupCachedData((org.apache.spark.sql.classic.Dataset<T>) df);
       if (data.isDefined()) {
-        application.tag(data.get().cachedRepresentation().cacheBuilder(), options.tag());
+        CachedRDDBuilder builder = data.get().cachedRepresentation().cacheBuilder();
+        if (!options.tag().isEmpty()) {
+          application.tag(builder, options.tag());
+        }
+        if (!options.inputVersion().isEmpty()) {
+          application.inputVersion(builder, options.inputVersion());
+        }
       }
     }
     return persisted;

@@ -75,7 +75,8 @@ public final class DiskCacheConf {
           "2s",
           "a duration of at least 0s, such as 500ms or 2s",
           "An input file changed less than this long ago is not trusted, because a second change"
-              + " could leave the same timestamp: a relation that reads it is left to Spark.",
+              + " could leave the same timestamp: its chunks are computed and not stored, and a relation"
+              + " that cannot be cut into chunks is left to Spark.",
           Scope.SESSION,
           DiskCacheConf::duration);
 

@@ -11,9 +11,11 @@ import org.apache.spark.sql.execution.datasources.PartitionedFile;
  * @param split what to hand to Spark's reader
  * @param identity digest over file, range, typed partition values and other constant columns; owned
  *     by the record and not to be changed
+ * @param settled false where the file is so young that its identity may hold for its next content
+ *     too: then nothing may be stored or looked up under it
  */
 @SuppressWarnings("ArrayRecordComponent") // never compared as records
-public record FileChunk(InputFile file, PartitionedFile split, byte[] identity)
+public record FileChunk(InputFile file, PartitionedFile split, byte[] identity, boolean settled)
     implements Serializable {
 
   /** Offset of the first byte in the file. */

@@ -14,9 +14,15 @@ import java.util.Optional;
  * @param encoding version of the file format and the precision policy; part of every key
  * @param nested keys of cached relations below a plan
  * @param clock compared with the files' timestamps
+ * @param opaque stands in for inputs without an identity; empty where they are refused
  */
 public record FingerprintOptions(
-    Duration settle, long chunkBytes, String encoding, NestedRelations nested, Clock clock) {
+    Duration settle,
+    long chunkBytes,
+    String encoding,
+    NestedRelations nested,
+    Clock clock,
+    Optional<OpaqueInputs> opaque) {
   private static final Duration DEFAULT_SETTLE = Duration.ofSeconds(2);
   private static final long DEFAULT_CHUNK_BYTES = 128L << 20;
 
@@ -38,22 +44,27 @@ public record FingerprintOptions(
         DEFAULT_CHUNK_BYTES,
         encoding,
         relation -> Optional.empty(),
-        Clock.systemUTC());
+        Clock.systemUTC(),
+        Optional.empty());
   }
 
   public FingerprintOptions withSettle(Duration value) {
-    return new FingerprintOptions(value, chunkBytes, encoding, nested, clock);
+    return new FingerprintOptions(value, chunkBytes, encoding, nested, clock, opaque);
   }
 
   public FingerprintOptions withChunkBytes(long value) {
-    return new FingerprintOptions(settle, value, encoding, nested, clock);
+    return new FingerprintOptions(settle, value, encoding, nested, clock, opaque);
   }
 
   public FingerprintOptions withNested(NestedRelations value) {
-    return new FingerprintOptions(settle, chunkBytes, encoding, value, clock);
+    return new FingerprintOptions(settle, chunkBytes, encoding, value, clock, opaque);
   }
 
   public FingerprintOptions withClock(Clock value) {
-    return new FingerprintOptions(settle, chunkBytes, encoding, nested, value);
+    return new FingerprintOptions(settle, chunkBytes, encoding, nested, value, opaque);
+  }
+
+  public FingerprintOptions withOpaque(OpaqueInputs value) {
+    return new FingerprintOptions(settle, chunkBytes, encoding, nested, clock, Optional.of(value));
   }
 }

@@ -44,6 +44,16 @@ public sealed interface FingerprintResult {
       SortedMap<String, String> components)
       implements FingerprintResult {
 
+    /**
+     * Whether every input can be told from its next content. Where not, only units that read no
+     * unsettled chunk may be stored or looked up; all other files are settled, or the plan was
+     * refused.
+     */
+    public boolean settled() {
+      return chunks.stream().allMatch(FileChunk::settled)
+          && partitions.stream().flatMap(List::stream).allMatch(FileChunk::settled);
+    }
+
     /** The same with these inputs, for plans that read what other relations were computed from. */
     public Accepted withInputs(List<InputFile> value) {
       return new Accepted(

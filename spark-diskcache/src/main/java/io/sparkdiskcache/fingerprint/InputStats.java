@@ -9,13 +9,16 @@ import java.nio.file.attribute.FileTime;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.EtagSource;
 import org.apache.hadoop.fs.FileStatus;
@@ -23,20 +26,23 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
+import org.apache.hadoop.hdfs.protocol.HdfsFileStatus;
 
 /**
  * Asks file systems what a file's content is now. Nothing is remembered between calls.
  *
  * <p>A modification time alone does not tell two contents apart: most immediate overwrites of the
  * same length keep the millisecond, and {@code touch -r} restores any. Object stores give an eTag;
- * for local files the inode and the kernel's change time, which no program can set, stand in. Where
- * the file system has no eTag, a file is refused until the settle window has passed since its last
- * change, so that the next change cannot fall into the same tick.
+ * for local files the inode and the kernel's change time, which no program can set, stand in, and
+ * in HDFS the inode. Where the file system has no eTag, a file is unsettled until a window has
+ * passed since its last change, so that the next change cannot fall into the same tick; what is
+ * computed from an unsettled file is never stored.
  */
 public final class InputStats {
   private static final int PARALLELISM = 16;
   private static final int PARALLEL_FROM = 32;
   private static final String ETAG_PREFIX = "etag:";
+  private static final String HDFS_PREFIX = "hdfs:";
   private static final String LOCAL_PREFIX = "local:";
 
   private final Duration settle;
@@ -47,8 +53,16 @@ public final class InputStats {
     this.clock = clock;
   }
 
-  /** The status of {@code path} now. Refuses an unreadable or unsettled file. */
-  InputFile stat(Path path, Configuration conf, String place) {
+  /**
+   * A file as it was seen.
+   *
+   * @param unsettled why its identity may hold for its next content too; empty where it cannot
+   */
+  record Seen(InputFile file, Optional<String> unsettled) {}
+
+  /** The status of {@code path} now. Refuses an unreadable file. */
+  Seen stat(Path path, Configuration conf, String place) {
+    long before = clock.millis(); // the file is at least this old when its status is read
     InputFile file;
     try {
       file = identify(path, conf);
@@ -56,48 +70,66 @@ public final class InputStats {
       throw RefusedException.of(
           Refusal.Code.INPUT_UNREADABLE, place, "the status of " + path + " cannot be read: " + e);
     }
-    requireSettled(file, place);
-    return file;
+    return new Seen(file, unsettled(file, before));
   }
 
   /** {@link #stat} of many files at once, results in the same order. */
-  List<InputFile> statAll(List<Path> paths, Configuration conf, String place) {
-    if (paths.size() < PARALLEL_FROM) {
-      return paths.stream().map(path -> stat(path, conf, place)).toList();
-    }
-    ExecutorService pool = Executors.newFixedThreadPool(PARALLELISM, InputStats::daemon);
+  List<Seen> statAll(List<Path> paths, Configuration conf, String place) {
     try {
-      List<Future<InputFile>> pending = new ArrayList<>(paths.size());
-      for (Path path : paths) {
-        pending.add(pool.submit(() -> stat(path, conf, place)));
-      }
-      List<InputFile> files = new ArrayList<>(paths.size());
-      for (Future<InputFile> future : pending) {
-        files.add(future.get());
-      }
-      return files;
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof RefusedException refused) {
-        throw refused;
-      }
-      throw new IllegalStateException("cannot read the status of the input files", e.getCause());
+      return forAll(paths, path -> stat(path, conf, place));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw RefusedException.of(
           Refusal.Code.INPUT_UNREADABLE,
           place,
           "interrupted while reading the input files' status");
-    } finally {
-      pool.shutdownNow();
     }
   }
 
-  /** Whether the file still is what it was; false also when its status cannot be read. */
+  /** Whether every file still is what it was; false also when a status cannot be read. */
+  public static boolean unchanged(Collection<InputFile> expected, Configuration conf) {
+    try {
+      return forAll(List.copyOf(expected), file -> unchanged(file, conf)).stream()
+          .allMatch(Boolean::booleanValue);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+
+  /** {@link #unchanged(Collection, Configuration)} for one file. */
   public static boolean unchanged(InputFile expected, Configuration conf) {
     try {
       return identify(new Path(expected.path()), conf).equals(expected);
     } catch (IOException | UncheckedIOException e) {
       return false;
+    }
+  }
+
+  /** Applies a question to the file system to many files, many at once, in order. */
+  private static <T, R> List<R> forAll(List<T> files, Function<T, R> question)
+      throws InterruptedException {
+    if (files.size() < PARALLEL_FROM) {
+      return files.stream().map(question).toList();
+    }
+    ExecutorService pool = Executors.newFixedThreadPool(PARALLELISM, InputStats::daemon);
+    try {
+      List<Future<R>> pending = new ArrayList<>(files.size());
+      for (T file : files) {
+        pending.add(pool.submit(() -> question.apply(file)));
+      }
+      List<R> answers = new ArrayList<>(files.size());
+      for (Future<R> future : pending) {
+        answers.add(future.get());
+      }
+      return answers;
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof RuntimeException cause) {
+        throw cause;
+      }
+      throw new IllegalStateException("cannot read the status of the input files", e.getCause());
+    } finally {
+      pool.shutdownNow();
     }
   }
 
@@ -124,6 +156,9 @@ public final class InputStats {
     if (status instanceof EtagSource source && source.getEtag() != null) {
       return ETAG_PREFIX + source.getEtag();
     }
+    if (status instanceof HdfsFileStatus hdfs) {
+      return HDFS_PREFIX + hdfs.getFileId(); // distcp and setTimes restore times, not inodes
+    }
     if (fs instanceof LocalFileSystem || fs instanceof RawLocalFileSystem) {
       java.nio.file.Path local = Paths.get(fs.makeQualified(path).toUri().getPath());
       if (!local.getFileSystem().supportedFileAttributeViews().contains("unix")) {
@@ -137,23 +172,22 @@ public final class InputStats {
     return "";
   }
 
-  private void requireSettled(InputFile file, String place) {
+  private Optional<String> unsettled(InputFile file, long now) {
     if (file.version().startsWith(ETAG_PREFIX)) {
-      return;
+      return Optional.empty();
     }
     long newest = Math.max(file.modificationTime(), changeMillis(file));
-    long age = clock.millis() - newest;
-    if (age <= settle.toMillis()) {
-      throw RefusedException.of(
-          Refusal.Code.INPUT_UNSETTLED,
-          place,
-          file.path()
-              + " changed "
-              + age
-              + " ms ago and its file system has no eTags; it is trusted after "
-              + settle.toMillis()
-              + " ms without a change");
+    long age = now - newest;
+    if (age > settle.toMillis()) {
+      return Optional.empty();
     }
+    return Optional.of(
+        file.path()
+            + " changed "
+            + age
+            + " ms ago and its file system has no eTags; it is trusted after "
+            + settle.toMillis()
+            + " ms without a change");
   }
 
   private static long changeMillis(InputFile file) {

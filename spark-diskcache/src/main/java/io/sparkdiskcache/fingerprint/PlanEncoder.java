@@ -5,6 +5,7 @@ import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.function.Function;
@@ -62,6 +63,7 @@ import org.apache.spark.sql.execution.datasources.json.JsonFileFormat;
 import org.apache.spark.sql.execution.datasources.orc.OrcFileFormat;
 import org.apache.spark.sql.execution.datasources.parquet.ParquetFileFormat;
 import org.apache.spark.sql.execution.datasources.text.TextFileFormat;
+import org.apache.spark.sql.execution.datasources.v2.BatchScanExec;
 import org.apache.spark.sql.execution.datasources.v2.DataSourceV2ScanExecBase;
 import org.apache.spark.sql.execution.exchange.BroadcastExchangeExec;
 import org.apache.spark.sql.execution.exchange.ReusedExchangeExec;
@@ -139,19 +141,25 @@ final class PlanEncoder {
   private final NestedRelations nested;
   private final ZoneId sessionZone;
   private final Function<FileSourceScanExec, ScanFiles> lister;
+  private final Optional<OpaqueInputs> opaque;
+  private final OpaqueSources opaqueSources;
   private final List<ScanFiles> scans = new ArrayList<>();
+  private boolean metOpaque;
   private int nodes;
 
   /**
    * @param lister lists and identifies the files of a scan
+   * @param opaque stands in for inputs without an identity; empty refuses them
    */
   PlanEncoder(
       Encoding encoding,
       FunctionIdentity functions,
       NestedRelations nested,
       SQLConf conf,
-      Function<FileSourceScanExec, ScanFiles> lister) {
+      Function<FileSourceScanExec, ScanFiles> lister,
+      Optional<OpaqueInputs> opaque) {
     this.encoding = encoding;
+    this.opaque = opaque;
     this.nested = nested;
     this.lister = lister;
     sessionZone = DateTimeUtils.getZoneId(conf.sessionLocalTimeZone());
@@ -159,6 +167,7 @@ final class PlanEncoder {
     values =
         new ValueEncoder(
             encoding, types, new ExpressionRules(encoding, sessionZone), functions, this::plan);
+    opaqueSources = new OpaqueSources(encoding, types, values);
   }
 
   /** Encodes the plan and what its rows look like. */
@@ -166,6 +175,22 @@ final class PlanEncoder {
     plan(plan);
     encoding.out().tag('=');
     attributes(ScalaInterop.list(plan.output()));
+    if (metOpaque) {
+      OpaqueInputs inputs = opaque.orElseThrow();
+      encoding.out().tag('?').putString(inputs.version());
+      encoding.component("input.version", inputs.version());
+      opaqueSources.encode(inputs.analyzed());
+    }
+  }
+
+  /** Whether a user's word is part of the hash. */
+  boolean metOpaque() {
+    return metOpaque;
+  }
+
+  /** The RDDs that the word is for, by their ids; empty if there are none. */
+  String opaqueRdds() {
+    return opaqueSources.rdds();
   }
 
   /** Every file scan met, in plan order, each once. */
@@ -208,10 +233,22 @@ final class PlanEncoder {
       cached(cached);
     } else if (BY_ARGUMENTS.contains(plan.getClass())) {
       byArguments(plan);
+    } else if (opaque.isPresent() && OpaqueSources.reads(plan)) {
+      opaque(plan);
     } else {
       throw refusedNode(plan);
     }
     describe(plan);
+  }
+
+  /** What it reads, and what it does with it, is said by the analyzed plan. */
+  private void opaque(SparkPlan plan) {
+    metOpaque = true;
+    open(plan);
+    attributes(ScalaInterop.list(plan.output()));
+    if (plan instanceof BatchScanExec scan) {
+      values.value(scan.runtimeFilters());
+    }
   }
 
   /** Nodes that only change how rows are handed on. */
@@ -268,7 +305,11 @@ final class PlanEncoder {
   private void scan(FileSourceScanExec scan) {
     HadoopFsRelation relation = scan.relation();
     Class<?> format = relation.fileFormat().getClass();
-    if (!FORMATS.contains(format) || !SparkClasses.isSparkSql(relation.location().getClass())) {
+    boolean delta = DeltaScans.isDelta(relation);
+    boolean listedBySpark = SparkClasses.isSparkSql(relation.location().getClass());
+    if (opaque.isPresent() && listedBySpark && !FORMATS.contains(format)) {
+      metOpaque = true;
+    } else if (!delta && (!FORMATS.contains(format) || !listedBySpark)) {
       throw encoding.refused(
           Refusal.Code.SOURCE,
           "files of format "
@@ -280,12 +321,19 @@ final class PlanEncoder {
     if (scan.stream().isDefined()) {
       throw encoding.refused(Refusal.Code.SOURCE, "a stream's files have no fixed listing");
     }
-    ScanSettings.check(relation, encoding);
+    if (opaque.isPresent() && ScanSettings.mayLeaveRowsOut(relation)) {
+      metOpaque = true;
+    } else {
+      ScanSettings.check(relation, encoding);
+    }
     if (TEXT_PARSING_FORMATS.contains(format)
         && TypeEncoder.holdsTimestamp(scan.requiredSchema())) {
       encoding.dependsOnToday(ScanSettings.zone(relation, sessionZone));
     }
     open(scan).putString(format.getName()).putBytes(ScanSettings.sessionDigest(relation));
+    if (delta) {
+      new DeltaScans(encoding).format(relation.fileFormat());
+    }
     types.type(relation.partitionSchema());
     types.type(relation.dataSchema());
     values.value(relation.bucketSpec());
@@ -382,7 +430,9 @@ final class PlanEncoder {
         || plan instanceof RowDataSourceScanExec
         || plan instanceof DataSourceV2ScanExecBase) {
       return encoding.refused(
-          Refusal.Code.SOURCE, plan.nodeName() + " reads rows whose content has no identity");
+          Refusal.Code.SOURCE,
+          plan.nodeName()
+              + " reads rows whose content has no identity; CacheOptions.inputVersion gives it one");
     }
     if (plan instanceof SampleExec) {
       return encoding.refused(

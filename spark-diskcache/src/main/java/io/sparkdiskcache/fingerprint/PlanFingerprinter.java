@@ -80,9 +80,12 @@ public final class PlanFingerprinter {
             functions,
             options.nested(),
             conf,
-            scan -> ScanFiles.of(scan, inputs, hadoopConf, encoding, functions));
+            scan -> ScanFiles.of(scan, inputs, hadoopConf, encoding, functions),
+            options.opaque());
     byte[] planDigest = encoding.digestOf(() -> encoder.root(plan));
-    PlanShape shape = PlanShape.of(plan);
+    // Nothing is known of how a source without an identity cuts its rows into partitions.
+    PlanShape shape =
+        encoder.metOpaque() ? new PlanShape(PlanClass.RUN_BOUND, List.of()) : PlanShape.of(plan);
     EngineIdentity engine = EngineIdentity.current();
     byte[] confDigest = ConfDigest.of(conf);
     if (ConfDigest.parsesRelativeToToday(conf)) {
@@ -110,8 +113,10 @@ public final class PlanFingerprinter {
         unitScan.filter(scan -> !rowLocal).map(ScanFiles::partitions).orElse(List.of());
     List<InputFile> files = files(encoder.scans());
     describe(encoding, plan, engine, conf, shape, files);
+    byte[] functionDigest = function.digest();
+    requireOneMeaning(functionDigest, encoder);
     return new Accepted(
-        function.digest(),
+        functionDigest,
         shape.planClass(),
         files,
         chunkedScan,
@@ -120,6 +125,24 @@ public final class PlanFingerprinter {
         confDigest,
         expires,
         encoding.components());
+  }
+
+  /** RDDs that look the same under one word may hold other rows. */
+  private void requireOneMeaning(byte[] function, PlanEncoder encoder) {
+    String rdds = encoder.opaqueRdds();
+    options
+        .opaque()
+        .filter(inputs -> !rdds.isEmpty())
+        .filter(inputs -> !inputs.places().claim(HexFormat.of().formatHex(function), rdds))
+        .ifPresent(
+            inputs -> {
+              throw RefusedException.of(
+                  Refusal.Code.SOURCE,
+                  "",
+                  "another RDD, made at the same place for the same query, has the version '"
+                      + inputs.version()
+                      + "' already; give each its own word");
+            });
   }
 
   /** The scan whose pieces name the units, where there is one. */
@@ -142,7 +165,10 @@ public final class PlanFingerprinter {
       boolean isLeaf = shape.leaves().stream().anyMatch(scan::isOf);
       if (unitScan.filter(unit -> unit == scan).isPresent()) {
         function.tag('u');
-      } else if (isLeaf) {
+        continue; // an unsettled file concerns its own units only
+      }
+      scan.requireSettled();
+      if (isLeaf) {
         function.tag('l').putBytes(scan.layout());
       } else if (scan.showsSplits()) {
         throw RefusedException.of(

@@ -105,7 +105,8 @@ record PlanShape(PlanClass planClass, List<SparkPlan> leaves) {
     }
     if (plan instanceof FileSourceScanExec scan) {
       boolean byBucket = scan.bucketedScan() || scan.optionalBucketSet().isDefined();
-      return byBucket ? Optional.empty() : Optional.of(scan);
+      // Rows that tell where Spark cut the files are those of Spark's own cuts.
+      return byBucket || ScanFiles.showsSplits(scan) ? Optional.empty() : Optional.of(scan);
     }
     if (ROW_LOCAL.contains(plan.getClass())) {
       return rowLocal(children(plan).get(0));

@@ -32,7 +32,12 @@ final class ScanFiles {
   private final Encoding encoding;
   private final FunctionIdentity functions;
 
-  private record Listed(FileStatusWithMetadata status, InternalRow partition, InputFile input) {}
+  private record Listed(
+      FileStatusWithMetadata status, InternalRow partition, InputStats.Seen seen) {
+    InputFile input() {
+      return seen.file();
+    }
+  }
 
   private ScanFiles(
       FileSourceScanExec scan, List<Listed> files, Encoding encoding, FunctionIdentity functions) {
@@ -54,7 +59,7 @@ final class ScanFiles {
     for (ListingPartition partition :
         ScalaInterop.iterable(scan.selectedPartitions().filePartitionIterator())) {
       for (FileStatusWithMetadata status : ScalaInterop.iterable(partition.files())) {
-        if (status.metadata().nonEmpty()) {
+        if (status.metadata().nonEmpty() && !DeltaScans.isDelta(scan.relation())) {
           throw encoding.refused(
               Refusal.Code.SOURCE, "the listing of " + status.getPath() + " has foreign columns");
         }
@@ -63,10 +68,10 @@ final class ScanFiles {
       }
     }
     List<Path> paths = statuses.stream().map(FileStatusWithMetadata::getPath).toList();
-    List<InputFile> inputs = stats.statAll(paths, conf, encoding.place());
+    List<InputStats.Seen> inputs = stats.statAll(paths, conf, encoding.place());
     List<Listed> files = new ArrayList<>(inputs.size());
     for (int i = 0; i < inputs.size(); i++) {
-      InputFile input = inputs.get(i);
+      InputFile input = inputs.get(i).file();
       FileStatusWithMetadata status = statuses.get(i);
       if (input.length() != status.getLen()
           || input.modificationTime() != status.getModificationTime()) {
@@ -75,7 +80,7 @@ final class ScanFiles {
             input.path()
                 + " changed since it was listed; read the path again or REFRESH the table");
       }
-      files.add(new Listed(status, partitions.get(i), input));
+      files.add(new Listed(status, partitions.get(i), inputs.get(i)));
     }
     return new ScanFiles(scan, files, encoding, functions);
   }
@@ -98,8 +103,8 @@ final class ScanFiles {
   byte[] complete() {
     List<byte[]> digests = new ArrayList<>(files.size());
     for (Listed file : files) {
-      long length = file.input.length();
-      digests.add(identity(file.input, 0, length, file.partition));
+      InputFile input = file.input();
+      digests.add(identity(input, 0, input.length(), file.partition, file.status.metadata()));
     }
     return new CanonicalHasher().putUnordered(digests).digest();
   }
@@ -119,7 +124,7 @@ final class ScanFiles {
           ScalaInterop.list(
               PartitionedFileUtil.splitFiles(
                   file.status, path, splittable, chunkBytes, file.partition))) {
-        chunks.add(chunk(file.input, split));
+        chunks.add(chunk(file.seen, split));
       }
     }
     return List.copyOf(chunks);
@@ -127,16 +132,16 @@ final class ScanFiles {
 
   /** What each of Spark's own partitions reads, by index. Only without dynamic pruning. */
   List<List<FileChunk>> partitions() {
-    Map<Path, InputFile> byPath = new HashMap<>();
+    Map<Path, InputStats.Seen> byPath = new HashMap<>();
     for (Listed file : files) {
-      byPath.put(file.status.getPath(), file.input);
+      byPath.put(file.status.getPath(), file.seen);
     }
     FileScanRDD rdd = (FileScanRDD) scan.inputRDD();
     List<List<FileChunk>> partitions = new ArrayList<>();
     for (FilePartition partition : ScalaInterop.list(rdd.filePartitions())) {
       List<FileChunk> chunks = new ArrayList<>();
       for (PartitionedFile split : partition.files()) {
-        InputFile input = byPath.get(split.toPath());
+        InputStats.Seen input = byPath.get(split.toPath());
         if (input == null) {
           throw encoding.refused(
               Refusal.Code.INPUT_UNREADABLE, split.filePath() + " is read but was not listed");
@@ -160,8 +165,24 @@ final class ScanFiles {
     return hasher.digest();
   }
 
-  /** Whether rows tell where Spark cut the files. */
+  /** Refuses where a file is too young to be told from its next content. */
+  void requireSettled() {
+    for (Listed file : files) {
+      file.seen
+          .unsettled()
+          .ifPresent(
+              why -> {
+                throw RefusedException.of(Refusal.Code.INPUT_UNSETTLED, scan.nodeName(), why);
+              });
+    }
+  }
+
   boolean showsSplits() {
+    return showsSplits(scan);
+  }
+
+  /** Whether rows tell where Spark cut the files. */
+  static boolean showsSplits(FileSourceScanExec scan) {
     return ScalaInterop.list(scan.fileConstantMetadataColumns()).stream()
         .anyMatch(
             column ->
@@ -169,17 +190,32 @@ final class ScanFiles {
                     || column.name().equals(FileFormat.FILE_BLOCK_LENGTH()));
   }
 
-  private FileChunk chunk(InputFile input, PartitionedFile split) {
-    byte[] identity = identity(input, split.start(), split.length(), split.partitionValues());
-    return new FileChunk(input, split, identity);
+  private FileChunk chunk(InputStats.Seen seen, PartitionedFile split) {
+    InputFile input = seen.file();
+    byte[] identity =
+        identity(
+            input,
+            split.start(),
+            split.length(),
+            split.partitionValues(),
+            split.otherConstantMetadataColumnValues());
+    return new FileChunk(input, split, identity, seen.unsettled().isEmpty());
   }
 
-  private byte[] identity(InputFile input, long start, long length, InternalRow partition) {
+  private byte[] identity(
+      InputFile input,
+      long start,
+      long length,
+      InternalRow partition,
+      scala.collection.immutable.Map<String, Object> constants) {
     StructType type = scan.relation().partitionSchema();
     return encoding.digestOf(
         () -> {
           encoding.out().putBytes(input.digest()).putLong(start).putLong(length);
           new TypeEncoder(encoding, functions).row(partition, type);
+          if (constants.nonEmpty()) {
+            encoding.out().tag('+').putBytes(new DeltaScans(encoding).constants(constants));
+          }
         });
   }
 }

@@ -4,6 +4,8 @@ package io.sparkdiskcache.fingerprint;
 import java.time.ZoneId;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -21,16 +23,30 @@ final class ScanSettings {
 
   /** Refuses options under which unreadable input is skipped in silence. */
   static void check(HadoopFsRelation relation, Encoding encoding) {
-    ScalaInterop.map(relation.options())
-        .forEach(
-            (key, value) -> {
-              if (PARTIAL.contains(key.toLowerCase(Locale.ROOT)) && Boolean.parseBoolean(value)) {
-                throw encoding.refused(
-                    Refusal.Code.CONF,
-                    "read option " + key + "=true may leave rows out; read without it");
-              }
+    partialOption(relation)
+        .ifPresent(
+            key -> {
+              throw encoding.refused(
+                  Refusal.Code.CONF,
+                  "read option " + key + "=true may leave rows out; read without it");
             });
     ConfDigest.requireComplete(conf(relation), encoding.place());
+  }
+
+  /** Whether unreadable input is skipped in silence. */
+  static boolean mayLeaveRowsOut(HadoopFsRelation relation) {
+    SQLConf conf = conf(relation);
+    return partialOption(relation).isPresent()
+        || conf.ignoreCorruptFiles()
+        || conf.ignoreMissingFiles();
+  }
+
+  private static Optional<String> partialOption(HadoopFsRelation relation) {
+    return ScalaInterop.map(relation.options()).entrySet().stream()
+        .filter(option -> PARTIAL.contains(option.getKey().toLowerCase(Locale.ROOT)))
+        .filter(option -> Boolean.parseBoolean(option.getValue()))
+        .map(Map.Entry::getKey)
+        .findFirst();
   }
 
   /** All options but the paths, which are in the identities of the files; keys in lower case. */

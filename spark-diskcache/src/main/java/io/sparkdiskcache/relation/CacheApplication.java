@@ -3,6 +3,7 @@ package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.conf.DiskCacheConf;
 import io.sparkdiskcache.conf.Settings;
+import io.sparkdiskcache.fingerprint.OpaqueInputs;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreOptions;
@@ -12,6 +13,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
@@ -36,6 +38,10 @@ public final class CacheApplication {
   private final RelationCounters counters = new RelationCounters();
   private final IdentityWeakMap<CachedRDDBuilder, Decision> decisions = new IdentityWeakMap<>();
   private final IdentityWeakMap<CachedRDDBuilder, CacheTag> tags = new IdentityWeakMap<>();
+
+  private final IdentityWeakMap<CachedRDDBuilder, InputVersion> inputVersions =
+      new IdentityWeakMap<>();
+  private final Map<String, String> rddsOfFunctions = new ConcurrentHashMap<>();
 
   private CacheApplication(SparkContext context, Settings settings) {
     this.context = context;
@@ -115,7 +121,45 @@ public final class CacheApplication {
     return tags.get(original).map(CacheTag::value);
   }
 
+  /**
+   * The user's word for the opaque inputs of one relation. To be given before its first query.
+   *
+   * @throws IllegalArgumentException if the relation has another word, or has been used without
+   */
+  public void inputVersion(CachedRDDBuilder builder, String version) {
+    synchronized (this) {
+      boolean ours = builder instanceof DiskCachedRelationBuilder;
+      String earlier =
+          builder instanceof DiskCachedRelationBuilder kept
+              ? kept.fingerprint().inputVersion()
+              : inputVersions.get(builder).map(InputVersion::value).orElse("");
+      if (earlier.equals(version)) {
+        return;
+      }
+      if (ours || !earlier.isEmpty() || decision(builder).isPresent()) {
+        throw new IllegalArgumentException(
+            "Cannot give the input version '%s' to a DataFrame that is cached already %s: its rows may be others. Unpersist it first."
+                .formatted(version, earlier.isEmpty() ? "without" : "under '" + earlier + "'"));
+      }
+      inputVersions.put(builder, new InputVersion(version));
+    }
+  }
+
+  /** What stands in for the opaque inputs of a relation, if the user gave a word. */
+  Optional<OpaqueInputs> opaqueInputs(CachedRDDBuilder original) {
+    return inputVersions
+        .get(original)
+        .map(version -> new OpaqueInputs(version.value(), original.logicalPlan(), this::claim));
+  }
+
+  private boolean claim(String function, String rdds) {
+    String first = rddsOfFunctions.putIfAbsent(function, rdds);
+    return first == null || first.equals(rdds);
+  }
+
   private record CacheTag(String value) {}
+
+  private record InputVersion(String value) {}
 
   private final class Lifecycle extends SparkListener {
     @Override

@@ -191,7 +191,8 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
       return ready.identity();
     }
     if (planned.planClass() != PlanClass.RUN_BOUND
-        && fingerprint.whenExecuted() instanceof Accepted now) {
+        && fingerprint.whenExecuted() instanceof Accepted now
+        && now.settled()) {
       return Optional.of(new Identity(Keys.setKey(now.function(), now.inputs()), now.inputs()));
     }
     cachedColumnBuffers();

@@ -84,6 +84,6 @@ final class Materialization {
   /** Whether a query executed now would be given the same rows by plain Spark. */
   boolean stillValid(Configuration hadoopConf) {
     return Arrays.equals(confDigest, ConfDigest.of(SQLConf.get()))
-        && inputs.stream().allMatch(file -> InputStats.unchanged(file, hadoopConf));
+        && InputStats.unchanged(inputs, hadoopConf);
   }
 }

@@ -28,9 +28,11 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.rdd.RDD;
@@ -117,16 +119,17 @@ final class Materializer {
       for (FileChunk chunk : chunks) {
         FilePartition split =
             new FilePartition(units.size(), new PartitionedFile[] {chunk.split()});
-        ofPartition.add(
-            new CacheUnit(
-                key(Keys.chunkKey(now.function(), chunk)), split, List.of(chunk.file()), true));
+        String key =
+            chunk.settled() ? key(Keys.chunkKey(now.function(), chunk)) : Key.of(random()).hex();
+        ofPartition.add(new CacheUnit(key, split, List.of(chunk.file()), chunk.settled()));
       }
       units.add(ofPartition);
     }
     Map<Key, Entry> found = find(units, store);
-    Identity identity = new Identity(Keys.setKey(now.function(), now.inputs()), now.inputs());
+    Optional<Identity> identity = identity(now);
     if (!isFree(plan)) {
-      Optional<Materialization> detached = detach(now, units, found, store, identity);
+      Optional<Materialization> detached =
+          identity.flatMap(of -> detach(now, units, found, store, of));
       if (detached.isPresent() || !mayExecute) {
         return detached;
       }
@@ -136,6 +139,10 @@ final class Materializer {
     RDD<InternalRow> parent = plan.execute();
     if (!LineageDigest.handsSplitsThrough(parent)) {
       return runBound(now, store, Optional.of(parent));
+    }
+    // Broadcast sides are read by now; the tasks ask for the files of their own chunks only.
+    if (!InputStats.unchanged(besides(packed, now), hadoopConf)) {
+      return privately("an input of a broadcast side changed while it was read");
     }
     CachedPartition[] partitions = new CachedPartition[units.size()];
     for (int i = 0; i < partitions.length; i++) {
@@ -149,7 +156,20 @@ final class Materializer {
     DiskCachedRDD rdd =
         DiskCachedRDD.ofChunks(
             spec(now, Optional.empty()), parent, partitions, results, serializableConf());
-    return ready(rdd, partitions.length, Optional.of(identity), now);
+    return ready(rdd, partitions.length, identity, now);
+  }
+
+  private static Set<InputFile> besides(List<List<FileChunk>> units, Accepted now) {
+    Set<InputFile> others = new LinkedHashSet<>(now.inputs());
+    units.forEach(chunks -> chunks.forEach(chunk -> others.remove(chunk.file())));
+    return others;
+  }
+
+  /** Of rows that do not depend on the run; none while an input is unsettled. */
+  private static Optional<Identity> identity(Accepted now) {
+    return now.settled()
+        ? Optional.of(new Identity(Keys.setKey(now.function(), now.inputs()), now.inputs()))
+        : Optional.empty();
   }
 
   /** Spark's own packing, over canonical chunks. */
@@ -197,6 +217,8 @@ final class Materializer {
     byte[] setKey = Keys.setKey(now.function(), now.inputs());
     List<List<CacheUnit>> units = new ArrayList<>();
     for (int i = 0; i < n; i++) {
+      boolean settled =
+          ownChunks ? now.partitions().get(i).stream().allMatch(FileChunk::settled) : now.settled();
       byte[] unitKey =
           ownChunks
               ? Keys.partitionKey(now.function(), i, now.partitions().get(i))
@@ -205,7 +227,8 @@ final class Materializer {
           ownChunks
               ? now.partitions().get(i).stream().map(FileChunk::file).distinct().toList()
               : now.inputs();
-      units.add(List.of(new CacheUnit(key(unitKey), parent.partitions()[i], inputs, true)));
+      String key = settled ? key(unitKey) : Key.of(random()).hex();
+      units.add(List.of(new CacheUnit(key, parent.partitions()[i], inputs, settled)));
     }
     Map<Key, Entry> found = find(units, store);
     if (!mayExecute && found.size() < n) {
@@ -215,13 +238,16 @@ final class Materializer {
     DiskCachedRDD rdd =
         DiskCachedRDD.attached(
             spec(now, Optional.empty()), parent, partitions(units), results, serializableConf());
-    return ready(rdd, n, Optional.of(new Identity(setKey, now.inputs())), now);
+    return ready(rdd, n, identity(now), now);
   }
 
   // ---- run-bound: all partitions of one run, or none
 
   private Optional<Materialization> runBound(
       Accepted now, DiskStore store, Optional<RDD<InternalRow>> executed) {
+    if (!now.settled()) {
+      return privately("an input file changed a moment ago");
+    }
     Key setKey = new Key(key(Keys.setKey(now.function(), now.inputs())));
     // A plan that AQE has already finished has a partitioning of its own, known to Spark's planner:
     // another run's partitions would not fit it.
@@ -276,7 +302,7 @@ final class Materializer {
   private void publishSet(
       DiskStore store, Key setKey, Key generation, int n, Accepted now, RelationSpec spec) {
     if (System.currentTimeMillis() >= spec.expires()
-        || !now.inputs().stream().allMatch(file -> InputStats.unchanged(file, hadoopConf))) {
+        || !InputStats.unchanged(now.inputs(), hadoopConf)) {
       log.info("{} is not published: its input changed meanwhile.", spec.description());
       return;
     }
@@ -302,7 +328,7 @@ final class Materializer {
   Optional<Identity> peekIdentity(Accepted now) {
     byte[] setKey = Keys.setKey(now.function(), now.inputs());
     if (now.planClass() != PlanClass.RUN_BOUND) {
-      return Optional.of(new Identity(setKey, now.inputs()));
+      return identity(now);
     }
     Key stored = new Key(key(setKey));
     return ProcessStores.find(application.storeOptions())

@@ -3,7 +3,6 @@ package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.fingerprint.ConfDigest;
-import io.sparkdiskcache.fingerprint.InputStats;
 import io.sparkdiskcache.shim.SparkInternals;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -34,7 +33,7 @@ final class PartitionReader {
   private final RelationSpec spec;
   private final @Nullable RDD<InternalRow> parent;
   private final PartitionResults results;
-  private final Configuration hadoopConf;
+  private final InputWatch inputs;
   private final TaskContext context;
 
   PartitionReader(
@@ -48,7 +47,7 @@ final class PartitionReader {
     this.spec = spec;
     this.parent = parent;
     this.results = results;
-    this.hadoopConf = hadoopConf;
+    this.inputs = new InputWatch(hadoopConf);
     this.context = context;
   }
 
@@ -102,8 +101,11 @@ final class PartitionReader {
         unit,
         partition,
         context,
-        () -> source.iterator(unit.split(), context),
-        () -> unit.publish() && sameSettings() && inputsUnchanged(unit));
+        () -> {
+          inputs.opened();
+          return source.iterator(unit.split(), context);
+        },
+        () -> unit.publish() && sameSettings() && inputs.unchanged(unit.inputs()));
   }
 
   /** Settings, and the day, bind when rows are computed and not when the plan is made. */
@@ -118,10 +120,6 @@ final class PartitionReader {
           ConfDigest.settings(SQLConf.get()));
     }
     return same;
-  }
-
-  private boolean inputsUnchanged(CacheUnit unit) {
-    return unit.inputs().stream().allMatch(file -> InputStats.unchanged(file, hadoopConf));
   }
 
   private static TaskCompletionListener releaseAll(List<MappedEntry> entries) {

@@ -7,6 +7,7 @@ import io.sparkdiskcache.fingerprint.FingerprintResult;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.fingerprint.InputFile;
 import io.sparkdiskcache.fingerprint.NestedRelations;
+import io.sparkdiskcache.fingerprint.OpaqueInputs;
 import io.sparkdiskcache.fingerprint.PlanFingerprinter;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -38,13 +39,24 @@ final class RelationFingerprint {
   private final Settings settings;
   private final SparkPlan plan;
 
-  RelationFingerprint(CacheApplication application, Settings settings, SparkPlan plan) {
+  private final CacheApplication application;
+  private final Optional<OpaqueInputs> opaque;
+
+  RelationFingerprint(
+      CacheApplication application,
+      Settings settings,
+      SparkPlan plan,
+      Optional<OpaqueInputs> opaque) {
     this.settings = settings;
     this.plan = plan;
     this.application = application;
+    this.opaque = opaque;
   }
 
-  private final CacheApplication application;
+  /** The user's word for inputs without an identity; empty if he gave none. */
+  String inputVersion() {
+    return opaque.map(OpaqueInputs::version).orElse("");
+  }
 
   /** Names and types of the rows, in order. */
   StructType schema() {
@@ -100,7 +112,8 @@ final class RelationFingerprint {
             .withChunkBytes(application.settings().chunkBytes())
             .withNested(nested);
     FingerprintResult result =
-        PlanFingerprinter.create(options, classLoader()).fingerprint(plan, conf, hadoopConf());
+        PlanFingerprinter.create(opaque.map(options::withOpaque).orElse(options), classLoader())
+            .fingerprint(plan, conf, hadoopConf());
     if (result instanceof Accepted accepted && !nestedInputs.isEmpty()) {
       nestedInputs.addAll(accepted.inputs());
       return accepted.withInputs(List.copyOf(nestedInputs));

@@ -116,7 +116,8 @@ public final class RelationPlanner {
       return left(Refusal.Code.STORE, String.valueOf(e.getMessage()));
     }
     RelationFingerprint fingerprint =
-        new RelationFingerprint(application, settings, original.cachedPlan());
+        new RelationFingerprint(
+            application, settings, original.cachedPlan(), application.opaqueInputs(original));
     Optional<String> unsupported = ArrowSchemas.unsupportedReason(fingerprint.schema());
     if (unsupported.isPresent()) {
       return left(Refusal.Code.DATA_TYPE, unsupported.get());

@@ -13,11 +13,14 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.EtagSource;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
+import org.apache.hadoop.hdfs.protocol.HdfsFileStatus;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -45,6 +48,23 @@ class InputStatsTest {
     }
   }
 
+  /** A local file system whose status is that of HDFS: an inode, and times that can be set. */
+  public static final class Hdfs extends RawLocalFileSystem {
+    static volatile long inode = 1;
+
+    @Override
+    public FileStatus getFileStatus(Path path) throws IOException {
+      FileStatus status = super.getFileStatus(path);
+      return (FileStatus)
+          new HdfsFileStatus.Builder()
+              .length(status.getLen())
+              .mtime(1000)
+              .path(path.getName().getBytes(UTF_8))
+              .fileId(inode)
+              .build();
+    }
+  }
+
   private static Configuration conf() {
     Configuration conf = new Configuration();
     conf.setBoolean("fs.file.impl.disable.cache", true);
@@ -52,6 +72,13 @@ class InputStatsTest {
   }
 
   private InputFile stat(java.nio.file.Path file, Duration afterChange, Configuration conf)
+      throws IOException {
+    InputStats.Seen seen = look(file, afterChange, conf);
+    assertThat(seen.unsettled()).isEmpty();
+    return seen.file();
+  }
+
+  private InputStats.Seen look(java.nio.file.Path file, Duration afterChange, Configuration conf)
       throws IOException {
     Instant changed = ((FileTime) Files.getAttribute(file, "unix:ctime")).toInstant();
     Clock clock = Clock.fixed(changed.plus(afterChange), ZoneOffset.UTC);
@@ -74,28 +101,32 @@ class InputStatsTest {
   }
 
   @Test
-  void youngFileIsRefused() throws IOException {
+  void youngFileIsUnsettled() throws IOException {
     java.nio.file.Path file = write("one");
-    assertThatThrownBy(() -> stat(file, Duration.ofSeconds(2), conf()))
-        .hasMessageContaining("INPUT_UNSETTLED")
-        .hasMessageContaining("a.txt")
-        .hasMessageContaining("[at here]");
+    assertThat(look(file, Duration.ofSeconds(2), conf()).unsettled())
+        .get()
+        .asString()
+        .contains("a.txt");
   }
 
   @Test
   void restoredModificationTimeDoesNotMakeAFileOld() throws IOException {
     java.nio.file.Path file = write("one");
     Files.setLastModifiedTime(file, FileTime.from(Instant.EPOCH));
-    assertThatThrownBy(() -> stat(file, Duration.ofSeconds(1), conf()))
-        .hasMessageContaining("INPUT_UNSETTLED");
+    assertThat(look(file, Duration.ofSeconds(1), conf()).unsettled())
+        .get()
+        .asString()
+        .contains("a.txt");
   }
 
   @Test
-  void modificationTimeInTheFutureIsRefused() throws IOException {
+  void modificationTimeInTheFutureIsUnsettled() throws IOException {
     java.nio.file.Path file = write("one");
     Files.setLastModifiedTime(file, FileTime.from(Instant.now().plus(Duration.ofDays(9))));
-    assertThatThrownBy(() -> stat(file, Duration.ofSeconds(3), conf()))
-        .hasMessageContaining("INPUT_UNSETTLED");
+    assertThat(look(file, Duration.ofSeconds(3), conf()).unsettled())
+        .get()
+        .asString()
+        .contains("a.txt");
   }
 
   @Test
@@ -115,6 +146,30 @@ class InputStatsTest {
     InputFile input = stat(write("one"), Duration.ZERO, conf);
     assertThat(input.version()).isEqualTo("etag:v1");
     assertThat(InputStats.unchanged(input, conf)).isTrue();
+  }
+
+  @Test
+  void anotherInodeOfHdfsIsAnotherFile() throws IOException {
+    Configuration conf = conf();
+    conf.setClass("fs.file.impl", Hdfs.class, RawLocalFileSystem.class);
+    java.nio.file.Path file = write("one");
+    InputFile input = stat(file, Duration.ofSeconds(3), conf);
+    assertThat(input.version()).isEqualTo("hdfs:" + Hdfs.inode);
+    assertThat(InputStats.unchanged(input, conf)).isTrue();
+    Hdfs.inode++;
+    assertThat(InputStats.unchanged(input, conf)).isFalse();
+  }
+
+  @Test
+  void manyFilesAreUnchangedOnlyIfAllAre() throws IOException {
+    List<InputFile> inputs = new ArrayList<>();
+    for (int i = 0; i < 100; i++) {
+      java.nio.file.Path file = Files.write(dir.resolve(i + ".txt"), new byte[] {(byte) i});
+      inputs.add(stat(file, Duration.ofSeconds(3), conf()));
+    }
+    assertThat(InputStats.unchanged(inputs, conf())).isTrue();
+    Files.delete(dir.resolve("77.txt"));
+    assertThat(InputStats.unchanged(inputs, conf())).isFalse();
   }
 
   @Test

@@ -31,7 +31,7 @@ class KeysTest {
             20,
             10,
             scala.collection.immutable.Map$.MODULE$.empty());
-    return new FileChunk(file("/a"), split, new byte[] {identity});
+    return new FileChunk(file("/a"), split, new byte[] {identity}, true);
   }
 
   private static String hex(byte[] key) {

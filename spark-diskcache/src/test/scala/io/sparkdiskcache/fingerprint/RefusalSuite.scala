@@ -3,6 +3,8 @@ package io.sparkdiskcache.fingerprint
 
 import java.nio.file.{Files, Paths}
 
+import scala.jdk.CollectionConverters._
+
 import io.sparkdiskcache.fingerprint.Refusal.Code._
 import org.apache.spark.sql.{DataFrame, Dataset, Encoders, Observation}
 import org.apache.spark.sql.functions._
@@ -81,11 +83,22 @@ class RefusalSuite extends AnyFunSuite with PlanFixture {
     } finally cached.unpersist()
   }
 
-  test("a file that is younger than the settle window") {
+  test("a file that is younger than the settle window concerns its own chunks only") {
     val young = options.withClock(java.time.Clock.systemUTC()).withSettle(java.time.Duration.ofDays(1))
-    fingerprint(plan(rt), young) match {
-      case r: FingerprintResult.Refused => assert(r.refusal.code == INPUT_UNSETTLED, r)
-      case a: FingerprintResult.Accepted => fail(a.toString)
+    val rowLocal = accepted(fingerprint(plan(rt), young))
+    assert(!rowLocal.settled && rowLocal.chunks.asScala.forall(!_.settled))
+    assert(!accepted(fingerprint(plan(rt.sortWithinPartitions("k")), young)).settled)
+    Seq(rt.groupBy("k").count(), rt.union(rt), rt.filter("id > (select max(id) from t)")).foreach { query =>
+      fingerprint(plan(query), young) match {
+        case r: FingerprintResult.Refused => assert(r.refusal.code == INPUT_UNSETTLED, r)
+        case a: FingerprintResult.Accepted => fail(a.toString)
+      }
+    }
+    withConf("spark.sql.adaptive.enabled" -> "false") {
+      fingerprint(plan(rt.join(broadcast(rt.select("id")), "id")), young) match {
+        case r: FingerprintResult.Refused => assert(r.refusal.code == INPUT_UNSETTLED, r)
+        case a: FingerprintResult.Accepted => fail(a.toString)
+      }
     }
   }
 

@@ -48,8 +48,9 @@ object NewJvm {
       withCache: Boolean,
       log: Path,
       properties: Map[String, String] = Map.empty,
+      classPath: Seq[String] = Nil,
       environment: Map[String, String] = Map.empty): Finished = {
-    val process = start(mainClass, args, withCache, log, properties, environment)
+    val process = start(mainClass, args, withCache, log, properties, classPath, environment)
     if (!process.waitFor(TimeoutSeconds, TimeUnit.SECONDS)) {
       process.destroyForcibly()
       throw new AssertionError(s"$mainClass did not end in $TimeoutSeconds s, see $log")
@@ -63,9 +64,10 @@ object NewJvm {
       withCache: Boolean,
       log: Path,
       properties: Map[String, String] = Map.empty,
+      more: Seq[String] = Nil,
       environment: Map[String, String] = Map.empty): Process = {
     val classPath =
-      (testClasses +: (if (withCache) Seq(jar.toString) else Nil)) ++ stockClassPath
+      (more :+ testClasses) ++ (if (withCache) Seq(jar.toString) else Nil) ++ stockClassPath
     val command = Seq(Path.of(System.getProperty("java.home"), "bin", "java").toString) ++
       JavaModuleOptions.defaultModuleOptionArray ++
       Seq("-Xmx1g", "-Duser.timezone=UTC", "-ea") ++

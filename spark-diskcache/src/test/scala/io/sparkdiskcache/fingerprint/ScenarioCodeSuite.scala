@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.fingerprint
+
+import java.nio.file.{Files, Path}
+
+import io.sparkdiskcache.DiskCache
+import io.sparkdiskcache.harness.{ExactRows, NewJvm, Scenarios}
+import org.apache.spark.sql.{DataFrame, Observation, SparkSession}
+import org.apache.spark.sql.functions._
+import org.scalatest.funsuite.AnyFunSuite
+
+/** Scenarios of wrong hits, by their number in the list: those in which user code changes. */
+class ScenarioCodeSuite extends AnyFunSuite with Scenarios {
+
+  private lazy val table: String = {
+    val path = directory("input").resolve("t").toString
+    prepare(_.range(0, 20, 1, 2).write.parquet(path))
+    path
+  }
+
+  override protected def beforeAll(): Unit = {
+    super.beforeAll()
+    assert(table.nonEmpty)
+  }
+
+  private def applied(spark: SparkSession, f: Long => Long): DataFrame =
+    spark.read.parquet(table).select(udf(f).apply(col("id")).as("f"))
+
+  private def loadedBy[T](loader: ClassLoader)(body: => T): T = {
+    val thread = Thread.currentThread()
+    val before = thread.getContextClassLoader
+    thread.setContextClassLoader(loader)
+    try body
+    finally thread.setContextClassLoader(before)
+  }
+
+  /** A run of the function that `user.App.make` of a freshly compiled program returns. */
+  private def program(cache: Path, source: String): Run = {
+    val loader = ScalaSnippets.load(directory("classes"), source)
+    loadedBy(loader)(run(cache) { spark =>
+      applied(spark, ScalaSnippets.make(loader, "user.App").asInstanceOf[Long => Long])
+    })
+  }
+
+  private def app(body: String, more: String = ""): String =
+    s"package user\n$more\nobject App { def make: Long => Long = { $body } }\n"
+
+  /** Before and after an edit: each a miss, then each a hit. */
+  private def edited(cache: Path)(before: => Run, after: => Run): Unit = {
+    val first = before
+    assert(first.miss, first)
+    assert(before.hit)
+    val second = after
+    assert(second.miss, second)
+    assert(second.rows != first.rows)
+    assert(after.hit && before.hit)
+  }
+
+  // ---- 8, 9: edits
+
+  private def helper(inner: String) = app(
+    "(x: Long) => Helper.twice(x)",
+    s"object Helper { def twice(x: Long): Long = inner(x) * 2; def inner(x: Long): Long = $inner }")
+
+  test("8: a helper's helper is edited") {
+    val cache = directory("8")
+    edited(cache)(program(cache, helper("x + 1")), program(cache, helper("x + 3")))
+    assert(program(cache, "// moved\n\n" + helper("x + 1")).hit, "a comment is no edit")
+  }
+
+  test("8: a helper's helper is edited between two runs of the packaged job") {
+    val cache = directory("8-jvm")
+    def job(inner: String): (Seq[String], Long, Long) = {
+      val source =
+        s"""package user
+           |import org.apache.spark.sql.SparkSession
+           |import org.apache.spark.sql.functions._
+           |object Helper { def twice(x: Long): Long = inner(x) * 2; def inner(x: Long): Long = $inner }
+           |object Functions { val f = udf((x: Long) => Helper.twice(x)) }
+           |object Job {
+           |  def main(args: Array[String]): Unit = {
+           |    val spark = SparkSession.builder().master("local[2]").config("spark.ui.enabled", "false")
+           |      .config("spark.driver.host", "127.0.0.1").config("spark.diskcache.dir", args(1))
+           |      .config("spark.diskcache.inputs.settle", "0s").getOrCreate()
+           |    val f = Functions.f
+           |    val df = spark.read.parquet(args(0)).select(f(col("id"))).cache()
+           |    val rows = df.collect().map(_.getLong(0)).sorted.mkString(",")
+           |    val stats = io.sparkdiskcache.DiskCache.of(spark).stats()
+           |    spark.stop()
+           |    java.nio.file.Files.writeString(java.nio.file.Path.of(args(2)), rows + ";" + stats.hits + ";" + stats.computed)
+           |  }
+           |}
+           |""".stripMargin
+      val loader = ScalaSnippets.load(directory("classes"), source)
+      val classes = Path.of(loader.getURLs.head.toURI).toString
+      val result = directory("8-jvm-out").resolve("result")
+      Files.deleteIfExists(result)
+      val finished = NewJvm.run(
+        "user.Job",
+        Seq(table, cache.toString, result.toString),
+        withCache = true,
+        directory("8-jvm-out").resolve("log"),
+        classPath = Seq(classes))
+      assert(finished.exit == 0, finished.output.takeRight(4000))
+      val Array(rows, hits, computed) = Files.readString(result).split(";")
+      (rows.split(",").toSeq, hits.toLong, computed.toLong)
+    }
+    assert(job("x + 1") == ((expected(_ + 1), 0L, 2L)))
+    assert(job("x + 1") == ((expected(_ + 1), 2L, 0L)))
+    assert(job("x + 3") == ((expected(_ + 3), 0L, 2L)))
+  }
+
+  private def expected(inner: Long => Long): Seq[String] =
+    (0L until 20L).map(x => (inner(x) * 2).toString)
+
+  test("9: the body of a lambda is edited, on the same line") {
+    val cache = directory("9")
+    edited(cache)(program(cache, app("(x: Long) => x + 7")), program(cache, app("(x: Long) => x - 7")))
+  }
+
+  test("9: a value that a lambda captures") {
+    val cache = directory("9-captured")
+    def capturing(k: Long): Run = run(cache)(applied(_, (x: Long) => x * k))
+    edited(cache)(capturing(2), capturing(3))
+  }
+
+  test("9: a notebook's cell is edited and run again; the next kernel finds both") {
+    val cache = directory("9-notebook")
+    def value(notebook: ScalaSnippets.Notebook): Long => Long =
+      notebook.value("f").asInstanceOf[Long => Long]
+    val f = "val f = (x: Long) => twice(x) + 1"
+    val notebook = new ScalaSnippets.Notebook().run("def twice(x: Long): Long = x * 2", f)
+    val rows = loadedBy(notebook.loader)(application(cache) { spark =>
+      val first = runIn(spark)(applied(_, value(notebook)))
+      assert(first.miss, first)
+      notebook.run("def twice(x: Long): Long = x * 5", f)
+      val second = runIn(spark)(applied(_, value(notebook)))
+      assert(second.miss && second.rows != first.rows)
+      Seq(first.rows, second.rows)
+    })
+    Seq(2, 5).zip(rows).foreach { case (factor, expected) =>
+      val kernel = new ScalaSnippets.Notebook()
+        .run("val other = 1", "println(other)", s"def twice(x: Long): Long = x * $factor", "1 + 1", f)
+      val again = loadedBy(kernel.loader)(run(cache)(applied(_, value(kernel))))
+      assert(again.hit && again.rows == expected, again)
+    }
+  }
+
+  // ---- 10 to 14: what a function must not use
+
+  test("10: a function over a broadcast value is refused") {
+    val cache = directory("10")
+    Seq(5L, 6L).foreach { v =>
+      val seen = run(cache) { spark =>
+        val b = spark.sparkContext.broadcast(Map(1L -> v))
+        applied(spark, (x: Long) => b.value.getOrElse(x, 0L))
+      }
+      assert(seen.refused.nonEmpty && seen.rows.contains(s"{Long:$v}"), seen)
+      assert(seen.refused.exists(r => Set(Refusal.Code.FUNCTION, Refusal.Code.FUNCTION_STATE)(r.code)))
+    }
+  }
+
+  test("11: a function over an array that changes") {
+    val cache = directory("11")
+    val array = Array(1L)
+    Seq(1L, 100L).foreach { v =>
+      array(0) = v
+      val seen = run(cache)(applied(_, (x: Long) => x + array(0)))
+      assert(seen.refusedBy(Refusal.Code.FUNCTION_STATE) && seen.rows.contains(s"{Long:$v}"), seen)
+    }
+  }
+
+  private def refuses(number: Int, name: String, words: String*)(source: String): Unit =
+    test(s"$number: $name is refused, saying what and where") {
+      val seen = program(directory(s"$number"), source)
+      assert(seen.refused.exists(r => Set(Refusal.Code.FUNCTION, Refusal.Code.FUNCTION_STATE)(r.code)), seen)
+      words.foreach(word => assert(seen.refused.get.toString.contains(word), seen.refused))
+      assert(seen.refused.get.place.contains("Project"))
+    }
+
+  refuses(12, "a var of an object", "user.Cfg", "u")(
+    app("(x: Long) => x + Cfg.u", "object Cfg { var u = 1L }"))
+  refuses(12, "a mutable map of an object", "user.Cfg", "reg")(
+    app("(x: Long) => Cfg.reg.getOrDefault(x, 0L)", "object Cfg { val reg = new java.util.HashMap[Long, Long]() }"))
+  refuses(12, "an array of an object", "user.Cfg", "a")(
+    app("(x: Long) => Cfg.a(0)", "object Cfg { val a = Array(1L) }"))
+  refuses(13, "the environment", "getenv", "user.Helper")(
+    app("(x: Long) => Helper.h(x)", "object Helper { def h(x: Long): Long = if (System.getenv(\"NONE\") == null) x else 0 }"))
+  refuses(13, "a system property", "getProperty", "user.Helper")(
+    app("(x: Long) => Helper.h(x)", "object Helper { def h(x: Long): Long = if (System.getProperty(\"NONE\") == null) x else 0 }"))
+  refuses(13, "today", "LocalDate.now", "user.Helper")(
+    app("(x: Long) => Helper.h(x)", "object Helper { def h(x: Long): Long = x + java.time.LocalDate.now.getYear }"))
+  refuses(13, "a random number", "java.util.Random", "user.Helper")(
+    app("(x: Long) => Helper.h(x)", "object Helper { def h(x: Long): Long = x + new java.util.Random().nextInt(1) }"))
+  refuses(13, "a file", "java.nio.file", "user.Helper")(
+    app("(x: Long) => Helper.h(x)", "object Helper { def h(x: Long): Long = if (java.nio.file.Files.exists(java.nio.file.Path.of(\"/none\"))) 0 else x }"))
+
+  test("14: an accumulator counts in every run") {
+    val cache = directory("14")
+    Seq(1, 2).foreach { _ =>
+      application(cache) { spark =>
+        val seen = spark.sparkContext.longAccumulator
+        val df = applied(spark, (x: Long) => { seen.add(1); x }).cache()
+        assert(df.count() == 20 && df.filter("f > -1").count() == 20)
+        assert(seen.value == 20L)
+        assert(stats(spark).hits == 0 && DiskCache.of(spark).entries().isEmpty)
+      }
+    }
+  }
+
+  test("14: observed metrics are there in every run") {
+    val cache = directory("14-observe")
+    Seq(1, 2).foreach { _ =>
+      application(cache) { spark =>
+        val observation = Observation("o")
+        val df = spark.read.parquet(table).observe(observation, count(lit(1)).as("n")).cache()
+        assert(ExactRows.of(df).size == 20)
+        assert(observation.get("n") == 20L)
+        val reason = DiskCache.of(spark).explain(df).relations().get(0).reason().get()
+        assert(reason.code == Refusal.Code.SIDE_EFFECT)
+      }
+    }
+  }
+}
