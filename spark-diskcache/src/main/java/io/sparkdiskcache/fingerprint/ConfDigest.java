@@ -31,9 +31,10 @@ public final class ConfDigest {
   /**
    * Settings that say how to run, where, and as whom. Of those that shape a plan (broadcast
    * threshold, number of partitions) the plan itself is encoded. Spark switches the two of bucketed
-   * scans and shuffle optimization when it plans a cached relation.
+   * scans and shuffle optimization when it plans a cached relation. A test shows for each key and
+   * prefix that it does not change rows.
    */
-  private static final Set<String> IGNORED =
+  static final Set<String> IGNORED =
       Set.of(
           "spark.sql.autoBroadcastJoinThreshold",
           "spark.sql.cache.serializer",
@@ -60,7 +61,7 @@ public final class ConfDigest {
           "spark.rdd.compress",
           "spark.serializer.objectStreamReset");
 
-  private static final List<String> IGNORED_PREFIXES =
+  static final List<String> IGNORED_PREFIXES =
       List.of(
           "spark.acls.",
           "spark.admin.",

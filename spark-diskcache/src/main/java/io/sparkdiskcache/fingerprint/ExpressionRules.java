@@ -5,8 +5,7 @@ import java.time.ZoneId;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import org.apache.spark.sql.catalyst.expressions.Cast;
-import org.apache.spark.sql.catalyst.expressions.CsvToStructs;
+import org.apache.spark.sql.catalyst.expressions.ApplyFunctionExpression;
 import org.apache.spark.sql.catalyst.expressions.CurrentCatalog;
 import org.apache.spark.sql.catalyst.expressions.CurrentDatabase;
 import org.apache.spark.sql.catalyst.expressions.CurrentDate;
@@ -15,23 +14,27 @@ import org.apache.spark.sql.catalyst.expressions.CurrentTime;
 import org.apache.spark.sql.catalyst.expressions.CurrentTimeZone;
 import org.apache.spark.sql.catalyst.expressions.CurrentTimestampLike;
 import org.apache.spark.sql.catalyst.expressions.CurrentUser;
+import org.apache.spark.sql.catalyst.expressions.DistributedSequenceID;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.ExpressionImplUtils;
 import org.apache.spark.sql.catalyst.expressions.ExpressionWithRandomSeed;
-import org.apache.spark.sql.catalyst.expressions.JsonToStructs;
+import org.apache.spark.sql.catalyst.expressions.KllSketchMergeBase;
 import org.apache.spark.sql.catalyst.expressions.LocalTimestamp;
 import org.apache.spark.sql.catalyst.expressions.Nondeterministic;
+import org.apache.spark.sql.catalyst.expressions.PrintToStderr;
 import org.apache.spark.sql.catalyst.expressions.PythonFuncExpression;
-import org.apache.spark.sql.catalyst.expressions.ScalaUDF;
+import org.apache.spark.sql.catalyst.expressions.TransformExpression;
 import org.apache.spark.sql.catalyst.expressions.UserDefinedExpression;
-import org.apache.spark.sql.catalyst.expressions.XmlToStructs;
+import org.apache.spark.sql.catalyst.expressions.VariableReference;
+import org.apache.spark.sql.catalyst.expressions.aggregate.KllMergeAggBase;
+import org.apache.spark.sql.catalyst.expressions.aggregate.KllSketchAggBigint;
+import org.apache.spark.sql.catalyst.expressions.aggregate.KllSketchAggDouble;
+import org.apache.spark.sql.catalyst.expressions.aggregate.KllSketchAggFloat;
+import org.apache.spark.sql.catalyst.expressions.aggregate.V2Aggregator;
 import org.apache.spark.sql.catalyst.expressions.objects.DecodeUsingSerializer;
 import org.apache.spark.sql.catalyst.expressions.objects.EncodeUsingSerializer;
-import org.apache.spark.sql.catalyst.expressions.objects.InvokeLike;
 import org.apache.spark.sql.catalyst.expressions.objects.StaticInvoke;
-import org.apache.spark.sql.catalyst.expressions.variant.VariantGet;
 import org.apache.spark.sql.catalyst.util.DateTimeUtils;
-import org.apache.spark.sql.execution.aggregate.ScalaAggregator;
 import org.apache.spark.sql.types.DataType;
 
 /**
@@ -43,9 +46,24 @@ import org.apache.spark.sql.types.DataType;
  * latter are common in good plans, so they are not refused: the date becomes part of the key.
  */
 final class ExpressionRules {
-  /** Replaced by literals before a plan is executed; one that is left would be read per run. */
-  private static final List<Class<?>> CURRENT =
+  /** Their code is the user's, or another library's. */
+  private static final List<Class<?>> FUNCTIONS =
       List.of(
+          PythonFuncExpression.class,
+          UserDefinedExpression.class,
+          ApplyFunctionExpression.class,
+          TransformExpression.class,
+          V2Aggregator.class);
+
+  /**
+   * Random, dependent on how the input is cut, or replaced by literals before a plan is executed:
+   * one that is left would be read per run. The sketches throw coins when they are compacted.
+   */
+  private static final List<Class<?>> NOT_REPEATABLE =
+      List.of(
+          Nondeterministic.class,
+          ExpressionWithRandomSeed.class,
+          DistributedSequenceID.class,
           CurrentTimestampLike.class,
           CurrentDate.class,
           CurrentTime.class,
@@ -54,23 +72,17 @@ final class ExpressionRules {
           CurrentDatabase.class,
           CurrentCatalog.class,
           CurrentPath.class,
-          LocalTimestamp.class);
+          LocalTimestamp.class,
+          VariableReference.class,
+          KllSketchAggBigint.class,
+          KllSketchAggDouble.class,
+          KllSketchAggFloat.class,
+          KllMergeAggBase.class,
+          KllSketchMergeBase.class);
 
-  /** Parse text, in their own way or as a cast does. */
-  private static final List<Class<?>> PARSERS =
-      List.of(
-          Cast.class,
-          CsvToStructs.class,
-          JsonToStructs.class,
-          XmlToStructs.class,
-          VariantGet.class,
-          InvokeLike.class);
+  private static final String XSD_PATH = "rowValidationXSDPath";
 
   private static final Set<String> RANDOM_STATIC_METHODS = Set.of("aesEncrypt");
-
-  /** Sketches that throw coins when they are compacted. */
-  private static final String RANDOM_SKETCHES =
-      "org.apache.spark.sql.catalyst.expressions.aggregate.KllSketchAgg";
 
   private final Encoding encoding;
   private final ZoneId sessionZone;
@@ -87,53 +99,93 @@ final class ExpressionRules {
       throw encoding.refused(
           Refusal.Code.EXPRESSION, "expression " + type.getName() + " is not part of Spark SQL");
     }
-    if (expression instanceof PythonFuncExpression python) {
-      throw encoding.refused(
-          Refusal.Code.FUNCTION, "Python function " + python.name() + " has no code identity");
+    Optional<AllowList.Rule> rule = AllowList.rule(type);
+    if (rule.isEmpty()) {
+      throw refused(expression, refusal(type));
     }
-    if (expression instanceof UserDefinedExpression user
-        && !(expression instanceof ScalaUDF)
-        && !(expression instanceof ScalaAggregator)) {
-      throw encoding.refused(
-          Refusal.Code.FUNCTION,
-          "function " + user.name() + " (" + type.getName() + ") has no code identity");
+    if (!expression.deterministic() || isRandom(expression)) {
+      throw refused(expression, Refusal.Code.NON_DETERMINISTIC);
     }
-    if (expression instanceof EncodeUsingSerializer
-        || expression instanceof DecodeUsingSerializer) {
+    if (expression instanceof StaticInvoke call) {
+      checkTarget(call);
+    }
+    if (rule.get() == AllowList.Rule.EXPRESSION_PARSES) {
+      refuseSchemaFiles(expression);
+      noteDependenceOnToday(expression);
+    }
+  }
+
+  /** Why an expression of Spark's that is not on the list is refused. */
+  static Refusal.Code refusal(Class<?> type) {
+    if (isAny(type, FUNCTIONS)) {
+      return Refusal.Code.FUNCTION;
+    }
+    if (isAny(type, NOT_REPEATABLE)) {
+      return Refusal.Code.NON_DETERMINISTIC;
+    }
+    return type == PrintToStderr.class ? Refusal.Code.SIDE_EFFECT : Refusal.Code.EXPRESSION;
+  }
+
+  private RefusedException refused(Expression expression, Refusal.Code code) {
+    String name = expression.prettyName();
+    String type = expression.getClass().getName();
+    return encoding.refused(
+        code,
+        switch (code) {
+          case FUNCTION ->
+              "function "
+                  + (expression instanceof UserDefinedExpression user ? user.name() : name)
+                  + " ("
+                  + type
+                  + ") has no code identity";
+          case NON_DETERMINISTIC -> name + " gives other rows in another run";
+          case SIDE_EFFECT -> name + " prints, which it would not when rows are reused";
+          default ->
+              expression instanceof EncodeUsingSerializer
+                      || expression instanceof DecodeUsingSerializer
+                  ? "rows hold objects serialized by Kryo or Java, whose bytes have no stable meaning"
+                  : "expression " + name + " (" + type + ") is not known";
+        });
+  }
+
+  /** Encoders call methods of many classes; what is Spark's must be known. */
+  private void checkTarget(StaticInvoke call) {
+    Class<?> target = call.staticObject();
+    if (call.scalarFunction().isDefined()
+        || (SparkClasses.isSparkSql(target) && !AllowList.mayInvoke(target))) {
       throw encoding.refused(
           Refusal.Code.EXPRESSION,
-          "rows hold objects serialized by Kryo or Java, whose bytes have no stable meaning");
+          "function " + target.getName() + "." + call.functionName() + " is not known");
     }
-    if (isRandom(expression)) {
+  }
+
+  /** Options may name a file whose content decides about rows. */
+  private void refuseSchemaFiles(Expression expression) {
+    if (ParserOptions.of(expression).keySet().stream().anyMatch(XSD_PATH::equalsIgnoreCase)) {
       throw encoding.refused(
-          Refusal.Code.NON_DETERMINISTIC,
-          expression.prettyName() + " gives other rows in another run");
+          Refusal.Code.SOURCE,
+          expression.prettyName()
+              + " reads the file named by its option "
+              + XSD_PATH
+              + "; parse without it");
     }
-    noteDependenceOnToday(expression);
   }
 
   private static boolean isRandom(Expression expression) {
-    return !expression.deterministic()
-        || expression instanceof Nondeterministic
-        || expression instanceof ExpressionWithRandomSeed
-        || isAny(expression, CURRENT)
-        || expression.getClass().getName().startsWith(RANDOM_SKETCHES)
-        || (expression instanceof StaticInvoke call
-            && call.staticObject() == ExpressionImplUtils.class
-            && RANDOM_STATIC_METHODS.contains(call.functionName()));
+    return expression instanceof StaticInvoke call
+        && call.staticObject() == ExpressionImplUtils.class
+        && RANDOM_STATIC_METHODS.contains(call.functionName());
   }
 
   private void noteDependenceOnToday(Expression expression) {
-    if (!isAny(expression, PARSERS) || !TypeEncoder.holdsTimestamp(expression.dataType())) {
+    if (!TypeEncoder.holdsTimestamp(expression.dataType())) {
       return;
     }
     for (Expression child : ScalaInterop.list(expression.children())) {
       if (!child.resolved() || readsText(child.dataType())) {
-        Optional<String> zone =
-            expression instanceof Cast cast
-                ? ScalaInterop.optional(cast.timeZoneId())
-                : Optional.empty();
-        encoding.dependsOnToday(zone.map(DateTimeUtils::getZoneId).orElse(sessionZone));
+        encoding.dependsOnToday(sessionZone);
+        ParserOptions.zones(expression)
+            .forEach(zone -> encoding.dependsOnToday(DateTimeUtils.getZoneId(zone)));
         return;
       }
     }
@@ -143,7 +195,7 @@ final class ExpressionRules {
     return TypeEncoder.holdsText(type);
   }
 
-  private static boolean isAny(Object value, List<Class<?>> types) {
-    return types.stream().anyMatch(type -> type.isInstance(value));
+  private static boolean isAny(Class<?> type, List<Class<?>> types) {
+    return types.stream().anyMatch(known -> known.isAssignableFrom(type));
   }
 }

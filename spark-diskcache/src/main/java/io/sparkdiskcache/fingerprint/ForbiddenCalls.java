@@ -189,6 +189,7 @@ final class ForbiddenCalls {
     rule(OK, "org/apache/spark/api/java/Optional", "org/apache/spark/unsafe/types/");
     rule(OK, "org/apache/spark/ml/linalg/", "org/apache/spark/mllib/linalg/");
     rule(OK, "org/apache/spark/sql/Encoder", "org/apache/spark/sql/internal/ToScalaUDF");
+    rule(OK, "org/apache/spark/sql/internal/UDFAdaptors");
     rule(OK, "org/apache/spark/sql/catalyst/expressions/Generic");
     // Well-known libraries that people call for the outside world.
     rule(CLOCK, "org/joda/time/DateTime.now", "org/joda/time/DateTime.<init>()V");

@@ -14,47 +14,24 @@ import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.PlanExpression;
 import org.apache.spark.sql.catalyst.plans.logical.Range;
 import org.apache.spark.sql.catalyst.util.DateTimeUtils;
-import org.apache.spark.sql.execution.AppendColumnsExec;
-import org.apache.spark.sql.execution.AppendColumnsWithObjectExec;
-import org.apache.spark.sql.execution.CoGroupExec;
-import org.apache.spark.sql.execution.CoalesceExec;
-import org.apache.spark.sql.execution.CollectLimitExec;
 import org.apache.spark.sql.execution.CollectMetricsExec;
-import org.apache.spark.sql.execution.ColumnarToRowExec;
-import org.apache.spark.sql.execution.DeserializeToObjectExec;
-import org.apache.spark.sql.execution.ExpandExec;
 import org.apache.spark.sql.execution.ExternalRDDScanExec;
 import org.apache.spark.sql.execution.FileSourceScanExec;
-import org.apache.spark.sql.execution.FilterExec;
-import org.apache.spark.sql.execution.GenerateExec;
-import org.apache.spark.sql.execution.GlobalLimitExec;
-import org.apache.spark.sql.execution.InputAdapter;
-import org.apache.spark.sql.execution.LocalLimitExec;
+import org.apache.spark.sql.execution.FlatMapGroupsInRExec;
+import org.apache.spark.sql.execution.FlatMapGroupsInRWithArrowExec;
 import org.apache.spark.sql.execution.LocalTableScanExec;
-import org.apache.spark.sql.execution.MapElementsExec;
-import org.apache.spark.sql.execution.MapGroupsExec;
-import org.apache.spark.sql.execution.MapPartitionsExec;
-import org.apache.spark.sql.execution.OneRowRelationExec;
-import org.apache.spark.sql.execution.ProjectExec;
+import org.apache.spark.sql.execution.MapPartitionsInRWithArrowExec;
 import org.apache.spark.sql.execution.RDDScanExec;
 import org.apache.spark.sql.execution.RangeExec;
 import org.apache.spark.sql.execution.ReusedSubqueryExec;
 import org.apache.spark.sql.execution.RowDataSourceScanExec;
-import org.apache.spark.sql.execution.RowToColumnarExec;
 import org.apache.spark.sql.execution.SampleExec;
-import org.apache.spark.sql.execution.SerializeFromObjectExec;
-import org.apache.spark.sql.execution.SortExec;
 import org.apache.spark.sql.execution.SparkPlan;
+import org.apache.spark.sql.execution.SparkScriptTransformationExec;
 import org.apache.spark.sql.execution.SubqueryAdaptiveBroadcastExec;
 import org.apache.spark.sql.execution.SubqueryBroadcastExec;
 import org.apache.spark.sql.execution.SubqueryExec;
-import org.apache.spark.sql.execution.TakeOrderedAndProjectExec;
-import org.apache.spark.sql.execution.UnionExec;
-import org.apache.spark.sql.execution.WholeStageCodegenExec;
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec;
-import org.apache.spark.sql.execution.aggregate.HashAggregateExec;
-import org.apache.spark.sql.execution.aggregate.ObjectHashAggregateExec;
-import org.apache.spark.sql.execution.aggregate.SortAggregateExec;
 import org.apache.spark.sql.execution.columnar.InMemoryRelation;
 import org.apache.spark.sql.execution.columnar.InMemoryTableScanExec;
 import org.apache.spark.sql.execution.datasources.HadoopFsRelation;
@@ -65,63 +42,20 @@ import org.apache.spark.sql.execution.datasources.parquet.ParquetFileFormat;
 import org.apache.spark.sql.execution.datasources.text.TextFileFormat;
 import org.apache.spark.sql.execution.datasources.v2.BatchScanExec;
 import org.apache.spark.sql.execution.datasources.v2.DataSourceV2ScanExecBase;
-import org.apache.spark.sql.execution.exchange.BroadcastExchangeExec;
 import org.apache.spark.sql.execution.exchange.ReusedExchangeExec;
-import org.apache.spark.sql.execution.exchange.ShuffleExchangeExec;
-import org.apache.spark.sql.execution.joins.BroadcastHashJoinExec;
-import org.apache.spark.sql.execution.joins.BroadcastNestedLoopJoinExec;
-import org.apache.spark.sql.execution.joins.CartesianProductExec;
-import org.apache.spark.sql.execution.joins.ShuffledHashJoinExec;
-import org.apache.spark.sql.execution.joins.SortMergeJoinExec;
-import org.apache.spark.sql.execution.window.WindowExec;
-import org.apache.spark.sql.execution.window.WindowGroupLimitExec;
+import org.apache.spark.sql.execution.python.AttachDistributedSequenceExec;
 import org.apache.spark.sql.internal.SQLConf;
 import scala.Product;
 
 /**
  * Encodes a physical plan, children first, and collects its scans.
  *
- * <p>A node is encoded by its class and constructor arguments only if it is on the list; the few
- * nodes that keep state elsewhere, or arguments that say nothing about rows, have cases of their
- * own. Spark's second parameter lists ({@code otherCopyArgs}) hold no state that changes rows, and
- * a test guards the list of classes that have one.
+ * <p>A node is encoded by its class and constructor arguments only if {@link AllowList} says so;
+ * the few nodes that keep state elsewhere, or arguments that say nothing about rows, have cases of
+ * their own. Spark's second parameter lists ({@code otherCopyArgs}) hold no state that changes
+ * rows, and a test guards the list of classes that have one.
  */
 final class PlanEncoder {
-  private static final Set<Class<?>> BY_ARGUMENTS =
-      Set.of(
-          FilterExec.class,
-          ProjectExec.class,
-          ExpandExec.class,
-          GenerateExec.class,
-          SortExec.class,
-          LocalLimitExec.class,
-          GlobalLimitExec.class,
-          CollectLimitExec.class,
-          TakeOrderedAndProjectExec.class,
-          HashAggregateExec.class,
-          ObjectHashAggregateExec.class,
-          SortAggregateExec.class,
-          WindowExec.class,
-          WindowGroupLimitExec.class,
-          ShuffleExchangeExec.class,
-          BroadcastExchangeExec.class,
-          SortMergeJoinExec.class,
-          ShuffledHashJoinExec.class,
-          BroadcastHashJoinExec.class,
-          BroadcastNestedLoopJoinExec.class,
-          CartesianProductExec.class,
-          UnionExec.class,
-          CoalesceExec.class,
-          OneRowRelationExec.class,
-          DeserializeToObjectExec.class,
-          SerializeFromObjectExec.class,
-          MapElementsExec.class,
-          MapPartitionsExec.class,
-          AppendColumnsExec.class,
-          AppendColumnsWithObjectExec.class,
-          MapGroupsExec.class,
-          CoGroupExec.class);
-
   private static final Set<Class<?>> FORMATS =
       Set.of(
           ParquetFileFormat.class,
@@ -133,6 +67,25 @@ final class PlanEncoder {
   private static final Set<Class<?>> TEXT_PARSING_FORMATS =
       Set.of(CSVFileFormat.class, JsonFileFormat.class);
 
+  private static final List<Class<?>> SOURCES =
+      List.of(
+          RDDScanExec.class,
+          ExternalRDDScanExec.class,
+          RowDataSourceScanExec.class,
+          DataSourceV2ScanExecBase.class);
+
+  /** A sample is drawn for every partition; a sequence numbers the rows in the order they come. */
+  private static final List<Class<?>> PARTITION_DEPENDENT =
+      List.of(SampleExec.class, AttachDistributedSequenceExec.class);
+
+  private static final List<Class<?>> FOREIGN_CODE =
+      List.of(
+          SparkScriptTransformationExec.class,
+          FlatMapGroupsInRExec.class,
+          FlatMapGroupsInRWithArrowExec.class,
+          MapPartitionsInRWithArrowExec.class);
+
+  private static final String PYTHON = "org.apache.spark.sql.execution.python.";
   private static final int FIELDS_IN_COMPONENTS = 25;
 
   private final Encoding encoding;
@@ -231,7 +184,7 @@ final class PlanEncoder {
       range(range);
     } else if (plan instanceof InMemoryTableScanExec cached) {
       cached(cached);
-    } else if (BY_ARGUMENTS.contains(plan.getClass())) {
+    } else if (AllowList.has(AllowList.Rule.NODE_ARGUMENTS, plan.getClass())) {
       byArguments(plan);
     } else if (opaque.isPresent() && OpaqueSources.reads(plan)) {
       opaque(plan);
@@ -253,11 +206,7 @@ final class PlanEncoder {
 
   /** Nodes that only change how rows are handed on. */
   static boolean isWrapper(SparkPlan plan) {
-    return plan instanceof InputAdapter
-        || plan instanceof WholeStageCodegenExec
-        || plan instanceof ColumnarToRowExec
-        || plan instanceof RowToColumnarExec
-        || plan instanceof AdaptiveSparkPlanExec;
+    return AllowList.has(AllowList.Rule.NODE_TRANSPARENT, plan.getClass());
   }
 
   /**
@@ -424,27 +373,40 @@ final class PlanEncoder {
   }
 
   private RefusedException refusedNode(SparkPlan plan) {
-    String name = plan.getClass().getName();
-    if (plan instanceof RDDScanExec
-        || plan instanceof ExternalRDDScanExec<?>
-        || plan instanceof RowDataSourceScanExec
-        || plan instanceof DataSourceV2ScanExecBase) {
-      return encoding.refused(
-          Refusal.Code.SOURCE,
-          plan.nodeName()
-              + " reads rows whose content has no identity; CacheOptions.inputVersion gives it one");
+    Refusal.Code code = refusal(plan.getClass());
+    return encoding.refused(
+        code,
+        switch (code) {
+          case SOURCE ->
+              plan.nodeName()
+                  + " reads rows whose content has no identity; CacheOptions.inputVersion gives it"
+                  + " one";
+          case NON_DETERMINISTIC ->
+              plan.nodeName() + " gives rows that depend on how the input is cut into partitions";
+          case SIDE_EFFECT -> "observed metrics would be missing when rows are reused";
+          case FUNCTION ->
+              "the code of " + plan.getClass().getName() + " is not JVM code and has no identity";
+          default -> "plan node " + plan.getClass().getName() + " is not known";
+        });
+  }
+
+  /** Why a node that is not on the list is refused. */
+  static Refusal.Code refusal(Class<?> node) {
+    if (isAny(node, SOURCES)) {
+      return Refusal.Code.SOURCE;
     }
-    if (plan instanceof SampleExec) {
-      return encoding.refused(
-          Refusal.Code.NON_DETERMINISTIC, "a sample is drawn anew for every partition");
+    if (isAny(node, PARTITION_DEPENDENT)) {
+      return Refusal.Code.NON_DETERMINISTIC;
     }
-    if (plan instanceof CollectMetricsExec) {
-      return encoding.refused(
-          Refusal.Code.SIDE_EFFECT, "observed metrics would be missing when rows are reused");
+    if (CollectMetricsExec.class.isAssignableFrom(node)) {
+      return Refusal.Code.SIDE_EFFECT;
     }
-    if (name.startsWith("org.apache.spark.sql.execution.python.")) {
-      return encoding.refused(Refusal.Code.FUNCTION, "Python code has no identity: " + name);
-    }
-    return encoding.refused(Refusal.Code.PLAN_NODE, "plan node " + name + " is not known");
+    return isAny(node, FOREIGN_CODE) || node.getName().startsWith(PYTHON)
+        ? Refusal.Code.FUNCTION
+        : Refusal.Code.PLAN_NODE;
+  }
+
+  private static boolean isAny(Class<?> node, List<Class<?>> types) {
+    return types.stream().anyMatch(type -> type.isAssignableFrom(node));
   }
 }

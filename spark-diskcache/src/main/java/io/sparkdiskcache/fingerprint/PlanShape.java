@@ -15,35 +15,37 @@ import org.apache.spark.sql.catalyst.plans.LeftOuter$;
 import org.apache.spark.sql.catalyst.plans.LeftSemi$;
 import org.apache.spark.sql.catalyst.plans.RightOuter$;
 import org.apache.spark.sql.catalyst.plans.physical.UnknownPartitioning;
-import org.apache.spark.sql.execution.CoalesceExec;
-import org.apache.spark.sql.execution.CollectLimitExec;
+import org.apache.spark.sql.execution.AppendColumnsExec;
+import org.apache.spark.sql.execution.AppendColumnsWithObjectExec;
+import org.apache.spark.sql.execution.CoGroupExec;
 import org.apache.spark.sql.execution.DeserializeToObjectExec;
 import org.apache.spark.sql.execution.ExpandExec;
 import org.apache.spark.sql.execution.FileSourceScanExec;
 import org.apache.spark.sql.execution.FilterExec;
 import org.apache.spark.sql.execution.GenerateExec;
-import org.apache.spark.sql.execution.GlobalLimitExec;
 import org.apache.spark.sql.execution.InputAdapter;
+import org.apache.spark.sql.execution.LocalLimitExec;
 import org.apache.spark.sql.execution.LocalTableScanExec;
 import org.apache.spark.sql.execution.MapElementsExec;
+import org.apache.spark.sql.execution.MapGroupsExec;
+import org.apache.spark.sql.execution.MapPartitionsExec;
 import org.apache.spark.sql.execution.OneRowRelationExec;
 import org.apache.spark.sql.execution.ProjectExec;
 import org.apache.spark.sql.execution.RangeExec;
 import org.apache.spark.sql.execution.SerializeFromObjectExec;
 import org.apache.spark.sql.execution.SortExec;
 import org.apache.spark.sql.execution.SparkPlan;
-import org.apache.spark.sql.execution.TakeOrderedAndProjectExec;
 import org.apache.spark.sql.execution.UnionExec;
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec;
-import org.apache.spark.sql.execution.columnar.InMemoryTableScanExec;
+import org.apache.spark.sql.execution.aggregate.HashAggregateExec;
+import org.apache.spark.sql.execution.aggregate.ObjectHashAggregateExec;
+import org.apache.spark.sql.execution.aggregate.SortAggregateExec;
 import org.apache.spark.sql.execution.exchange.BroadcastExchangeExec;
-import org.apache.spark.sql.execution.exchange.Exchange;
 import org.apache.spark.sql.execution.exchange.ReusedExchangeExec;
 import org.apache.spark.sql.execution.joins.BroadcastHashJoinExec;
 import org.apache.spark.sql.execution.joins.BroadcastNestedLoopJoinExec;
-import org.apache.spark.sql.execution.joins.CartesianProductExec;
-import org.apache.spark.sql.execution.window.WindowExec;
-import org.apache.spark.sql.execution.window.WindowGroupLimitExec;
+import org.apache.spark.sql.execution.joins.ShuffledHashJoinExec;
+import org.apache.spark.sql.execution.joins.SortMergeJoinExec;
 
 /**
  * The order contract of a plan: which piece of its input determines which piece of its output. What
@@ -66,20 +68,22 @@ record PlanShape(PlanClass planClass, List<SparkPlan> leaves) {
   private static final Set<Class<?>> LOCAL_LEAVES =
       Set.of(LocalTableScanExec.class, RangeExec.class, OneRowRelationExec.class);
 
-  /** Rows cross partitions, or partitions are regrouped by where their data happens to lie. */
-  private static final List<Class<?>> RUN_BOUND =
-      List.of(
-          Exchange.class,
-          ReusedExchangeExec.class,
-          AdaptiveSparkPlanExec.class,
-          CoalesceExec.class,
-          CartesianProductExec.class,
-          GlobalLimitExec.class,
-          CollectLimitExec.class,
-          TakeOrderedAndProjectExec.class,
-          WindowExec.class,
-          WindowGroupLimitExec.class,
-          InMemoryTableScanExec.class);
+  /** Each partition of the output is computed from the partitions of the same index below. */
+  private static final Set<Class<?>> PARTITION_LOCAL =
+      Set.of(
+          SortExec.class,
+          LocalLimitExec.class,
+          HashAggregateExec.class,
+          ObjectHashAggregateExec.class,
+          SortAggregateExec.class,
+          SortMergeJoinExec.class,
+          ShuffledHashJoinExec.class,
+          UnionExec.class,
+          MapPartitionsExec.class,
+          AppendColumnsExec.class,
+          AppendColumnsWithObjectExec.class,
+          MapGroupsExec.class,
+          CoGroupExec.class);
 
   static PlanShape of(SparkPlan plan) {
     Optional<FileSourceScanExec> chunked = rowLocal(plan);
@@ -115,18 +119,21 @@ record PlanShape(PlanClass planClass, List<SparkPlan> leaves) {
   }
 
   private static boolean partitionLocal(SparkPlan plan, List<SparkPlan> leaves) {
-    if (RUN_BOUND.stream().anyMatch(type -> type.isInstance(plan)) || hasSubqueries(plan)) {
+    if (plan instanceof AdaptiveSparkPlanExec || hasSubqueries(plan)) {
       return false;
     }
     if (isBroadcastJoin(plan)) {
       return streamedSide(plan).filter(side -> partitionLocal(side, leaves)).isPresent();
     }
-    List<SparkPlan> children = children(plan);
-    if (children.isEmpty()) {
+    if (plan instanceof FileSourceScanExec || LOCAL_LEAVES.contains(plan.getClass())) {
       leaves.add(plan);
       return true;
     }
-    return children.stream().allMatch(child -> partitionLocal(child, leaves));
+    boolean local =
+        PlanEncoder.isWrapper(plan)
+            || ROW_LOCAL.contains(plan.getClass())
+            || PARTITION_LOCAL.contains(plan.getClass());
+    return local && children(plan).stream().allMatch(child -> partitionLocal(child, leaves));
   }
 
   /**

@@ -20,11 +20,19 @@ final class SparkClasses {
       locations(SparkPlan.class, Expression.class, DataType.class, UTF8String.class);
   private static final Set<String> SCALA = locations(scala.Option.class);
 
+  private static final ClassValue<Boolean> IS_SPARK_SQL =
+      new ClassValue<>() {
+        @Override
+        protected Boolean computeValue(Class<?> type) {
+          return type.getName().startsWith("org.apache.spark.") && within(type, SPARK_SQL);
+        }
+      };
+
   private SparkClasses() {}
 
   /** Whether a class is part of Spark's sql, catalyst, sql-api or unsafe jar. */
   static boolean isSparkSql(Class<?> type) {
-    return type.getName().startsWith("org.apache.spark.") && within(type, SPARK_SQL);
+    return IS_SPARK_SQL.get(type);
   }
 
   /** Whether a class comes with the JDK or with Scala: its code is covered by their versions. */

@@ -2,14 +2,17 @@
 package io.sparkdiskcache.fingerprint;
 
 import java.lang.reflect.Array;
+import java.lang.reflect.Field;
 import java.time.ZoneId;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import org.apache.spark.QueryContext;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.encoders.ExpressionEncoder;
@@ -30,6 +33,7 @@ import org.apache.spark.sql.execution.InSubqueryExec;
 import org.apache.spark.sql.execution.ScalarSubquery;
 import org.apache.spark.sql.execution.SparkPlan;
 import org.apache.spark.sql.expressions.Aggregator;
+import org.apache.spark.sql.expressions.ReduceAggregator;
 import org.apache.spark.sql.types.AbstractDataType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.Metadata;
@@ -116,6 +120,7 @@ final class ValueEncoder {
     } else {
       product('e', expression, (Product) expression);
     }
+    SettingsOfExpressions.of(expression).ifPresent(this::value);
   }
 
   /** Any constructor argument. */
@@ -152,6 +157,12 @@ final class ValueEncoder {
 
   /** A user's function object, or Spark's wrapper around one. */
   void function(Object function) {
+    if (function instanceof ReduceAggregator<?> reduce) {
+      out().tag('/');
+      function(Objects.requireNonNull(field(reduce, "func")));
+      value(field(reduce, "_zero"));
+      return;
+    }
     CodeIdentity identity = functions.hash(function, encoding.place());
     if (identity.capturesMutableState()) {
       throw encoding.refused(
@@ -163,6 +174,18 @@ final class ValueEncoder {
     }
     out().tag('f').putBytes(identity.digest());
     identity.parts().forEach((name, part) -> encoding.component("function." + name, part));
+  }
+
+  /** What Spark's aggregator of {@code reduceGroups} was made of; its code is the engine's. */
+  private @Nullable Object field(ReduceAggregator<?> reduce, String name) {
+    try {
+      Field field = ReduceAggregator.class.getDeclaredField(name);
+      field.setAccessible(true);
+      return field.get(reduce);
+    } catch (ReflectiveOperationException | RuntimeException e) {
+      throw encoding.refused(
+          Refusal.Code.FUNCTION, "the function of reduceGroups cannot be read: " + e);
+    }
   }
 
   /** The arguments of a case class of Spark's, in order. */
@@ -304,13 +327,15 @@ final class ValueEncoder {
   }
 
   private void sparkObject(Object value) {
-    if (value instanceof Product product) {
-      product('P', value, product);
-    } else if (value.getClass().getName().endsWith("$")) {
-      out().tag('q').putString(value.getClass().getName());
-    } else {
+    if (value instanceof QueryContext) {
+      out().tag('?'); // where in the text of the query: for messages of errors only
+    } else if (!AllowList.has(AllowList.Rule.ARGUMENT, value.getClass())) {
       throw encoding.refused(
           Refusal.Code.ARGUMENT, "an argument of " + value.getClass() + " has no encoding");
+    } else if (value instanceof Product product) {
+      product('P', value, product);
+    } else {
+      out().tag('q').putString(value.getClass().getName());
     }
   }
 

@@ -20,6 +20,11 @@ import org.jspecify.annotations.Nullable;
 record CacheUnit(String key, @Nullable Partition split, List<InputFile> inputs, boolean publish)
     implements Serializable {
 
+  /** The same unit, held for its relation only. */
+  CacheUnit withoutName() {
+    return new CacheUnit(key, split, inputs, false);
+  }
+
   Key storeKey() {
     return new Key(key);
   }

@@ -73,6 +73,11 @@ final class OpenEntries {
     return announced.computeIfAbsent(rddId, id -> new HashSet<>()).add(partition);
   }
 
+  /** Whether {@link #firstAnnouncement} was asked for the partition. */
+  synchronized boolean isAnnounced(int rddId, int partition) {
+    return announced.getOrDefault(rddId, Set.of()).contains(partition);
+  }
+
   /** Lets go of all that the relation holds here. */
   synchronized void release(int rddId) {
     announced.remove(rddId);

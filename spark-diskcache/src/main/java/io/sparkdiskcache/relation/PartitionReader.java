@@ -60,7 +60,9 @@ final class PartitionReader {
     long rows = 0;
     long bytes = 0;
     int read = 0;
-    for (CacheUnit unit : partition.units()) {
+    boolean keysHold = keysHold(partition.index());
+    for (CacheUnit named : partition.units()) {
+      CacheUnit unit = keysHold ? named : named.withoutName();
       Optional<MappedEntry> found = access.find(unit);
       MappedEntry entry;
       if (found.isPresent()) {
@@ -106,6 +108,14 @@ final class PartitionReader {
           return source.iterator(unit.split(), context);
         },
         () -> unit.publish() && sameSettings() && inputs.unchanged(unit.inputs()));
+  }
+
+  /**
+   * Whether the names of entries promise the rows that would be computed here. Under other settings
+   * they do not, unless this relation has shown the partition before: then its rows stay.
+   */
+  private boolean keysHold(int partition) {
+    return parent == null || OpenEntries.process().isAnnounced(rddId, partition) || sameSettings();
   }
 
   /** Settings, and the day, bind when rows are computed and not when the plan is made. */

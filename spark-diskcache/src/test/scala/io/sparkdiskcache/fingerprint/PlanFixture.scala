@@ -68,7 +68,9 @@ trait PlanFixture extends BeforeAndAfterAll { self: Suite =>
   protected def hex(bytes: Array[Byte]): String = HexFormat.of().formatHex(bytes)
 
   protected def withConf[T](settings: (String, String)*)(body: => T): T = {
-    val before = settings.map { case (key, _) => key -> spark.conf.getOption(key) }
+    // Not RuntimeConfig.getOption: that gives defaults too, and a default that is set is a setting.
+    val set = spark.asInstanceOf[classic.SparkSession].sessionState.conf.getAllConfs
+    val before = settings.map { case (key, _) => key -> set.get(key) }
     settings.foreach { case (key, value) => spark.conf.set(key, value) }
     try body
     finally

@@ -50,6 +50,8 @@ class RefusalSuite extends AnyFunSuite with PlanFixture {
     ("foreign format", SOURCE, () => spark.read.format("binaryFile").load(t)),
     ("observe", SIDE_EFFECT, () => rt.observe(Observation("o"), count(lit(1)))),
     ("foreign expression in Spark's package", EXPRESSION, () => rt.select(org.apache.spark.sql.foreign.Foreign.of(col("id")))),
+    ("schema file of an XML parser", SOURCE, s("from_xml(s, 'a int', map('rowValidationXSDPath', '/tmp/x.xsd'))")),
+    ("random sketch", NON_DETERMINISTIC, s("kll_sketch_agg_bigint(id)")),
     ("kryo objects", EXPRESSION, () => rt.select("id").as[Long](Encoders.scalaLong).map((x: Long) => List(x))(Encoders.kryo[List[Long]])),
     ("function over an array", FUNCTION_STATE, () => { val a = Array(1); rt.select(udf((x: Long) => x + a(0)).apply(col("id"))) }))
 
