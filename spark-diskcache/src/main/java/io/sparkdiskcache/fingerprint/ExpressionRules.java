@@ -87,11 +87,8 @@ final class ExpressionRules {
       throw encoding.refused(
           Refusal.Code.EXPRESSION, "expression " + type.getName() + " is not part of Spark SQL");
     }
-    if (expression instanceof PythonFuncExpression python) {
-      throw encoding.refused(
-          Refusal.Code.FUNCTION, "Python function " + python.name() + " has no code identity");
-    }
     if (expression instanceof UserDefinedExpression user
+        && !(expression instanceof PythonFuncExpression)
         && !(expression instanceof ScalaUDF)
         && !(expression instanceof ScalaAggregator)) {
       throw encoding.refused(

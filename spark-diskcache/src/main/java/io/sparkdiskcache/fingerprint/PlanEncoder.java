@@ -206,6 +206,10 @@ final class PlanEncoder {
       range(range);
     } else if (plan instanceof InMemoryTableScanExec cached) {
       cached(cached);
+    } else if (PythonNodes.isKnown(plan)) {
+      PythonNodes.check(plan, encoding);
+      byArguments(plan);
+      PythonNodes.names(plan, encoding.out());
     } else if (BY_ARGUMENTS.contains(plan.getClass())) {
       byArguments(plan);
     } else {

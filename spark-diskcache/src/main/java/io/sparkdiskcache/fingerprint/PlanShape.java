@@ -107,14 +107,16 @@ record PlanShape(PlanClass planClass, List<SparkPlan> leaves) {
       boolean byBucket = scan.bucketedScan() || scan.optionalBucketSet().isDefined();
       return byBucket ? Optional.empty() : Optional.of(scan);
     }
-    if (ROW_LOCAL.contains(plan.getClass())) {
+    if (ROW_LOCAL.contains(plan.getClass()) || PythonNodes.isRowLocal(plan)) {
       return rowLocal(children(plan).get(0));
     }
     return streamedSide(plan).flatMap(PlanShape::rowLocal);
   }
 
   private static boolean partitionLocal(SparkPlan plan, List<SparkPlan> leaves) {
-    if (RUN_BOUND.stream().anyMatch(type -> type.isInstance(plan)) || hasSubqueries(plan)) {
+    if (RUN_BOUND.stream().anyMatch(type -> type.isInstance(plan))
+        || PythonNodes.isRunBound(plan)
+        || hasSubqueries(plan)) {
       return false;
     }
     if (isBroadcastJoin(plan)) {
@@ -181,6 +183,7 @@ record PlanShape(PlanClass planClass, List<SparkPlan> leaves) {
     }
     if (PlanEncoder.isWrapper(plan)
         || ROW_LOCAL.contains(plan.getClass())
+        || PythonNodes.isRowLocal(plan)
         || plan instanceof UnionExec
         || plan instanceof SortExec) {
       return children(plan).stream().allMatch(PlanShape::isFixedMultiset);

@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What code objects are made of and what they use. Positions, names of locals and docstrings are
+left out: a comment, a blank line or a renamed variable is no other function."""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import sys
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ._digest import Digest
+from ._refusal import CODE, STATE, FunctionRefused
+from ._sinks import check_attribute
+
+_GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
+_LOCAL = {
+    "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW", "LOAD_FAST_LOAD_FAST", "LOAD_DEREF",
+    "LOAD_FAST_BORROW_LOAD_FAST_BORROW", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF",
+}  # fmt: skip
+_ATTRIBUTE = {"LOAD_ATTR", "LOAD_METHOD"}
+_STORE = {"STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_GLOBAL", "STORE_FAST_LOAD_FAST"}
+_MAKES_SET = {"BUILD_SET", "SET_ADD", "SET_UPDATE"}
+_SET_OPERATORS = {"&", "|", "^", "-", "&=", "|=", "^=", "-="}
+# Operand that is written to, counted from the top of the stack.
+_WRITES = {"STORE_ATTR": 1, "DELETE_ATTR": 1, "STORE_SUBSCR": 2, "DELETE_SUBSCR": 2, "STORE_SLICE": 3}
+_MUTATORS = frozenset(
+    "append appendleft extend insert add update pop popleft popitem remove discard clear setdefault"
+    " sort reverse rotate subtract move_to_end write writelines".split()
+)
+_HAS_DOCSTRING = 0x4000000
+
+
+@dataclass(frozen=True)
+class Use:
+    """A name that code reads from outside.
+
+    :param kind: ``global``, or ``import`` for an import statement inside the code
+    :param name: the global's name, or the module's
+    :param chain: attributes read off it at once, as far as they are plain; empty: used as a value;
+        ``None``: imported only
+    :param level: of a relative import
+    :param only_contains: used for nothing but ``x in name``
+    """
+
+    kind: str
+    name: str
+    chain: tuple[str, ...] | None
+    level: int = 0
+    only_contains: bool = False
+
+
+def instructions(code: types.CodeType) -> list[dis.Instruction]:
+    return [i for i in dis.get_instructions(code) if i.opname not in ("CACHE", "EXTENDED_ARG")]
+
+
+def nested(code: types.CodeType) -> Iterator[types.CodeType]:
+    """The code objects directly inside."""
+    return (const for const in code.co_consts if isinstance(const, types.CodeType))
+
+
+def everything(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for inner in nested(code):
+        yield from everything(inner)
+
+
+def encode(code: types.CodeType, out: Digest) -> None:
+    """The code itself; what it uses is not followed here."""
+    named = code.co_argcount + code.co_kwonlyargcount
+    out.put(
+        "code",
+        code.co_code,
+        code.co_argcount,
+        code.co_posonlyargcount,
+        code.co_kwonlyargcount,
+        code.co_flags & ~_HAS_DOCSTRING,
+        repr(code.co_names),
+        repr(code.co_varnames[:named]),
+        len(code.co_varnames),
+        repr(code.co_freevars),
+        repr(code.co_cellvars),
+        getattr(code, "co_exceptiontable", b""),
+    )
+    consts = list(code.co_consts)
+    if consts and isinstance(consts[0], str) and _first_is_docstring(code):
+        consts[0] = None
+    out.put("consts", len(consts))
+    for const in consts:
+        _constant(const, out)
+
+
+def _first_is_docstring(code: types.CodeType) -> bool:
+    if sys.version_info >= (3, 13):
+        return bool(code.co_flags & _HAS_DOCSTRING)
+    # Comprehensions have no docstring, lambdas begin with None.
+    return bool(code.co_flags & inspect.CO_OPTIMIZED) and not code.co_name.startswith("<")
+
+
+def _constant(value: object, out: Digest) -> None:
+    if isinstance(value, types.CodeType):
+        encode(value, out)
+    elif isinstance(value, tuple):
+        out.put("tuple", len(value))
+        for element in value:
+            _constant(element, out)
+    elif isinstance(value, frozenset):
+        digests = []
+        for element in value:
+            inner = Digest()
+            _constant(element, inner)
+            digests.append(inner.digest())
+        out.put("frozenset", *sorted(digests))
+    elif isinstance(value, slice):
+        out.put("slice")
+        _constant((value.start, value.stop, value.step), out)
+    else:
+        # repr of floats and complex numbers is exact, and tells 0.0 from -0.0 and 1 from True.
+        out.put(type(value).__name__, value if isinstance(value, bytes) else repr(value))
+
+
+def uses(code: types.CodeType, bound: frozenset[str] = frozenset()) -> list[Use]:
+    """What the code and the code inside it read from outside, sorted.
+
+    :param bound: names that an enclosing class body binds itself
+    """
+    found: set[Use] = set()
+    ins = instructions(code)
+    class_body = not code.co_flags & inspect.CO_OPTIMIZED and code.co_name != "<module>"
+    if class_body:
+        bound = bound | {i.argval for i in ins if i.opname == "STORE_NAME"}
+    for at, i in enumerate(ins):
+        if i.opname in _GLOBAL and not (class_body and i.argval in bound):
+            chain, end = _chain(ins, at + 1)
+            contains = not chain and end < len(ins) and ins[end].opname == "CONTAINS_OP"
+            found.add(Use("global", i.argval, chain, only_contains=contains))
+        elif i.opname == "IMPORT_NAME":
+            found.update(_imported(code, ins, at))
+    for inner in nested(code):
+        found.update(uses(inner))
+    return sorted(found, key=lambda use: (use.kind, use.name, use.level, use.chain or (), use.chain is None, use.only_contains))
+
+
+def _chain(ins: list[dis.Instruction], start: int) -> tuple[tuple[str, ...], int]:
+    end = start
+    while end < len(ins) and ins[end].opname in _ATTRIBUTE:
+        end += 1
+    return tuple(i.argval for i in ins[start:end]), end
+
+
+def _imported(code: types.CodeType, ins: list[dis.Instruction], at: int) -> Iterator[Use]:
+    module, level, names = ins[at].argval, ins[at - 2].argval, ins[at - 1].argval
+    level = level if isinstance(level, int) else 0
+    yield Use("import", module, None, level)
+    if names:
+        for name in names:
+            yield Use("import", module, () if name == "*" else (name,), level)
+        return
+    end = at + 1
+    while end < len(ins) and ins[end].opname not in _STORE:
+        end += 1
+    if end == len(ins):
+        return
+    variable = ins[end].argval
+    variable = variable[0] if isinstance(variable, tuple) else variable
+    # `import a.b` binds a, `import a.b as c` binds b.
+    base = module.split(".")[0] if variable == module.split(".")[0] else module
+    if ins[end].opname in ("STORE_NAME", "STORE_GLOBAL"):
+        yield Use("import", base, (), level)  # anybody may use it
+    for inner in everything(code):
+        inside = instructions(inner)
+        for position, i in enumerate(inside):
+            argument = i.argval
+            if i.opname in _LOCAL and variable in (argument if isinstance(argument, tuple) else (argument,)):
+                yield Use("import", base, _chain(inside, position + 1)[0], level)
+
+
+def check(code: types.CodeType, place: str) -> None:
+    """Refuses code that reads or changes what it should not, as far as the code alone says so."""
+    for inner in everything(code):
+        samples = False
+        for i in instructions(inner):
+            if i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
+                raise FunctionRefused(CODE, place, f"writes the global variable {i.argval}; return the value instead")
+            if i.opname in _ATTRIBUTE or i.opname == "IMPORT_FROM":
+                check_attribute(i.argval, place)
+                samples = samples or i.argval == "sample"
+        if samples and not any(isinstance(c, tuple) and "random_state" in c for c in inner.co_consts):
+            raise FunctionRefused(CODE, place, "uses .sample, which draws random values; pass random_state")
+
+
+def check_writes(code: types.CodeType, captured: frozenset[str], place: str) -> None:
+    """Refuses code that changes what it has captured: the rows would depend on the rows before.
+
+    :param captured: names of values, not of modules, functions and classes
+    """
+    ins = instructions(code)
+    free = captured & frozenset(code.co_freevars)
+    heights = _heights(ins)
+    for at, i in enumerate(ins):
+        name = None
+        if i.opname in ("STORE_DEREF", "DELETE_DEREF") and i.argval in free:
+            name = i.argval
+        elif i.opname in _WRITES:
+            name = _origin(ins, _producer(heights, at, _WRITES[i.opname]), captured, free)
+        elif i.opname in _ATTRIBUTE and i.argval in _MUTATORS:
+            name = _origin(ins, at - 1, captured, free)
+        if name is not None:
+            raise FunctionRefused(
+                STATE, place, f"changes the captured value {name}, so that a row depends on the rows before it"
+            )
+    for inner in nested(code):
+        # Variables of this function itself are new in every call.
+        check_writes(inner, captured - frozenset(code.co_cellvars), place)
+
+
+def writes_self(code: types.CodeType) -> bool:
+    """Whether a method changes the object it is called on."""
+    ins = instructions(code)
+    heights = _heights(ins)
+    owner = frozenset(code.co_varnames[:1])
+    return any(
+        i.opname in _WRITES and _origin(ins, _producer(heights, at, _WRITES[i.opname]), owner, owner, _LOCAL) is not None
+        or i.opname in _ATTRIBUTE and i.argval in _MUTATORS
+        and at > 1 and ins[at - 1].opname in _ATTRIBUTE
+        and _origin(ins, at - 1, owner, owner, _LOCAL) is not None
+        for at, i in enumerate(ins)
+    )  # fmt: skip
+
+
+def _heights(ins: list[dis.Instruction]) -> list[int]:
+    """Relative height of the stack before each instruction, as if there were no jumps."""
+    heights = [0]
+    for i in ins:
+        argument = i.arg if i.opcode >= dis.HAVE_ARGUMENT else None
+        heights.append(heights[-1] + dis.stack_effect(i.opcode, argument, jump=False))
+    return heights
+
+
+def _producer(heights: list[int], at: int, depth: int) -> int:
+    """The instruction that pushed the operand at ``depth``."""
+    slot = heights[at] - depth
+    for j in range(at - 1, -1, -1):
+        if heights[j] <= slot < heights[j + 1]:
+            return j
+    return -1
+
+
+def _origin(
+    ins: list[dis.Instruction],
+    at: int,
+    captured: frozenset[str],
+    free: frozenset[str],
+    loads: set[str] | None = None,
+) -> str | None:
+    while at >= 0 and ins[at].opname in _ATTRIBUTE:
+        at -= 1
+    if at < 0:
+        return None
+    i = ins[at]
+    name = i.argval[-1] if isinstance(i.argval, tuple) else i.argval
+    if loads is not None:
+        return name if i.opname in loads and name in captured else None
+    if i.opname in _GLOBAL and name in captured or i.opname in ("LOAD_DEREF", "LOAD_CLOSURE") and name in free:
+        return str(name)
+    return None
+
+
+def shows_set_order(code: types.CodeType) -> bool:
+    """Whether the order of a set of strings may show: that is all but asking what a set contains."""
+    for inner in everything(code):
+        ins = instructions(inner)
+        views = {"keys", "items"} & set(inner.co_names)
+        for at, i in enumerate(ins):
+            if i.opname in _MAKES_SET:
+                return True
+            if i.opname == "LOAD_CONST" and isinstance(i.argval, frozenset):
+                if at + 1 == len(ins) or ins[at + 1].opname != "CONTAINS_OP":
+                    return True
+            if i.opname == "BINARY_OP" and views and i.argrepr in _SET_OPERATORS:
+                return True
+    return False
