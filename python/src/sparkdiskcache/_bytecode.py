@@ -196,18 +196,9 @@ def check_writes(code: types.CodeType, captured: frozenset[str], place: str) -> 
 
     :param captured: names of values, not of modules, functions and classes
     """
-    ins = instructions(code)
     free = captured & frozenset(code.co_freevars)
-    heights = _heights(ins)
-    for at, i in enumerate(ins):
-        name = None
-        if i.opname in ("STORE_DEREF", "DELETE_DEREF") and i.argval in free:
-            name = i.argval
-        elif i.opname in _WRITES:
-            name = _origin(ins, _producer(heights, at, _WRITES[i.opname]), captured, free)
-        elif i.opname in _ATTRIBUTE and i.argval in _MUTATORS:
-            name = _origin(ins, at - 1, captured, free)
-        if name is not None:
+    for kind, name in _written(code):
+        if kind == "global" and name in captured or kind == "free" and name in free:
             raise FunctionRefused(
                 STATE, place, f"changes the captured value {name}, so that a row depends on the rows before it"
             )
@@ -218,54 +209,70 @@ def check_writes(code: types.CodeType, captured: frozenset[str], place: str) -> 
 
 def writes_self(code: types.CodeType) -> bool:
     """Whether a method changes the object it is called on."""
-    ins = instructions(code)
-    heights = _heights(ins)
-    owner = frozenset(code.co_varnames[:1])
-    return any(
-        i.opname in _WRITES and _origin(ins, _producer(heights, at, _WRITES[i.opname]), owner, owner, _LOCAL) is not None
-        or i.opname in _ATTRIBUTE and i.argval in _MUTATORS
-        and at > 1 and ins[at - 1].opname in _ATTRIBUTE
-        and _origin(ins, at - 1, owner, owner, _LOCAL) is not None
-        for at, i in enumerate(ins)
-    )  # fmt: skip
+    return ("local", next(iter(code.co_varnames[: code.co_argcount]), "")) in _written(code)
 
 
-def _heights(ins: list[dis.Instruction]) -> list[int]:
-    """Relative height of the stack before each instruction, as if there were no jumps."""
-    heights = [0]
-    for i in ins:
-        argument = i.arg if i.opcode >= dis.HAVE_ARGUMENT else None
-        heights.append(heights[-1] + dis.stack_effect(i.opcode, argument, jump=False))
-    return heights
+_LEAVES_NO_RESULT = ("POP_", "STORE_", "JUMP", "NOP", "RESUME", "PRECALL", "KW_NAMES", "DELETE_")
+Origin = tuple[str, str]
+_UNKNOWN: Origin = ("", "")
 
 
-def _producer(heights: list[int], at: int, depth: int) -> int:
-    """The instruction that pushed the operand at ``depth``."""
-    slot = heights[at] - depth
-    for j in range(at - 1, -1, -1):
-        if heights[j] <= slot < heights[j + 1]:
-            return j
-    return -1
+def _written(code: types.CodeType) -> set[Origin]:
+    """The variables whose values the code changes, or things below them.
+
+    A walk along the instructions with a stack that knows where its operands were loaded from. Jumps
+    are ignored: what an expression loads and changes lies between two of them.
+    """
+    found: set[Origin] = set()
+    stack: list[Origin] = []
+    aliases: dict[str, Origin] = {}
+
+    def operand(depth: int) -> Origin:
+        return stack[-depth] if len(stack) >= depth else _UNKNOWN
+
+    for i in instructions(code):
+        op, argument = i.opname, i.argval
+        if op in ("STORE_DEREF", "DELETE_DEREF") and argument in code.co_freevars:
+            found.add(("free", argument))
+        elif op in _WRITES:
+            found.add(operand(_WRITES[op]))
+        elif op in _ATTRIBUTE and argument in _MUTATORS:
+            found.add(operand(1))
+        elif op == "STORE_FAST":
+            aliases[argument] = operand(1)
+        effect = dis.stack_effect(i.opcode, i.arg if i.opcode >= dis.HAVE_ARGUMENT else None, jump=False)
+        if op in _ATTRIBUTE:
+            stack.extend([operand(1)] * effect)  # still below the same variable
+        elif op == "COPY":
+            stack.append(operand(i.arg or 1))
+        elif op in ("DUP_TOP", "DUP_TOP_TWO"):
+            stack.extend([operand(effect), operand(1)][-effect:])
+        elif op == "SWAP" and i.arg and len(stack) >= i.arg:
+            stack[-1], stack[-i.arg] = stack[-i.arg], stack[-1]
+        elif op in ("ROT_TWO", "ROT_THREE", "ROT_FOUR"):
+            depth = ("ROT_TWO", "ROT_THREE", "ROT_FOUR").index(op) + 2
+            if len(stack) >= depth:
+                stack.insert(-depth + 1 or len(stack), stack.pop())
+        elif effect > 0:
+            stack.extend([_UNKNOWN] * (effect - 1))
+            loaded = _loaded(code, i)
+            alias = aliases.get(loaded[1], _UNKNOWN) if loaded[0] == "local" else _UNKNOWN
+            stack.append(loaded if alias == _UNKNOWN else alias)
+        else:
+            del stack[len(stack) + effect :]
+            element = op == "BINARY_SUBSCR" or op == "BINARY_OP" and i.argrepr == "[]"
+            if stack and not element and not op.startswith(_LEAVES_NO_RESULT):
+                stack[-1] = _UNKNOWN
+    return found
 
 
-def _origin(
-    ins: list[dis.Instruction],
-    at: int,
-    captured: frozenset[str],
-    free: frozenset[str],
-    loads: set[str] | None = None,
-) -> str | None:
-    while at >= 0 and ins[at].opname in _ATTRIBUTE:
-        at -= 1
-    if at < 0:
-        return None
-    i = ins[at]
+def _loaded(code: types.CodeType, i: dis.Instruction) -> Origin:
     name = i.argval[-1] if isinstance(i.argval, tuple) else i.argval
-    if loads is not None:
-        return name if i.opname in loads and name in captured else None
-    if i.opname in _GLOBAL and name in captured or i.opname in ("LOAD_DEREF", "LOAD_CLOSURE") and name in free:
-        return str(name)
-    return None
+    if i.opname in _GLOBAL:
+        return "global", str(name)
+    if i.opname in _LOCAL:
+        return ("free" if name in code.co_freevars else "local"), str(name)
+    return _UNKNOWN
 
 
 def shows_set_order(code: types.CodeType) -> bool:

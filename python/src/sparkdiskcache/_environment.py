@@ -64,6 +64,8 @@ class Environment:
 def is_library(module: str) -> bool:
     """Whether a module, loaded here or not, is covered by the version of a distribution or of Python."""
     top = module.split(".")[0]
+    if top in ("__main__", "__mp_main__"):
+        return False  # in a notebook it is the kernel's launcher that says where it comes from
     if top in sys.stdlib_module_names or top in sys.builtin_module_names:
         return True
     origin = _origin(top)

@@ -112,7 +112,7 @@ def _environment_of(sc: SparkContext) -> Environment:
     paths = [utils.sparkPythonPath(), sc.environment.get("PYTHONPATH"), system.getenv("PYTHONPATH")]
     # As in pyspark.worker_util.setup_spark_files.
     root = jvm.org.apache.spark.SparkFiles.getRootDirectory()
-    files = [root, *(f"{root}/{name}" for name in sc._python_includes)]
+    files = [*(f"{root}/{name}" for name in reversed(sc._python_includes)), root]
     return _environment.of_workers(
         sc.pythonExec, system.getProperty("user.dir"), ":".join(p for p in paths if p), files
     )

@@ -413,7 +413,7 @@ class _Walk:
             self.value(f.__wrapped__, place)
             return
         self.out.put("function")
-        self._checked(code, place)
+        self._body(code)
         captured: set[str] = set()
         for name, cell in zip(code.co_freevars, f.__closure__ or ()):
             try:
@@ -443,6 +443,7 @@ class _Walk:
                 self._global(f, use, content, place)
             else:
                 self._builtin(use, place)
+        _bytecode.check(code, place)
         _bytecode.check_writes(code, frozenset(captured), place)
 
     def _captured(self, f: types.FunctionType, name: str, content: Any, place: str) -> None:
@@ -474,8 +475,7 @@ class _Walk:
         if use.name in ("set", "frozenset"):
             self.hash_seed = True
 
-    def _checked(self, code: types.CodeType, place: str) -> None:
-        _bytecode.check(code, place)
+    def _body(self, code: types.CodeType) -> None:
         _bytecode.encode(code, self.out)
         self.hash_seed = self.hash_seed or _bytecode.shows_set_order(code)
 
@@ -563,7 +563,7 @@ class _Walk:
         statement = source.statements[index]
         label = ", ".join(sorted(statement.binds)) or f"line {statement.line}"
         place = f"{source.name}.{label}"
-        self.part(place if statement.binds else f"{source.name} (on import)", lambda: self._checked(statement.code, place))
+        self.part(place if statement.binds else f"{source.name} (on import)", lambda: self._body(statement.code))
         package = source.name.split(".") if source.is_package else source.name.split(".")[:-1]
         for use in _bytecode.uses(statement.code):
             if use.kind == "import":
@@ -572,6 +572,7 @@ class _Walk:
                 self._statement_of(source, use.name, use.chain or (), place)
             elif use.name not in statement.binds:
                 self._builtin(use, place)
+        _bytecode.check(statement.code, place)
         for code in _bytecode.nested(statement.code):
             captured = {n for s in source.statements if s.imports is None for n in s.binds if _is_value(s, n)}
             for inner in _bytecode.everything(code):

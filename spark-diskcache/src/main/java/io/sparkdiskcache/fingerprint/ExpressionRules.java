@@ -101,6 +101,10 @@ final class ExpressionRules {
           Refusal.Code.EXPRESSION,
           "rows hold objects serialized by Kryo or Java, whose bytes have no stable meaning");
     }
+    if (expression instanceof PythonFuncExpression python && !python.udfDeterministic()) {
+      throw encoding.refused(
+          Refusal.Code.NON_DETERMINISTIC, PythonFunctions.declaredNonDeterministic(python));
+    }
     if (isRandom(expression)) {
       throw encoding.refused(
           Refusal.Code.NON_DETERMINISTIC,

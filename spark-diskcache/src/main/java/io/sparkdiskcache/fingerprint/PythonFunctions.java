@@ -14,6 +14,8 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.apache.spark.api.python.PythonFunction;
+import org.apache.spark.sql.catalyst.expressions.PythonFuncExpression;
+import org.apache.spark.sql.catalyst.expressions.PythonUDTF;
 
 /**
  * What the Python side says of its functions.
@@ -75,6 +77,16 @@ public final class PythonFunctions {
   /** Binds the reason why there is no identity. */
   public static void refuse(PythonFunction function, Refusal.Code code, String sentence) {
     REGISTRY.put(function, new Unhashable(code, sentence));
+  }
+
+  /** Why a function that is declared so is refused. */
+  static String declaredNonDeterministic(PythonFuncExpression function) {
+    return "Python function "
+        + function.name()
+        + (function instanceof PythonUDTF
+            ? " is a table function, which Spark takes to give other rows in another run; call"
+                + " asDeterministic() on it if it does not"
+            : " is declared to give other rows in another run");
   }
 
   /** Encodes the identity of a function, or refuses. */
