@@ -79,10 +79,14 @@ class Programs:
         return path
 
     def run(self, name: str, *arguments: str, **environment: str) -> Any:
+        """As :meth:`client`, with the configuration as the program's second argument."""
+        return self.client(name, json.dumps(self.conf), *arguments, **environment)
+
+    def client(self, name: str, *arguments: str, **environment: str) -> Any:
         """What the program wrote as JSON to the file named by its first argument."""
         result = self.directory / "result.json"
         result.unlink(missing_ok=True)
-        done = self.attempt(name, str(result), json.dumps(self.conf), *arguments, **environment)
+        done = self.attempt(name, str(result), *arguments, **environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(result.read_text())
 

@@ -3,9 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyspark
 import pytest
 from conftest import Programs
 
@@ -36,7 +42,9 @@ def assert_computed(found: dict[str, Any], names: set[str]) -> None:
         assert found[name]["hits"] == 0 and found[name]["computed"] > 0, name
 
 
-def test_every_kind_of_function_hits_in_the_next_application_until_it_is_edited(programs: Programs, data: str) -> None:
+def test_every_kind_of_function_hits_in_the_next_application_until_it_is_edited(
+    programs: Programs, data: str
+) -> None:
     source = (PROGRAMS / "everything.py").read_text()
     programs.write("helper.py", HELPER)
     programs.write("program.py", source)
@@ -47,14 +55,22 @@ def test_every_kind_of_function_hits_in_the_next_application_until_it_is_edited(
 
     # Another hash seed, comments, blank lines, documentation: nothing that a row depends on, but
     # for the function that shows the order of a set.
-    programs.write("helper.py", "# about rates\n" + edited(HELPER, ("    return rate", '    """A score."""\n\n    return rate')))
-    programs.write("program.py", "# a comment\n\n\n" + edited(source, ("    return x * 2\n", "    # twice\n    return x * 2\n")))
+    programs.write(
+        "helper.py",
+        "# about rates\n" + edited(HELPER, ("    return rate", '    """A score."""\n\n    return rate')),
+    )
+    programs.write(
+        "program.py",
+        "# a comment\n\n\n" + edited(source, ("    return x * 2\n", "    # twice\n    return x * 2\n")),
+    )
     second = programs.run("program.py", data, PYTHONHASHSEED="2")
     assert_hits(second, names - {"shows_set"})
     assert_computed(second, {"shows_set"})
     for name in names - {"shows_set"}:
         assert second[name]["rows"] == first[name]["rows"], name
-    assert second["shows_set"]["rows"] != first["shows_set"]["rows"], "the seeds were to be chosen so that the order differs"
+    assert second["shows_set"]["rows"] != first["shows_set"]["rows"], (
+        "the seeds were to be chosen so that the order differs"
+    )
 
     # Every edit below reaches some of the functions, and those only.
     programs.write("helper.py", edited(HELPER, ("x * RATE", "x * RATE + 1")))
@@ -132,7 +148,9 @@ def test_a_session_that_was_not_configured_is_told_how(programs: Programs, data:
 def test_without_the_jar_the_error_says_what_to_do(programs: Programs, data: str) -> None:
     programs.write("program.py", UNCONFIGURED)
     found = programs.run("program.py", "", data)
-    assert found["error"].startswith("Cannot find spark-diskcache's jar on the class path of this session: build the session")
+    assert found["error"].startswith(
+        "Cannot find spark-diskcache's jar on the class path of this session: build the session"
+    )
     assert "\n" not in found["error"]
     assert found["rows"] == list(range(1, 301))
 
@@ -140,53 +158,83 @@ def test_without_the_jar_the_error_says_what_to_do(programs: Programs, data: str
 CONNECT = """
 import json, sys
 from pyspark.sql import SparkSession
+from pyspark.sql.functions import udf
 import sparkdiskcache
 
-result, conf, jar, data = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3], sys.argv[4]
-builder = SparkSession.builder.remote("local[2]")
-for key, value in conf.items():
-    builder = builder.config(key, value)
-if jar:
-    builder = builder.config("spark.jars", jar).config("spark.plugins", "io.sparkdiskcache.DiskCachePlugin")
+result, remote, data = sys.argv[1], sys.argv[2], sys.argv[3]
 found = {}
 try:
-    sparkdiskcache.configure(SparkSession.builder.remote("sc://localhost"))
+    sparkdiskcache.configure(SparkSession.builder.remote(remote))
 except sparkdiskcache.DiskCacheError as e:
     found["configure"] = str(e)
-spark = builder.getOrCreate()
+spark = SparkSession.builder.remote(remote).getOrCreate()
 try:
     sparkdiskcache.DiskCache(spark)
 except sparkdiskcache.DiskCacheError as e:
     found["error"] = str(e)
 df = spark.read.parquet(data).groupBy("k").count().cache()
 found["rows"] = sorted(tuple(row) for row in df.collect())
-if jar:
-    from pyspark.sql.functions import udf
-    twice = spark.read.parquet(data).select(udf(lambda x: x * 2, "long")("id")).cache()
-    found["udf"] = sorted(row[0] for row in twice.collect())
-    found["stats"] = dict(tuple(row) for row in spark.sql("select * from diskcache_stats()").collect())
+twice = spark.read.parquet(data).select(udf(lambda x: x * 2, "long")("id")).cache()
+found["udf"] = sorted(row[0] for row in twice.collect())
+found["stats"] = dict(tuple(row) for row in spark.sql("select * from diskcache_stats()").collect())
 with open(result, "w") as out:
     json.dump(found, out)
 spark.stop()
 """
 
 
-def test_through_connect_cache_is_enough(programs: Programs, data: str) -> None:
+@contextmanager
+def connect_server(programs: Programs) -> Iterator[str]:
+    """A Spark Connect server with the plugin, as its documentation starts one."""
     from sparkdiskcache._install import jar_path
 
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    conf = {
+        **programs.conf,
+        "spark.master": "local[2]",
+        "spark.plugins": "io.sparkdiskcache.DiskCachePlugin",
+        "spark.jars": str(jar_path()),
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(port),
+    }
+    submit = [str(Path(pyspark.__file__).parent / "bin" / "spark-submit")]
+    for key, value in conf.items():
+        submit += ["--conf", f"{key}={value}"]
+    submit += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"]
+    log = programs.directory / "server.log"
+    with log.open("w") as out:
+        server = subprocess.Popen(submit, cwd=programs.directory, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        while "Spark Connect server started" not in log.read_text():
+            assert server.poll() is None, log.read_text()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(0.5)
+        yield f"sc://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_through_connect_cache_is_enough(programs: Programs, data: str) -> None:
     programs.write("program.py", CONNECT)
-    programs.conf["spark.connect.grpc.binding.port"] = "0"
-    first = programs.run("program.py", str(jar_path()), data)
-    second = programs.run("program.py", str(jar_path()), data)
+    found = []
+    for _ in range(2):
+        with connect_server(programs) as remote:
+            found.append(programs.client("program.py", remote, data))
+    first, second = found
     assert first["rows"] == second["rows"] == [[k, 60] for k in range(5)]
     assert int(first["stats"]["hits"]) == 0 and int(first["stats"]["computed"]) > 0
-    assert int(second["stats"]["hits"]) == int(first["stats"]["computed"]) and int(second["stats"]["computed"]) == 0
+    assert int(second["stats"]["hits"]) == int(first["stats"]["computed"])
+    assert int(second["stats"]["computed"]) == 0
     assert int(second["stats"]["stagesSkipped"]) == 1
     # The function was pickled by a client that the server cannot ask.
     assert second["udf"] == [2 * i for i in range(300)]
     assert "FUNCTION=1" in second["stats"]["refused"]
     for error in (first["error"], first["configure"]):
-        assert "Spark Connect" in error and "spark.plugins=io.sparkdiskcache.DiskCachePlugin" in error and "\n" not in error
+        assert "Spark Connect" in error and "\n" not in error
+        assert "spark.plugins=io.sparkdiskcache.DiskCachePlugin" in error
 
 
 HANG = """
@@ -213,7 +261,9 @@ spark.stop()
 """
 
 
-@pytest.mark.parametrize("run", ["PySpark 4.2.1", pytest.param("PySpark 4.2.0", marks=pytest.mark.pyspark420)])
+@pytest.mark.parametrize(
+    "run", ["PySpark 4.2.1", pytest.param("PySpark 4.2.0", marks=pytest.mark.pyspark420)]
+)
 def test_a_plain_function_over_a_cached_relation_ends(run: str, programs: Programs, data: str) -> None:
     programs.write("program.py", HANG)
     found = programs.run("program.py", data)

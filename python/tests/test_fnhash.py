@@ -177,9 +177,13 @@ def edited(text: str, before: str, after: str) -> str:
     return text.replace(before, after)
 
 
-def test_hash_seed_directory_comments_and_blank_lines_change_nothing(base: dict[str, str], tmp_path: Path) -> None:
+def test_hash_seed_directory_comments_and_blank_lines_change_nothing(
+    base: dict[str, str], tmp_path: Path
+) -> None:
     script = "# a comment\n\n\n" + edited(SCRIPT, '"""Doc."""', '"""Another text."""')
-    script = edited(script, "    y = x + 1\n    return y if y", "    # why\n    z = x + 1\n\n    return z if z")
+    script = edited(
+        script, "    y = x + 1\n    return y if y", "    # why\n    z = x + 1\n\n    return z if z"
+    )
     helper = "\n\n# a comment\n" + edited(HELPER, '"""What it does."""', '"""Something else."""')
     assert changed(base, hashes(tmp_path, script, helper, seed="77")) == set()
 
@@ -198,7 +202,11 @@ EDITS = {
     "method of a dataclass": ("abs(self.x)", "abs(self.x) + 1", {"uses_point"}),
     "table function": ('text.split(" ")', 'text.split(",")', {"Splitter"}),
     "lambda": ('re.sub("a", "b", x)', 're.sub("a", "c", x)', {"shorter"}),
-    "set whose order shows": ('",".join({"north", "south", x})', '",".join({"north", "west", x})', {"joined"}),
+    "set whose order shows": (
+        '",".join({"north", "south", x})',
+        '",".join({"north", "west", x})',
+        {"joined"},
+    ),
 }
 
 
@@ -215,7 +223,11 @@ HELPER_EDITS = {
     "method": ("x * self.factor", "x + self.factor", {"uses_model"}),
     "unused constant": ("UNUSED = 7", "UNUSED = 8", set()),
     "unused function": ("def other(x):\n    return x", "def other(x):\n    return -x", set()),
-    "effect of the import": ("def other", "import re as regex\nregex.purge()\ndef other", {"uses_helper", "uses_imported", "uses_model"}),
+    "effect of the import": (
+        "def other",
+        "import re as regex\nregex.purge()\ndef other",
+        {"uses_helper", "uses_imported", "uses_model"},
+    ),
 }
 
 
@@ -275,7 +287,9 @@ def test_what_depends_on_more_than_its_arguments_is_refused_by_name(source: str)
     assert "\n" not in str(reason)
 
 
-def test_a_module_that_was_edited_after_its_import_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_that_was_edited_after_its_import_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module = tmp_path / "edited_after_import.py"
     module.write_text("def g(x):\n    return x + 1\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -311,5 +325,8 @@ def test_the_order_of_a_set_counts_only_where_it_shows() -> None:
         "def views(x, y): return x.keys() & y.keys()\n",
         scope,
     )
-    depends = {n: hash_function(scope[n]).depends_on_hash_seed for n in ("contains", "numbers", "shows", "makes", "views")}
+    depends = {
+        n: hash_function(scope[n]).depends_on_hash_seed
+        for n in ("contains", "numbers", "shows", "makes", "views")
+    }
     assert depends == {"contains": False, "numbers": False, "shows": True, "makes": True, "views": True}

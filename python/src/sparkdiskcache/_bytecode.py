@@ -27,8 +27,28 @@ _SET_OPERATORS = {"&", "|", "^", "-", "&=", "|=", "^=", "-="}
 # Operand that is written to, counted from the top of the stack.
 _WRITES = {"STORE_ATTR": 1, "DELETE_ATTR": 1, "STORE_SUBSCR": 2, "DELETE_SUBSCR": 2, "STORE_SLICE": 3}
 _MUTATORS = frozenset(
-    "append appendleft extend insert add update pop popleft popitem remove discard clear setdefault"
-    " sort reverse rotate subtract move_to_end write writelines".split()
+    [
+        "append",
+        "appendleft",
+        "extend",
+        "insert",
+        "add",
+        "update",
+        "pop",
+        "popleft",
+        "popitem",
+        "remove",
+        "discard",
+        "clear",
+        "setdefault",
+        "sort",
+        "reverse",
+        "rotate",
+        "subtract",
+        "move_to_end",
+        "write",
+        "writelines",
+    ]
 )
 _HAS_DOCSTRING = 0x4000000
 
@@ -140,7 +160,17 @@ def uses(code: types.CodeType, bound: frozenset[str] = frozenset()) -> list[Use]
             found.update(_imported(code, ins, at))
     for inner in nested(code):
         found.update(uses(inner))
-    return sorted(found, key=lambda use: (use.kind, use.name, use.level, use.chain or (), use.chain is None, use.only_contains))
+    return sorted(
+        found,
+        key=lambda use: (
+            use.kind,
+            use.name,
+            use.level,
+            use.chain or (),
+            use.chain is None,
+            use.only_contains,
+        ),
+    )
 
 
 def _chain(ins: list[dis.Instruction], start: int) -> tuple[tuple[str, ...], int]:
@@ -183,7 +213,9 @@ def check(code: types.CodeType, place: str) -> None:
         samples = False
         for i in instructions(inner):
             if i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
-                raise FunctionRefused(CODE, place, f"writes the global variable {i.argval}; return the value instead")
+                raise FunctionRefused(
+                    CODE, place, f"writes the global variable {i.argval}; return the value instead"
+                )
             if i.opname in _ATTRIBUTE or i.opname == "IMPORT_FROM":
                 check_attribute(i.argval, place)
                 samples = samples or i.argval == "sample"
@@ -200,7 +232,9 @@ def check_writes(code: types.CodeType, captured: frozenset[str], place: str) -> 
     for kind, name in _written(code):
         if kind == "global" and name in captured or kind == "free" and name in free:
             raise FunctionRefused(
-                STATE, place, f"changes the captured value {name}, so that a row depends on the rows before it"
+                STATE,
+                place,
+                f"changes the captured value {name}, so that a row depends on the rows before it",
             )
     for inner in nested(code):
         # Variables of this function itself are new in every call.

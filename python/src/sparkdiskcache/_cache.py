@@ -73,12 +73,17 @@ class DiskCache:
                 f" --conf spark.plugins={PLUGIN}."
             )
         self._sc = spark.sparkContext
-        self._jvm: Any = self._sc._jvm
+        jvm: Any = self._sc._jvm
+        self._jvm = jvm
         self._bridge = bridge_class(self._sc)
         if self._bridge is None:
-            raise DiskCacheError(f"Cannot find spark-diskcache's jar on the class path of this session: {_CURE}.")
+            raise DiskCacheError(
+                f"Cannot find spark-diskcache's jar on the class path of this session: {_CURE}."
+            )
         conf = self._sc.getConf()
-        active = PLUGIN in conf.get("spark.plugins", "") or "DiskCacheExtensions" in conf.get("spark.sql.extensions", "")
+        active = PLUGIN in conf.get("spark.plugins", "") or "DiskCacheExtensions" in conf.get(
+            "spark.sql.extensions", ""
+        )
         if not active and not conf.get("spark.master", "").startswith("local"):
             raise DiskCacheError(f"Cannot use the cache: spark.plugins does not name {PLUGIN}; {_CURE}.")
         self._java = self._jvm.io.sparkdiskcache.DiskCache.of(spark._jsparkSession)
@@ -95,20 +100,32 @@ class DiskCache:
             if name not in setters:
                 raise TypeError(f"Cannot persist with {name}: the options are {', '.join(sorted(setters))}.")
             java = getattr(java, setters[name])(self._converted(value))
-        self._java.persist(df._jdf, java)  # type: ignore[attr-defined]
+        self._java.persist(df._jdf, java)
         df.is_cached = True
         return df
 
     def explain(self, df: DataFrame) -> Explanation:
         """What the cache makes of a query, and why. Runs no job and changes nothing."""
-        report = self._java.explain(df._jdf)  # type: ignore[attr-defined]
+        report = self._java.explain(df._jdf)
         return Explanation(tuple(_relation(r) for r in report.relations()), report.toString())
 
     def entries(self) -> pd.DataFrame:
         """Everything stored in the cache directory, of all applications."""
         import pandas as pd
 
-        columns = ["key", "relation", "description", "tag", "application", "partition", "rows", "bytes", "compute_ms", "created", "hits"]
+        columns = [
+            "key",
+            "relation",
+            "description",
+            "tag",
+            "application",
+            "partition",
+            "rows",
+            "bytes",
+            "compute_ms",
+            "created",
+            "hits",
+        ]
         rows = [
             (
                 e.key().hex(),
@@ -137,7 +154,9 @@ class DiskCache:
     def evict(self, *, tag: str = "", relation: str = "", application: str = "") -> int:
         """Removes the entries that match all that is given; returns the bytes freed."""
         if not (tag or relation or application):
-            raise TypeError("Cannot evict without a selector: give tag, relation or application, or call clear().")
+            raise TypeError(
+                "Cannot evict without a selector: give tag, relation or application, or call clear()."
+            )
         return int(self._bridge.evict(self._java, tag, relation, application))
 
     def clear(self) -> int:
@@ -161,7 +180,11 @@ def _relation(java: Any) -> Relation:
         java.bytes(),
         java.fingerprint(),
         java.directory(),
-        *((refusal.get().code().name(), refusal.get().place(), refusal.get().sentence()) if refusal.isPresent() else ()),
+        *(
+            (refusal.get().code().name(), refusal.get().place(), refusal.get().sentence())
+            if refusal.isPresent()
+            else ()
+        ),
     )
 
 

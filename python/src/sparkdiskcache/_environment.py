@@ -52,7 +52,9 @@ class Environment:
             else:
                 package = self.spec(parent)
                 locations = package.submodule_search_locations if package is not None else None
-                self._specs[module] = None if locations is None else PathFinder.find_spec(module, list(locations))
+                self._specs[module] = (
+                    None if locations is None else PathFinder.find_spec(module, list(locations))
+                )
         return self._specs[module]
 
     def forget(self) -> None:
@@ -74,7 +76,7 @@ def is_library(module: str) -> bool:
 
 def _origin(top: str) -> str | None:
     loaded = sys.modules.get(top)
-    spec = getattr(loaded, "__spec__", None)
+    spec: ModuleSpec | None = getattr(loaded, "__spec__", None)
     if spec is None and loaded is None:
         spec = PathFinder.find_spec(top)
     if spec is None:
@@ -113,9 +115,7 @@ def of_driver() -> Environment:
     return Environment(tuple(sys.path))
 
 
-def of_workers(
-    executable: str, directory: str, python_path: str, spark_files: Sequence[str]
-) -> Environment:
+def of_workers(executable: str, directory: str, python_path: str, spark_files: Sequence[str]) -> Environment:
     """The environment of workers started by ``executable`` in ``directory``.
 
     :param python_path: the ``PYTHONPATH`` they are started with
@@ -152,6 +152,8 @@ def _facts(executable: str, directory: str, python_path: str) -> tuple[str, str,
         prefix, implementation, version, path = json.loads(done.stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as e:
         raise FunctionRefused(
-            CODE, executable, f"the interpreter of the Python workers, {executable}, cannot be asked for its version: {e}"
+            CODE,
+            executable,
+            f"the interpreter of the Python workers, {executable}, cannot be asked for its version: {e}",
         ) from e
     return prefix, implementation, version, [directory if entry == "" else entry for entry in path]

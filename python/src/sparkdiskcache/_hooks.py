@@ -32,10 +32,11 @@ _INSTALLED = "_sparkdiskcache_original"
 
 def install() -> None:
     """Wraps PySpark's own function; once, however often it is called."""
-    for module in (pyspark.sql.udf, pyspark.sql.udtf):
+    modules: list[Any] = [pyspark.sql.udf, pyspark.sql.udtf]
+    for module in modules:
         original = module._wrap_function
         if not hasattr(original, _INSTALLED):
-            module._wrap_function = _hashing(original)  # type: ignore[assignment]
+            module._wrap_function = _hashing(original)
 
 
 def _hashing(original: Callable[..., JavaObject]) -> Callable[..., JavaObject]:
@@ -79,18 +80,32 @@ def _identify(sc: SparkContext, func: Any) -> FunctionHash | FunctionRefused:
         return FunctionRefused(STATE, getattr(func, "__name__", "function"), f"could not be hashed: {e!r}")
 
 
-def _register(sc: SparkContext, bridge: Any, function: JavaObject, func: Any, before: FunctionHash | FunctionRefused | None) -> None:
+def _register(
+    sc: SparkContext,
+    bridge: Any,
+    function: JavaObject,
+    func: Any,
+    before: FunctionHash | FunctionRefused | None,
+) -> None:
     try:
         if isinstance(before, FunctionHash):
             # The bytes were made in between: equal before and after, so equal to them.
             after = _identify(sc, func)
             if isinstance(after, FunctionRefused) or after.digest != before.digest:
-                before = FunctionRefused(STATE, func.__name__, "a captured value changed while the function was pickled")
+                before = FunctionRefused(
+                    STATE, func.__name__, "a captured value changed while the function was pickled"
+                )
         if isinstance(before, FunctionRefused):
             bridge.refuse(function, before.code, str(before))
         elif before is not None:
             sources = [[s.path, s.sha256, s.length] for s in before.sources]
-            bridge.register(function, before.digest, _java(sc, before.parts), _java(sc, sources), before.depends_on_hash_seed)
+            bridge.register(
+                function,
+                before.digest,
+                _java(sc, before.parts),
+                _java(sc, sources),
+                before.depends_on_hash_seed,
+            )
     except Exception:  # unregistered is refused, so the query still computes
         _log.warning("Cannot register the hash of %r; its results are not cached", func, exc_info=True)
 
@@ -112,7 +127,7 @@ def _environment_of(sc: SparkContext) -> Environment:
     paths = [utils.sparkPythonPath(), sc.environment.get("PYTHONPATH"), system.getenv("PYTHONPATH")]
     # As in pyspark.worker_util.setup_spark_files.
     root = jvm.org.apache.spark.SparkFiles.getRootDirectory()
-    files = [*(f"{root}/{name}" for name in reversed(sc._python_includes)), root]
+    files = [*(f"{root}/{name}" for name in reversed(sc._python_includes or ())), root]
     return _environment.of_workers(
         sc.pythonExec, system.getProperty("user.dir"), ":".join(p for p in paths if p), files
     )

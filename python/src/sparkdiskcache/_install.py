@@ -20,7 +20,9 @@ PLUGIN = "io.sparkdiskcache.DiskCachePlugin"
 _SUPPORTED = re.compile(r"4\.2\.\d+([.a-z].*)?")
 
 
-def configure(builder: SparkSession.Builder, jar: str | os.PathLike[str] | None = None) -> SparkSession.Builder:
+def configure(
+    builder: SparkSession.Builder, jar: str | os.PathLike[str] | None = None
+) -> SparkSession.Builder:
     """Adds the cache's jar and plugin to a session that is not built yet.
 
     From then on every Python function that a classic session hands to Spark (``@udf``,
@@ -60,7 +62,9 @@ def jar_path(jar: str | os.PathLike[str] | None = None) -> Path:
     if jar is not None:
         path = Path(jar).expanduser().resolve()
         if not path.is_file():
-            raise DiskCacheError(f"Cannot find the jar {path}: give the path of spark-diskcache-<version>.jar.")
+            raise DiskCacheError(
+                f"Cannot find the jar {path}: give the path of spark-diskcache-<version>.jar."
+            )
         return path
     found = sorted((Path(__file__).parent / "jars").glob("spark-diskcache-*.jar"))
     if len(found) != 1:

@@ -7,7 +7,6 @@ use in turn, and every statement of the module that may have an effect when it i
 """
 
 from __future__ import annotations
-
 import __future__ as future
 
 import ast
@@ -23,7 +22,18 @@ from . import _bytecode
 from ._environment import Environment, is_library
 from ._refusal import CODE, FunctionRefused
 
-_PURE_DECORATORS = ("functools", "dataclasses", "abc", "typing", "enum", "pyspark", "contextlib", "attr", "attrs", "numba")
+_PURE_DECORATORS = (
+    "functools",
+    "dataclasses",
+    "abc",
+    "typing",
+    "enum",
+    "pyspark",
+    "contextlib",
+    "attr",
+    "attrs",
+    "numba",
+)
 _PLAIN_BODY = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Assign, ast.AnnAssign, ast.Pass)
 
 
@@ -89,7 +99,9 @@ def load(name: str, environment: Environment) -> SourceModule:
             content = file.read()
         tree = ast.parse(text, path)
     except (OSError, SyntaxError, ValueError) as e:
-        raise FunctionRefused(CODE, f"module {name}", f"the source of module {name} cannot be read: {e}") from e
+        raise FunctionRefused(
+            CODE, f"module {name}", f"the source of module {name} cannot be read: {e}"
+        ) from e
     identity = SourceFile(os.path.realpath(path), hashlib.sha256(content).hexdigest(), len(content))
     module = SourceModule(name, identity, spec.submodule_search_locations is not None)
     _cut(module, tree)
@@ -100,7 +112,9 @@ def _source(name: str, spec: ModuleSpec) -> tuple[str, str]:
     loader, origin = spec.loader, spec.origin
     if origin is None and spec.submodule_search_locations is not None:
         raise FunctionRefused(
-            CODE, f"module {name}", f"package {name} has no __init__.py, so its content is not certain; add one"
+            CODE,
+            f"module {name}",
+            f"package {name} has no __init__.py, so its content is not certain; add one",
         )
     text = None
     if isinstance(loader, InspectLoader) or hasattr(loader, "get_source"):
@@ -144,15 +158,15 @@ def _cut(module: SourceModule, tree: ast.Module) -> None:
                 if i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
                     binds.add(i.argval)
                 elif i.opname == "IMPORT_NAME" and inner is code:
-                    module.imported.update(use.name for use in _bytecode.uses(code) if use.kind == "import" and not use.level)
+                    module.imported.update(
+                        use.name for use in _bytecode.uses(code) if use.kind == "import" and not use.level
+                    )
         imports = _imports(module, node)
         if isinstance(node, ast.Import):
             module.imported.update(alias.name for alias in node.names)
         if imports is not None:
             module.imported.update(target for target, _ in imports.values())
-            module.imported.update(
-                f"{target}.{chain[0]}" for target, chain in imports.values() if chain
-            )
+            module.imported.update(f"{target}.{chain[0]}" for target, chain in imports.values() if chain)
         module.statements.append(
             Statement(
                 node.lineno,
@@ -173,7 +187,9 @@ def _within(code: types.CodeType, node: ast.stmt, whole: types.CodeType) -> type
     if [c.co_name for c in inside] != [c.co_name for c in _bytecode.nested(code)]:
         return code
     functions = iter(inside)
-    return code.replace(co_consts=tuple(next(functions) if isinstance(c, types.CodeType) else c for c in code.co_consts))
+    return code.replace(
+        co_consts=tuple(next(functions) if isinstance(c, types.CodeType) else c for c in code.co_consts)
+    )
 
 
 def _says_nothing(node: ast.stmt) -> bool:
@@ -184,14 +200,22 @@ def _says_nothing(node: ast.stmt) -> bool:
     if isinstance(node, ast.If) and not node.orelse:
         # Not true in a worker.
         test = ast.dump(node.test)
-        return "'__main__'" in test and "'__name__'" in test and "Eq()" in test or test.endswith("TYPE_CHECKING', ctx=Load())")
+        return (
+            "'__main__'" in test
+            and "'__name__'" in test
+            and "Eq()" in test
+            or test.endswith("TYPE_CHECKING', ctx=Load())")
+        )
     return False
 
 
 def _imports(module: SourceModule, node: ast.stmt) -> dict[str, tuple[str, tuple[str, ...]]] | None:
     if isinstance(node, ast.Import):
         return {
-            alias.asname or alias.name.split(".")[0]: (alias.name if alias.asname else alias.name.split(".")[0], ())
+            alias.asname or alias.name.split(".")[0]: (
+                alias.name if alias.asname else alias.name.split(".")[0],
+                (),
+            )
             for alias in node.names
         }
     if isinstance(node, ast.ImportFrom) and node.names[0].name != "*":
@@ -224,15 +248,23 @@ def _has_effect(node: ast.stmt, libraries: dict[str, str], hooks: bool) -> bool:
     """Whether running the statement may do more than to bind its names."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         defaults = [*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)]
-        return not _pure_decorators(node.decorator_list, libraries) or any(_calls_user_code(d, libraries) for d in defaults)
+        return not _pure_decorators(node.decorator_list, libraries) or any(
+            _calls_user_code(d, libraries) for d in defaults
+        )
     if isinstance(node, ast.ClassDef):
         plain = all(isinstance(n, _PLAIN_BODY) or _says_nothing(n) for n in node.body)
-        return hooks or bool(node.keywords) or not plain or not _pure_decorators(node.decorator_list, libraries)
+        return (
+            hooks or bool(node.keywords) or not plain or not _pure_decorators(node.decorator_list, libraries)
+        )
     if isinstance(node, ast.Assign):
         names = all(isinstance(target, ast.Name) for target in node.targets)
         return not names or _calls_user_code(node.value, libraries)
     if isinstance(node, ast.AnnAssign):
-        return not isinstance(node.target, ast.Name) or node.value is not None and _calls_user_code(node.value, libraries)
+        return (
+            not isinstance(node.target, ast.Name)
+            or node.value is not None
+            and _calls_user_code(node.value, libraries)
+        )
     return True
 
 

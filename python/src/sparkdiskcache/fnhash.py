@@ -100,7 +100,9 @@ def hash_function(function: object, environment: Environment | None = None) -> F
 
 
 def _name(value: object) -> str:
-    return getattr(value, "__qualname__", None) or getattr(value, "__name__", None) or type(value).__qualname__
+    return (
+        getattr(value, "__qualname__", None) or getattr(value, "__name__", None) or type(value).__qualname__
+    )
 
 
 class _Walk:
@@ -135,7 +137,12 @@ class _Walk:
                 return
             self._seen[id(v)] = len(self._seen)
             self._alive.append(v)
-        if not (self._collection(v, where) or self._code(v, where) or self._known(v, where) or self._foreign(v, where)):
+        if not (
+            self._collection(v, where)
+            or self._code(v, where)
+            or self._known(v, where)
+            or self._foreign(v, where)
+        ):
             self._instance(v, where)
 
     def part(self, name: str, encode: Callable[[], None]) -> None:
@@ -231,7 +238,9 @@ class _Walk:
                 self.out.put("builtin method", v.__name__)
                 _sinks.check_attribute(v.__name__, where)
                 self.value(owner, f"{where}.__self__")
-        elif isinstance(v, (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)):
+        elif isinstance(
+            v, (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
+        ):
             self._library(v.__objclass__.__module__, tuple(v.__qualname__.split(".")), where)
         elif isinstance(v, (staticmethod, classmethod)):
             self.out.put(type(v).__name__)
@@ -280,13 +289,24 @@ class _Walk:
         elif isinstance(v, dataclasses.Field):
             self.out.put("field", v.name or "", repr(v.init), repr(v.compare), repr(v.repr), repr(v.hash))
             self.value((v.default, v.default_factory), where)
-        elif kind.__module__ == "dataclasses" and not vars(kind).get("__slots__") and not getattr(v, "__dict__", None):
+        elif (
+            kind.__module__ == "dataclasses"
+            and not vars(kind).get("__slots__")
+            and not getattr(v, "__dict__", None)
+        ):
             self.out.put("dataclasses", kind.__name__)  # MISSING and its like
         elif isinstance(v, (types.MemberDescriptorType, types.GetSetDescriptorType)):
             self.out.put("slot", v.__name__)
         elif kind.__module__ == "zoneinfo" and getattr(v, "key", None):
             self.out.put("zoneinfo", v.key)
-        elif kind.__module__ in ("typing", "types") and kind.__name__ in ("_GenericAlias", "GenericAlias", "UnionType", "TypeVar", "_SpecialForm", "_UnionGenericAlias"):
+        elif kind.__module__ in ("typing", "types") and kind.__name__ in (
+            "_GenericAlias",
+            "GenericAlias",
+            "UnionType",
+            "TypeVar",
+            "_SpecialForm",
+            "_UnionGenericAlias",
+        ):
             self.out.put("typing", repr(v))
         else:
             return False
@@ -362,7 +382,9 @@ class _Walk:
             self.value(kind, where)
             self._elements(tuple(v), where)
             return
-        if is_library(kind.__module__) or isinstance(v, (tuple, list, dict, set, frozenset, str, bytes, int, float, BaseException)):
+        if is_library(kind.__module__) or isinstance(
+            v, (tuple, list, dict, set, frozenset, str, bytes, int, float, BaseException)
+        ):
             raise FunctionRefused(
                 STATE,
                 where,
@@ -373,7 +395,9 @@ class _Walk:
                if any(name in vars(base) for base in kind.__mro__[:-1])]  # fmt: skip
         if own:
             raise FunctionRefused(
-                STATE, where, f"captures an object of {kind.__qualname__}, which defines {own[0]}; capture plain values instead"
+                STATE,
+                where,
+                f"captures an object of {kind.__qualname__}, which defines {own[0]}; capture plain values instead",
             )
         for base in kind.__mro__[:-1]:
             for name, member in vars(base).items():
@@ -461,7 +485,10 @@ class _Walk:
             dotted = ".".join([content.__module__, content.__qualname__, *(use.chain or ())])
             _sinks.check_dotted(dotted, place)
         elif use.only_contains and type(content) in (set, frozenset):
-            self.part(f"{f.__qualname__}.{use.name}", lambda: self._set(content, f"{place}, variable {use.name}", shows_order=False))
+            self.part(
+                f"{f.__qualname__}.{use.name}",
+                lambda: self._set(content, f"{place}, variable {use.name}", shows_order=False),
+            )
         else:
             self._captured(f, use.name, content, place)
 
@@ -469,7 +496,11 @@ class _Walk:
         if not hasattr(builtins, use.name):
             if use.name in ("__name__", "__qualname__", "__module__", "__class__", "__spec__", "__package__"):
                 return
-            raise FunctionRefused(CODE, place, f"uses the name {use.name}, which is not defined yet; define it before the function is first used")
+            raise FunctionRefused(
+                CODE,
+                place,
+                f"uses the name {use.name}, which is not defined yet; define it before the function is first used",
+            )
         self.out.put("builtin", use.name)
         _sinks.check_builtin(use.name, place)
         if use.name in ("set", "frozenset"):
@@ -498,7 +529,11 @@ class _Walk:
             for name, member in c.__members__.items():
                 self.out.put("member", name)
                 self.value(member.value, f"{where}.{name}")
-            members = {k: x for k, x in members.items() if isinstance(x, (types.FunctionType, property, staticmethod, classmethod))}
+            members = {
+                k: x
+                for k, x in members.items()
+                if isinstance(x, (types.FunctionType, property, staticmethod, classmethod))
+            }
         for name in sorted(members):
             if name not in _CLASS_ATTRIBUTES_LEFT_OUT:
                 self.out.put("member", name)
@@ -563,7 +598,9 @@ class _Walk:
         statement = source.statements[index]
         label = ", ".join(sorted(statement.binds)) or f"line {statement.line}"
         place = f"{source.name}.{label}"
-        self.part(place if statement.binds else f"{source.name} (on import)", lambda: self._body(statement.code))
+        self.part(
+            place if statement.binds else f"{source.name} (on import)", lambda: self._body(statement.code)
+        )
         package = source.name.split(".") if source.is_package else source.name.split(".")[:-1]
         for use in _bytecode.uses(statement.code):
             if use.kind == "import":
@@ -614,7 +651,9 @@ class _Walk:
             else:
                 defined = dict(_defined(statement.code, ""))
                 for qualname, code in _codes(content, name, source.name):
-                    same = same and qualname in defined and _code_digest(code) == _code_digest(defined[qualname])
+                    same = (
+                        same and qualname in defined and _code_digest(code) == _code_digest(defined[qualname])
+                    )
         if not same:
             raise FunctionRefused(
                 CODE,
@@ -641,7 +680,11 @@ class _Walk:
             self._require_same_origin(top)
             version = _environment.distributions(top) or ""
             if not version:
-                raise FunctionRefused(CODE, where, f"uses {dotted}, which belongs to no installed distribution, so its version is not known")
+                raise FunctionRefused(
+                    CODE,
+                    where,
+                    f"uses {dotted}, which belongs to no installed distribution, so its version is not known",
+                )
             self.parts[f"version.{top}"] = version
         if top not in _ORDERLY_LIBRARIES:
             self.hash_seed = True
@@ -674,12 +717,20 @@ def _codes(content: Any, name: str, module: str) -> Iterable[tuple[str, types.Co
     """Functions in memory that the source must hold too."""
     content = getattr(content, "__wrapped__", getattr(content, "__func__", content))
     if isinstance(content, types.FunctionType):
-        if content.__module__ == module and "<" not in content.__qualname__ and content.__code__.co_filename != "<string>":
+        if (
+            content.__module__ == module
+            and "<" not in content.__qualname__
+            and content.__code__.co_filename != "<string>"
+        ):
             yield content.__qualname__, content.__code__
     elif isinstance(content, type) and content.__module__ == module:
         for attribute, member in vars(content).items():
             if isinstance(member, (types.FunctionType, staticmethod, classmethod)):
-                yield from ((q, c) for q, c in _codes(member, attribute, module) if q.startswith(content.__qualname__ + "."))
+                yield from (
+                    (q, c)
+                    for q, c in _codes(member, attribute, module)
+                    if q.startswith(content.__qualname__ + ".")
+                )
 
 
 def _code_digest(code: types.CodeType) -> bytes:

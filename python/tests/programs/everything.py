@@ -120,7 +120,9 @@ queries = {
     "mapInPandas": rows.mapInPandas(frames, "id long"),
     "mapInArrow": rows.mapInArrow(record_batches, "id long"),
     "applyInPandas": rows.groupBy("k").applyInPandas(largest, "k long, id long"),
-    "cogroup": rows.groupBy("k").cogroup(rows.where("id < 50").groupBy("k")).applyInPandas(joined, "k long, n long"),
+    "cogroup": rows.groupBy("k")
+    .cogroup(rows.where("id < 50").groupBy("k"))
+    .applyInPandas(joined, "k long, n long"),
     "sql": spark.sql("select registered(id) from t"),
     "udtf": spark.sql("select id, digit from t, lateral words(s)"),
 }
