@@ -268,6 +268,12 @@ REFUSALS = {
     "seen = {}\ndef f(x):\n    seen[x] = len(seen)\n    return seen[x]": "captured value seen",
     "def g():\n    n = 0\n    def h(x):\n        nonlocal n\n        n += 1\n        return n\n    return h\nf = g()": "captured value n",
     "class C:\n    n = 0\n    def next(self):\n        self.n += 1\n        return self.n\nc = C()\ndef f(x): return c.next()": "C.next changes",
+    "def f(x, seen=[]):\n    seen.append(x)\n    return len(seen)": "captured value seen",
+    "def f(x):\n    f.n = x\n    return f.n": "captured value f",
+    "class C:\n    seen = []\ndef f(x):\n    C.seen.append(x)\n    return len(C.seen)": "captured value C",
+    "d = {}\ndef f(x):\n    e = d\n    e[x] = 1\n    return len(e)": "captured value d",
+    "d = {1: []}\ndef f(x):\n    d[1].append(x)\n    return len(d[1])": "captured value d",
+    "import datetime\ndef f(x): return getattr(datetime.datetime, 'now')()": "now",
     "import threading\nlock = threading.Lock()\ndef f(x): return lock": "_thread.lock",
     "def f(x): return undefined_name(x)": "undefined_name",
     "import subprocess\ndef f(x): return subprocess.run(x)": "subprocess.run",
@@ -285,6 +291,30 @@ def test_what_depends_on_more_than_its_arguments_is_refused_by_name(source: str)
     assert REFUSALS[source] in str(reason)
     assert reason.place
     assert "\n" not in str(reason)
+
+
+ACCEPTED = [
+    "def f(x):\n    found = []\n    found.append(x)\n    found[0] = x\n    return found",
+    "def f(x, found=None):\n    found = found or []\n    found.append(x)\n    return found",
+    "import numpy as np\ndef f(x): return np.append(x, 1)",
+    "def f(x):\n    n = 0\n    def g():\n        nonlocal n\n        n += 1\n        return n\n    return g()",
+    "class C:\n    def __init__(self):\n        self.d = {}\n        self.d['a'] = 1\nc = C()\ndef f(x): return c.d",
+    "import time\ndef f(x):\n    time.sleep(0)\n    return x",
+    "import os\ndef f(x): return os.path.join(x, 'a')",
+    "import logging\nlog = logging.getLogger('a')\ndef f(x):\n    log.info('x')\n    return x",
+    "import datetime\ndef f(x): return datetime.datetime.strptime(x, '%Y') - datetime.timedelta(days=1)",
+    "from functools import lru_cache\n@lru_cache(maxsize=None)\ndef f(x): return x",
+    "import enum\nclass E(enum.Enum):\n    A = 1\ndef f(x): return E(x) is E.A",
+    "import collections\nP = collections.namedtuple('P', 'a b')\np = P(1, 2)\ndef f(x): return p.a",
+    "import pandas as pd\ntable = pd.DataFrame({'a': [1, 2], 'b': ['x', None]})\ndef f(x): return table.a[x]",
+]
+
+
+@pytest.mark.parametrize("source", ACCEPTED)
+def test_ordinary_functions_have_an_identity(source: str) -> None:
+    scope: dict[str, object] = {"__name__": "__main__"}
+    exec(compile(source, "cell", "exec"), scope)
+    assert len(hash_function(scope["f"]).digest) == 64
 
 
 def test_a_module_that_was_edited_after_its_import_is_refused(

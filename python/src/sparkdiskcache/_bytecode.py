@@ -211,6 +211,10 @@ def check(code: types.CodeType, place: str) -> None:
     """Refuses code that reads or changes what it should not, as far as the code alone says so."""
     for inner in everything(code):
         samples = False
+        if "getattr" in inner.co_names:
+            for const in inner.co_consts:
+                if isinstance(const, str):
+                    check_attribute(const, place)
         for i in instructions(inner):
             if i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
                 raise FunctionRefused(
@@ -223,14 +227,24 @@ def check(code: types.CodeType, place: str) -> None:
             raise FunctionRefused(CODE, place, "uses .sample, which draws random values; pass random_state")
 
 
-def check_writes(code: types.CodeType, captured: frozenset[str], place: str) -> None:
-    """Refuses code that changes what it has captured: the rows would depend on the rows before.
+def check_writes(
+    code: types.CodeType,
+    values: frozenset[str],
+    owners: frozenset[str],
+    place: str,
+    defaults: frozenset[str] = frozenset(),
+) -> None:
+    """Refuses code that changes what outlives a call: the rows would depend on the rows before.
 
-    :param captured: names of values, not of modules, functions and classes
+    :param values: names of captured values, whose methods may change them
+    :param owners: names of captured classes, functions and user modules, whose attributes are values
+    :param defaults: names of arguments whose default is a value that could be changed
     """
-    free = captured & frozenset(code.co_freevars)
-    for kind, name in _written(code):
-        if kind == "global" and name in captured or kind == "free" and name in free:
+    free = frozenset(code.co_freevars)
+    for kind, name, how in _written(code):
+        captured = kind == "global" or kind == "free" and name in free and name in values | owners
+        changed = captured and (how == _ASSIGNED or name in values or how == _BELOW and name in owners)
+        if changed or kind == "local" and name in defaults or kind == "rebound" and name in values | owners:
             raise FunctionRefused(
                 STATE,
                 place,
@@ -238,40 +252,49 @@ def check_writes(code: types.CodeType, captured: frozenset[str], place: str) -> 
             )
     for inner in nested(code):
         # Variables of this function itself are new in every call.
-        check_writes(inner, captured - frozenset(code.co_cellvars), place)
+        own = frozenset(code.co_cellvars)
+        check_writes(inner, values - own, owners - own, place)
 
 
 def writes_self(code: types.CodeType) -> bool:
     """Whether a method changes the object it is called on."""
-    return ("local", next(iter(code.co_varnames[: code.co_argcount]), "")) in _written(code)
+    owner = next(iter(code.co_varnames[: code.co_argcount]), "")
+    return any(kind == "local" and name == owner and how != _CALLED for kind, name, how in _written(code))
 
 
 _LEAVES_NO_RESULT = ("POP_", "STORE_", "JUMP", "NOP", "RESUME", "PRECALL", "KW_NAMES", "DELETE_")
 Origin = tuple[str, str]
 _UNKNOWN: Origin = ("", "")
+_ASSIGNED = "assigned"
+_CALLED = "called"
+"""A method of the variable itself, with a name that says it changes something."""
+_BELOW = "called below"
+"""Such a method of something the variable holds."""
 
 
-def _written(code: types.CodeType) -> set[Origin]:
-    """The variables whose values the code changes, or things below them.
+def _written(code: types.CodeType) -> set[tuple[str, str, str]]:
+    """The variables whose values the code changes, or things below them, and how.
 
     A walk along the instructions with a stack that knows where its operands were loaded from. Jumps
     are ignored: what an expression loads and changes lies between two of them.
     """
-    found: set[Origin] = set()
+    found: set[tuple[str, str, str]] = set()
     stack: list[Origin] = []
     aliases: dict[str, Origin] = {}
 
     def operand(depth: int) -> Origin:
         return stack[-depth] if len(stack) >= depth else _UNKNOWN
 
+    before = ""
     for i in instructions(code):
         op, argument = i.opname, i.argval
         if op in ("STORE_DEREF", "DELETE_DEREF") and argument in code.co_freevars:
-            found.add(("free", argument))
+            found.add(("rebound", argument, _ASSIGNED))
         elif op in _WRITES:
-            found.add(operand(_WRITES[op]))
+            found.add((*operand(_WRITES[op]), _ASSIGNED))
         elif op in _ATTRIBUTE and argument in _MUTATORS:
-            found.add(operand(1))
+            direct = before in _GLOBAL or before in _LOCAL
+            found.add((*operand(1), _CALLED if direct else _BELOW))
         elif op == "STORE_FAST":
             aliases[argument] = operand(1)
         effect = dis.stack_effect(i.opcode, i.arg if i.opcode >= dis.HAVE_ARGUMENT else None, jump=False)
@@ -297,11 +320,14 @@ def _written(code: types.CodeType) -> set[Origin]:
             element = op == "BINARY_SUBSCR" or op == "BINARY_OP" and i.argrepr == "[]"
             if stack and not element and not op.startswith(_LEAVES_NO_RESULT):
                 stack[-1] = _UNKNOWN
+        before = op
     return found
 
 
 def _loaded(code: types.CodeType, i: dis.Instruction) -> Origin:
     name = i.argval[-1] if isinstance(i.argval, tuple) else i.argval
+    if i.opname == "LOAD_NAME":
+        return "local", str(name)  # the body of a class, which runs when it is defined
     if i.opname in _GLOBAL:
         return "global", str(name)
     if i.opname in _LOCAL:

@@ -11,6 +11,7 @@ import site
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,7 +19,12 @@ from importlib.machinery import ModuleSpec, PathFinder
 
 from ._refusal import CODE, FunctionRefused
 
-_FACTS = "import json, platform, sys; print(json.dumps([sys.prefix, platform.python_implementation(), platform.python_version(), sys.path]))"
+# What the local time zone of a process is: conversions of timestamps to Python depend on it.
+_ZONE = "[os.environ.get('TZ'), os.path.realpath('/etc/localtime'), time.tzname, time.timezone, time.altzone]"
+_FACTS = (
+    "import json, os, platform, sys, time; print(json.dumps([sys.prefix,"
+    f" platform.python_implementation(), platform.python_version(), sys.path, str({_ZONE})]))"
+)
 _ALWAYS = ("pyspark", "pandas", "numpy", "pyarrow")
 _PROBE_SECONDS = 60
 
@@ -28,14 +34,19 @@ class Environment:
     """What the workers of an application import, known on the driver.
 
     :param path: where workers look for modules, in order
+    :param zone: their local time zone
     """
 
     path: tuple[str, ...]
+    zone: str
     _specs: dict[str, ModuleSpec | None] = field(default_factory=dict, compare=False, repr=False)
 
     def versions(self) -> dict[str, str]:
         """Of Python and of the libraries that Spark's workers use themselves."""
-        found = {"python": f"{platform.python_implementation()} {platform.python_version()}"}
+        found = {
+            "python": f"{platform.python_implementation()} {platform.python_version()}",
+            "timezone": self.zone,
+        }
         for name in _ALWAYS:
             try:
                 found[name] = importlib.metadata.version(name)
@@ -112,18 +123,28 @@ def _packages() -> Mapping[str, Sequence[str]]:
 
 def of_driver() -> Environment:
     """As if workers imported exactly what this process imports."""
-    return Environment(tuple(sys.path))
+    zone = [
+        os.environ.get("TZ"),
+        os.path.realpath("/etc/localtime"),
+        time.tzname,
+        time.timezone,
+        time.altzone,
+    ]
+    return Environment(tuple(sys.path), str(zone))
 
 
-def of_workers(executable: str, directory: str, python_path: str, spark_files: Sequence[str]) -> Environment:
+def of_workers(
+    executable: str, directory: str, python_path: str, time_zone: str | None, spark_files: Sequence[str]
+) -> Environment:
     """The environment of workers started by ``executable`` in ``directory``.
 
     :param python_path: the ``PYTHONPATH`` they are started with
+    :param time_zone: their ``TZ``, if it is set
     :param spark_files: directories and archives that Spark adds
     :raises FunctionRefused: if it is not this process's environment, so that the versions of
         libraries would be those of another
     """
-    prefix, implementation, version, path = _facts(executable, directory, python_path)
+    prefix, implementation, version, path, zone = _facts(executable, directory, python_path, time_zone)
     same = os.path.realpath(prefix) == os.path.realpath(sys.prefix)
     if not same or (implementation, version) != (platform.python_implementation(), platform.python_version()):
         raise FunctionRefused(
@@ -133,12 +154,16 @@ def of_workers(executable: str, directory: str, python_path: str, spark_files: S
             f" {sys.executable} ({platform.python_version()} in {sys.prefix}); set PYSPARK_PYTHON to"
             " the interpreter of the driver before Spark starts",
         )
-    return Environment((path[0], *spark_files, *path[1:]))
+    return Environment((path[0], *spark_files, *path[1:]), zone)
 
 
 @cache
-def _facts(executable: str, directory: str, python_path: str) -> tuple[str, str, str, list[str]]:
-    environment = {**os.environ, "PYTHONPATH": python_path}
+def _facts(
+    executable: str, directory: str, python_path: str, time_zone: str | None
+) -> tuple[str, str, str, list[str], str]:
+    environment = {k: v for k, v in os.environ.items() if k != "TZ"} | {"PYTHONPATH": python_path}
+    if time_zone is not None:
+        environment["TZ"] = time_zone
     try:
         done = subprocess.run(
             [executable, "-c", _FACTS],
@@ -149,11 +174,11 @@ def _facts(executable: str, directory: str, python_path: str) -> tuple[str, str,
             check=True,
             timeout=_PROBE_SECONDS,
         )
-        prefix, implementation, version, path = json.loads(done.stdout.splitlines()[-1])
+        prefix, implementation, version, path, zone = json.loads(done.stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as e:
         raise FunctionRefused(
             CODE,
             executable,
             f"the interpreter of the Python workers, {executable}, cannot be asked for its version: {e}",
         ) from e
-    return prefix, implementation, version, [directory if entry == "" else entry for entry in path]
+    return prefix, implementation, version, [directory if entry == "" else entry for entry in path], zone

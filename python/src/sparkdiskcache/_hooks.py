@@ -129,5 +129,9 @@ def _environment_of(sc: SparkContext) -> Environment:
     root = jvm.org.apache.spark.SparkFiles.getRootDirectory()
     files = [*(f"{root}/{name}" for name in reversed(sc._python_includes or ())), root]
     return _environment.of_workers(
-        sc.pythonExec, system.getProperty("user.dir"), ":".join(p for p in paths if p), files
+        sc.pythonExec,
+        system.getProperty("user.dir"),
+        ":".join(p for p in paths if p),
+        sc.environment.get("TZ", system.getenv("TZ")),
+        files,
     )

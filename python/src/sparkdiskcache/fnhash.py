@@ -297,6 +297,8 @@ class _Walk:
             self.out.put("dataclasses", kind.__name__)  # MISSING and its like
         elif isinstance(v, (types.MemberDescriptorType, types.GetSetDescriptorType)):
             self.out.put("slot", v.__name__)
+        elif kind.__name__ == "_tuplegetter":
+            self.value(v.__reduce__()[1], where)  # of a namedtuple
         elif kind.__module__ == "zoneinfo" and getattr(v, "key", None):
             self.out.put("zoneinfo", v.key)
         elif kind.__module__ in ("typing", "types") and kind.__name__ in (
@@ -438,15 +440,14 @@ class _Walk:
             return
         self.out.put("function")
         self._body(code)
-        captured: set[str] = set()
+        captured: dict[str, Any] = {}
         for name, cell in zip(code.co_freevars, f.__closure__ or ()):
             try:
                 content = cell.cell_contents
             except ValueError:
                 self.out.put("empty cell", name)
                 continue
-            if not isinstance(content, _SELF_EVIDENT):
-                captured.add(name)
+            captured[name] = content
             self.out.put("cell", name)
             self._captured(f, name, content, place)
         self.out.put("defaults")
@@ -462,13 +463,14 @@ class _Walk:
                 self._use_import(use, package.split(".") if package else [], place)
             elif use.name in f.__globals__:
                 content = f.__globals__[use.name]
-                if not isinstance(content, _SELF_EVIDENT):
-                    captured.add(use.name)
+                captured[use.name] = content
                 self._global(f, use, content, place)
             else:
                 self._builtin(use, place)
         _bytecode.check(code, place)
-        _bytecode.check_writes(code, frozenset(captured), place)
+        values = frozenset(n for n, c in captured.items() if not isinstance(c, _SELF_EVIDENT))
+        owners = frozenset(n for n, c in captured.items() if _owns_values(c))
+        _bytecode.check_writes(code, values, owners, place, _changeable_defaults(f))
 
     def _captured(self, f: types.FunctionType, name: str, content: Any, place: str) -> None:
         if isinstance(content, _SELF_EVIDENT):
@@ -611,9 +613,12 @@ class _Walk:
                 self._builtin(use, place)
         _bytecode.check(statement.code, place)
         for code in _bytecode.nested(statement.code):
-            captured = {n for s in source.statements if s.imports is None for n in s.binds if _is_value(s, n)}
-            for inner in _bytecode.everything(code):
-                _bytecode.check_writes(inner, frozenset(captured), place)
+            own = {n: _is_value(s, n) for s in source.statements if s.imports is None for n in s.binds}
+            values = frozenset(n for n, is_value in own.items() if is_value)
+            owners = frozenset(own) - values | {
+                n for s in source.statements for n, (m, _) in (s.imports or {}).items() if not is_library(m)
+            }
+            _bytecode.check_writes(code, values, owners, place)
 
     def _run_import(self, module: str) -> None:
         """What happens besides when a worker imports a user module."""
@@ -700,6 +705,27 @@ class _Walk:
                 f"module {top}",
                 f"Python workers import {top} from {there}, the driver from {getattr(here, 'origin', None)}; start both with the same PYTHONPATH",
             )
+
+
+def _owns_values(content: Any) -> bool:
+    """Whether attributes of a captured module, class or function may be a user's values."""
+    if isinstance(content, types.ModuleType):
+        return not is_library(content.__name__)
+    return isinstance(content, (type, types.FunctionType)) and not is_library(
+        content.__module__ or "builtins"
+    )
+
+
+def _changeable_defaults(f: types.FunctionType) -> frozenset[str]:
+    code = f.__code__
+    names = code.co_varnames[: code.co_argcount]
+    positional = f.__defaults__ or ()
+    defaults = {**dict(zip(names[len(names) - len(positional) :], positional)), **(f.__kwdefaults__ or {})}
+    return frozenset(
+        n
+        for n, v in defaults.items()
+        if not isinstance(v, (*_SELF_EVIDENT, str, bytes, int, float, type(None)))
+    )
 
 
 def _is_value(statement: _sources.Statement, name: str) -> bool:
