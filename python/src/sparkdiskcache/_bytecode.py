@@ -295,8 +295,23 @@ def _written(code: types.CodeType) -> set[tuple[str, str, str]]:
         elif op in _ATTRIBUTE and argument in _MUTATORS:
             direct = before in _GLOBAL or before in _LOCAL
             found.add((*operand(1), _CALLED if direct else _BELOW))
-        elif op == "STORE_FAST":
-            aliases[argument] = operand(1)
+        elif op.startswith(("STORE_FAST", "LOAD_FAST")):
+            # Two of them may be joined into one instruction.
+            pair = argument if isinstance(argument, tuple) else (argument,)
+            kinds = [
+                "STORE" if "STORE" in part else "LOAD"
+                for part in op.replace("_LOAD", " LOAD").replace("_STORE", " STORE").split()
+            ]
+            for kind, name in zip(kinds, pair):
+                if kind == "STORE":
+                    aliases[name] = operand(1)
+                    del stack[len(stack) - 1 :]
+                else:
+                    known = aliases.get(name, _UNKNOWN)
+                    own = ("free" if name in code.co_freevars else "local", name)
+                    stack.append(own if known == _UNKNOWN else known)
+            before = op
+            continue
         effect = dis.stack_effect(i.opcode, i.arg if i.opcode >= dis.HAVE_ARGUMENT else None, jump=False)
         if op in _ATTRIBUTE:
             stack.extend([operand(1)] * effect)  # still below the same variable
@@ -312,9 +327,7 @@ def _written(code: types.CodeType) -> set[tuple[str, str, str]]:
                 stack.insert(-depth + 1 or len(stack), stack.pop())
         elif effect > 0:
             stack.extend([_UNKNOWN] * (effect - 1))
-            loaded = _loaded(code, i)
-            alias = aliases.get(loaded[1], _UNKNOWN) if loaded[0] == "local" else _UNKNOWN
-            stack.append(loaded if alias == _UNKNOWN else alias)
+            stack.append(_loaded(code, i))
         else:
             del stack[len(stack) + effect :]
             element = op == "BINARY_SUBSCR" or op == "BINARY_OP" and i.argrepr == "[]"
