@@ -68,11 +68,6 @@ class Environment:
                 )
         return self._specs[module]
 
-    def forget(self) -> None:
-        """Looks modules up anew: files may have appeared."""
-        self._specs.clear()
-        PathFinder.invalidate_caches()
-
 
 def is_library(module: str) -> bool:
     """Whether a module, loaded here or not, is covered by the version of a distribution or of Python."""
