@@ -56,6 +56,8 @@ public final class ConfDigest {
           "spark.sql.warehouse.dir",
           "spark.cores.max",
           "spark.default.parallelism",
+          // Part of the keys of the Python functions whose rows depend on it.
+          "spark.executorEnv.PYTHONHASHSEED",
           "spark.master",
           "spark.plugins",
           "spark.rdd.compress",

@@ -103,6 +103,10 @@ final class ExpressionRules {
     if (rule.isEmpty()) {
       throw refused(expression, refusal(type));
     }
+    if (expression instanceof PythonFuncExpression python && !python.udfDeterministic()) {
+      throw encoding.refused(
+          Refusal.Code.NON_DETERMINISTIC, PythonFunctions.declaredNonDeterministic(python));
+    }
     if (!expression.deterministic() || isRandom(expression)) {
       throw refused(expression, Refusal.Code.NON_DETERMINISTIC);
     }

@@ -184,6 +184,10 @@ final class PlanEncoder {
       range(range);
     } else if (plan instanceof InMemoryTableScanExec cached) {
       cached(cached);
+    } else if (PythonNodes.isKnown(plan)) {
+      PythonNodes.check(plan, encoding);
+      byArguments(plan);
+      PythonNodes.names(plan, encoding.out());
     } else if (AllowList.has(AllowList.Rule.NODE_ARGUMENTS, plan.getClass())) {
       byArguments(plan);
     } else if (opaque.isPresent() && OpaqueSources.reads(plan)) {

@@ -112,7 +112,7 @@ record PlanShape(PlanClass planClass, List<SparkPlan> leaves) {
       // Rows that tell where Spark cut the files are those of Spark's own cuts.
       return byBucket || ScanFiles.showsSplits(scan) ? Optional.empty() : Optional.of(scan);
     }
-    if (ROW_LOCAL.contains(plan.getClass())) {
+    if (ROW_LOCAL.contains(plan.getClass()) || PythonNodes.isRowLocal(plan)) {
       return rowLocal(children(plan).get(0));
     }
     return streamedSide(plan).flatMap(PlanShape::rowLocal);
@@ -132,7 +132,8 @@ record PlanShape(PlanClass planClass, List<SparkPlan> leaves) {
     boolean local =
         PlanEncoder.isWrapper(plan)
             || ROW_LOCAL.contains(plan.getClass())
-            || PARTITION_LOCAL.contains(plan.getClass());
+            || PARTITION_LOCAL.contains(plan.getClass())
+            || PythonNodes.isPartitionLocal(plan);
     return local && children(plan).stream().allMatch(child -> partitionLocal(child, leaves));
   }
 
@@ -189,6 +190,7 @@ record PlanShape(PlanClass planClass, List<SparkPlan> leaves) {
     }
     if (PlanEncoder.isWrapper(plan)
         || ROW_LOCAL.contains(plan.getClass())
+        || PythonNodes.isRowLocal(plan)
         || plan instanceof UnionExec
         || plan instanceof SortExec) {
       return children(plan).stream().allMatch(PlanShape::isFixedMultiset);

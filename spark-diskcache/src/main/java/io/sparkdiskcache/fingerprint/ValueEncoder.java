@@ -24,6 +24,7 @@ import org.apache.spark.sql.catalyst.expressions.GetStructField;
 import org.apache.spark.sql.catalyst.expressions.InSet;
 import org.apache.spark.sql.catalyst.expressions.Literal;
 import org.apache.spark.sql.catalyst.expressions.NamedLambdaVariable;
+import org.apache.spark.sql.catalyst.expressions.PythonFuncExpression;
 import org.apache.spark.sql.catalyst.expressions.ScalaUDF;
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression;
 import org.apache.spark.sql.catalyst.expressions.objects.LambdaVariable;
@@ -115,6 +116,8 @@ final class ValueEncoder {
       value(udf.children());
       value(udf.inputEncoders());
       value(udf.outputEncoder());
+    } else if (expression instanceof PythonFuncExpression python) {
+      python(python);
     } else if (expression instanceof ExecSubqueryExpression subquery) {
       subquery(subquery);
     } else {
@@ -185,6 +188,20 @@ final class ValueEncoder {
     } catch (ReflectiveOperationException | RuntimeException e) {
       throw encoding.refused(
           Refusal.Code.FUNCTION, "the function of reduceGroups cannot be read: " + e);
+    }
+  }
+
+  /** All but its name, which nobody sees but people; the function by what Python says of it. */
+  private void python(PythonFuncExpression expression) {
+    out().tag('y').putString(expression.getClass().getName());
+    PythonFunctions.encode(expression.name(), expression.func(), encoding);
+    Product product = (Product) expression;
+    out().putInt(product.productArity());
+    for (int i = 0; i < product.productArity(); i++) {
+      Object argument = product.productElement(i);
+      if (argument != expression.func() && argument != expression.name()) {
+        value(argument);
+      }
     }
   }
 

@@ -3,12 +3,11 @@ package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.conf.DiskCacheConf;
 import io.sparkdiskcache.conf.Settings;
+import io.sparkdiskcache.fingerprint.IdentityWeakMap;
 import io.sparkdiskcache.fingerprint.OpaqueInputs;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreOptions;
-import java.lang.ref.ReferenceQueue;
-import java.lang.ref.WeakReference;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
@@ -36,6 +35,7 @@ public final class CacheApplication {
   private final SparkContext context;
   private final Settings settings;
   private final RelationCounters counters = new RelationCounters();
+  // By identity: builders are case classes that compare whole plans.
   private final IdentityWeakMap<CachedRDDBuilder, Decision> decisions = new IdentityWeakMap<>();
   private final IdentityWeakMap<CachedRDDBuilder, CacheTag> tags = new IdentityWeakMap<>();
 
@@ -177,43 +177,6 @@ public final class CacheApplication {
           ProcessStores.close(settings.directory());
         }
       }
-    }
-  }
-
-  /** Identity instead of equality: builders are case classes that compare whole plans. */
-  private static final class IdentityWeakMap<K, V> {
-    private final Map<Ref<K>, V> map = new HashMap<>();
-    private final ReferenceQueue<K> collected = new ReferenceQueue<>();
-
-    synchronized Optional<V> get(K key) {
-      return Optional.ofNullable(map.get(new Ref<>(key, null)));
-    }
-
-    synchronized void put(K key, V value) {
-      for (Object gone = collected.poll(); gone != null; gone = collected.poll()) {
-        map.remove(gone);
-      }
-      map.put(new Ref<>(key, collected), value);
-    }
-  }
-
-  private static final class Ref<K> extends WeakReference<K> {
-    private final int hash;
-
-    Ref(K referent, @org.jspecify.annotations.Nullable ReferenceQueue<K> queue) {
-      super(referent, queue);
-      this.hash = System.identityHashCode(referent);
-    }
-
-    @Override
-    public int hashCode() {
-      return hash;
-    }
-
-    @Override
-    public boolean equals(Object other) {
-      return this == other
-          || (other instanceof Ref<?> that && get() != null && get() == that.get());
     }
   }
 }

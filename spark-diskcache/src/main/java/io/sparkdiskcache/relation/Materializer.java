@@ -207,12 +207,32 @@ final class Materializer {
       return runBound(now, store, Optional.empty());
     }
     RDD<InternalRow> parent = plan.execute();
+    Optional<List<List<CacheUnit>>> laidOut = partitionUnits(now, parent);
+    if (laidOut.isEmpty()) {
+      return runBound(now, store, Optional.of(parent));
+    }
+    List<List<CacheUnit>> units = laidOut.get();
+    int n = units.size();
+    Map<Key, Entry> found = find(units, store);
+    if (!mayExecute && found.size() < n) {
+      return Optional.empty();
+    }
+    countFound(units, found);
+    DiskCachedRDD rdd =
+        DiskCachedRDD.attached(
+            spec(now, Optional.empty()), parent, partitions(units), results, serializableConf());
+    return ready(rdd, n, identity(now), now);
+  }
+
+  /** One unit per partition of the plan, or empty if its lineage does not say what they read. */
+  private static Optional<List<List<CacheUnit>>> partitionUnits(
+      Accepted now, RDD<InternalRow> parent) {
     int n = parent.partitions().length;
     boolean ownChunks =
         now.partitions().size() == n && LineageDigest.handsSplitsThrough(parent) && n > 0;
     Optional<byte[]> lineage = LineageDigest.of(parent);
     if (lineage.isEmpty()) {
-      return runBound(now, store, Optional.of(parent));
+      return Optional.empty();
     }
     byte[] setKey = Keys.setKey(now.function(), now.inputs());
     List<List<CacheUnit>> units = new ArrayList<>();
@@ -230,15 +250,7 @@ final class Materializer {
       String key = settled ? key(unitKey) : Key.of(random()).hex();
       units.add(List.of(new CacheUnit(key, parent.partitions()[i], inputs, settled)));
     }
-    Map<Key, Entry> found = find(units, store);
-    if (!mayExecute && found.size() < n) {
-      return Optional.empty();
-    }
-    countFound(units, found);
-    DiskCachedRDD rdd =
-        DiskCachedRDD.attached(
-            spec(now, Optional.empty()), parent, partitions(units), results, serializableConf());
-    return ready(rdd, n, identity(now), now);
+    return Optional.of(units);
   }
 
   // ---- run-bound: all partitions of one run, or none
@@ -352,13 +364,21 @@ final class Materializer {
     }
     Optional<Materialization> built = builder.materialization();
     if (now.planClass() == PlanClass.PARTITION_LOCAL && isFree(plan)) {
-      List<Key> keys =
+      Optional<List<Key>> keys =
           built
-              .map(Materialization::rdd)
-              .orElseGet(() -> partitionLocal(now, store).orElseThrow().rdd())
-              .unitKeys();
-      Map<Key, Entry> found = store.findAll(keys);
-      return Stored.of(keys, found);
+              .map(ready -> ready.rdd().unitKeys())
+              .or(
+                  () ->
+                      partitionUnits(now, plan.execute())
+                          .map(
+                              units ->
+                                  units.stream()
+                                      .flatMap(List::stream)
+                                      .map(CacheUnit::storeKey)
+                                      .toList()));
+      if (keys.isPresent()) {
+        return Stored.of(keys.get(), store.findAll(keys.get()));
+      }
     }
     return store
         .findSet(new Key(key(Keys.setKey(now.function(), now.inputs()))))

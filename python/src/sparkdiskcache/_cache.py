@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cache of a session, for code that wants more of it than ``df.cache()`` gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyspark
+
+from ._hooks import bridge_class
+from ._install import PLUGIN, require_supported
+from .errors import DiskCacheError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import DataFrame, SparkSession
+
+_CURE = "build the session with sparkdiskcache.configure(SparkSession.builder).getOrCreate(), after stopping the one that runs"
+
+
+@dataclass(frozen=True)
+class Relation:
+    """One cached relation of a query.
+
+    :param status: ``hit``, ``partial``, ``miss`` or ``refused``
+    :param cached: ``False`` if nobody has cached it: then this is what caching would find
+    :param found: partitions (file chunks) stored
+    :param wanted: partitions (file chunks) there are; 0 if only an execution can tell
+    :param bytes: size of what is stored
+    :param fingerprint: function hash in hexadecimal; empty if refused
+    :param reason: name of the reason of a refusal; empty otherwise
+    :param place: where in the plan it was found
+    :param sentence: the reason for people
+    """
+
+    status: str
+    name: str
+    cached: bool
+    found: int
+    wanted: int
+    bytes: int
+    fingerprint: str
+    directory: str
+    reason: str = ""
+    place: str = ""
+    sentence: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What the cache makes of a query; ``print`` it."""
+
+    relations: tuple[Relation, ...]
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class DiskCache:
+    """The cache of a classic session. Cheap to make; holds no resources.
+
+    :raises DiskCacheError: if the session has no cache, saying how to get one
+    """
+
+    def __init__(self, spark: SparkSession) -> None:
+        require_supported()
+        if not hasattr(spark, "_jsparkSession"):
+            raise DiskCacheError(
+                "Cannot inspect the cache through Spark Connect: it runs in the server. df.cache() is enough here,"
+                " if the server was started with --jars spark-diskcache-<version>.jar"
+                f" --conf spark.plugins={PLUGIN}."
+            )
+        self._sc = spark.sparkContext
+        jvm: Any = self._sc._jvm
+        self._jvm = jvm
+        self._bridge = bridge_class(self._sc)
+        if self._bridge is None:
+            raise DiskCacheError(
+                f"Cannot find spark-diskcache's jar on the class path of this session: {_CURE}."
+            )
+        conf = self._sc.getConf()
+        active = PLUGIN in conf.get("spark.plugins", "") or "DiskCacheExtensions" in conf.get(
+            "spark.sql.extensions", ""
+        )
+        if not active and not conf.get("spark.master", "").startswith("local"):
+            raise DiskCacheError(f"Cannot use the cache: spark.plugins does not name {PLUGIN}; {_CURE}.")
+        self._java = self._jvm.io.sparkdiskcache.DiskCache.of(spark._jsparkSession)
+
+    def persist(self, df: DataFrame, **options: Any) -> DataFrame:
+        """``df.cache()`` with options for its entries.
+
+        :param options: those of Java's ``CacheOptions``, such as ``tag="nightly"`` or
+            ``storage_level=StorageLevel.DISK_ONLY``
+        """
+        java = self._jvm.io.sparkdiskcache.CacheOptions.defaults()
+        setters = {_snake(name): name for name in self._bridge.optionSetters()}
+        for name, value in options.items():
+            if name not in setters:
+                raise TypeError(f"Cannot persist with {name}: the options are {', '.join(sorted(setters))}.")
+            java = getattr(java, setters[name])(self._converted(value))
+        self._java.persist(df._jdf, java)
+        df.is_cached = True
+        return df
+
+    def explain(self, df: DataFrame) -> Explanation:
+        """What the cache makes of a query, and why. Runs no job and changes nothing."""
+        report = self._java.explain(df._jdf)
+        return Explanation(tuple(_relation(r) for r in report.relations()), report.toString())
+
+    def entries(self) -> pd.DataFrame:
+        """Everything stored in the cache directory, of all applications."""
+        import pandas as pd
+
+        columns = [
+            "key",
+            "relation",
+            "description",
+            "tag",
+            "application",
+            "partition",
+            "rows",
+            "bytes",
+            "compute_ms",
+            "created",
+            "hits",
+        ]
+        rows = [
+            (
+                e.key().hex(),
+                e.relation(),
+                e.description(),
+                e.tag(),
+                e.application(),
+                e.partition(),
+                e.rows(),
+                e.bytes(),
+                e.meta().computeTime().toMillis(),
+                pd.Timestamp(e.createdAt().toEpochMilli(), unit="ms", tz="UTC"),
+                e.hits(),
+            )
+            for e in self._java.entries()
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+    def stats(self) -> dict[str, Any]:
+        """Counters of this application; those of the store under ``store``."""
+        stats = _record(self._java.stats())
+        stats["refused"] = dict(stats["refused"])
+        stats["store"] = _record(stats["store"])
+        return stats
+
+    def evict(self, *, tag: str = "", relation: str = "", application: str = "") -> int:
+        """Removes the entries that match all that is given; returns the bytes freed."""
+        if not (tag or relation or application):
+            raise TypeError(
+                "Cannot evict without a selector: give tag, relation or application, or call clear()."
+            )
+        return int(self._bridge.evict(self._java, tag, relation, application))
+
+    def clear(self) -> int:
+        """Removes everything that is stored; returns the bytes freed."""
+        return int(self._java.clear())
+
+    def _converted(self, value: Any) -> Any:
+        if isinstance(value, pyspark.StorageLevel):
+            return self._sc._getJavaStorageLevel(value)
+        return value
+
+
+def _relation(java: Any) -> Relation:
+    refusal = java.reason()
+    return Relation(
+        java.status().name().lower(),
+        java.name(),
+        java.cached(),
+        java.found(),
+        java.wanted(),
+        java.bytes(),
+        java.fingerprint(),
+        java.directory(),
+        *(
+            (refusal.get().code().name(), refusal.get().place(), refusal.get().sentence())
+            if refusal.isPresent()
+            else ()
+        ),
+    )
+
+
+def _record(java: Any) -> dict[str, Any]:
+    """The components of a Java record, by name in snake case."""
+    components = java.getClass().getRecordComponents()
+    return {_snake(c.getName()): getattr(java, c.getName())() for c in components}
+
+
+def _snake(name: str) -> str:
+    name = name.removeprefix("with") if name.startswith("with") and name[4:5].isupper() else name
+    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")

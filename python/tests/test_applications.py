@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one application computes, the next one finds: unless something has changed that counts."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyspark
+import pytest
+from conftest import Programs
+
+PROGRAMS = Path(__file__).parent / "programs"
+HELPER = "RATE = 7\n\n\ndef rate(x):\n    return x * RATE\n\n\ndef score(x):\n    return rate(x) + 1\n"
+
+
+def edited(text: str, *edits: tuple[str, str]) -> str:
+    for before, after in edits:
+        assert before in text
+        text = text.replace(before, after)
+    return text
+
+
+def statuses(found: dict[str, Any]) -> dict[str, str]:
+    return {name: f"{f['status']} {f['reason']}".strip() for name, f in found.items()}
+
+
+def assert_hits(found: dict[str, Any], names: set[str]) -> None:
+    for name in names:
+        assert found[name]["status"] == "hit", (name, found[name]["reason"])
+        assert found[name]["hits"] > 0 and found[name]["computed"] == 0, name
+
+
+def assert_computed(found: dict[str, Any], names: set[str]) -> None:
+    for name in names:
+        assert found[name]["status"] == "miss", (name, found[name]["reason"])
+        assert found[name]["hits"] == 0 and found[name]["computed"] > 0, name
+
+
+def test_every_kind_of_function_hits_in_the_next_application_until_it_is_edited(
+    programs: Programs, data: str
+) -> None:
+    source = (PROGRAMS / "everything.py").read_text()
+    programs.write("helper.py", HELPER)
+    programs.write("program.py", source)
+    first = programs.run("program.py", data, PYTHONHASHSEED="1")
+    names = set(first)
+    assert_computed(first, names)
+    assert [r[0] for r in first["calls_helper"]["rows"]] == [7 * i + 1 for i in range(300)]
+
+    # Another hash seed, comments, blank lines, documentation: nothing that a row depends on, but
+    # for the function that shows the order of a set.
+    programs.write(
+        "helper.py",
+        "# about rates\n" + edited(HELPER, ("    return rate", '    """A score."""\n\n    return rate')),
+    )
+    programs.write(
+        "program.py",
+        "# a comment\n\n\n" + edited(source, ("    return x * 2\n", "    # twice\n    return x * 2\n")),
+    )
+    second = programs.run("program.py", data, PYTHONHASHSEED="2")
+    assert_hits(second, names - {"shows_set"})
+    assert_computed(second, {"shows_set"})
+    for name in names - {"shows_set"}:
+        assert second[name]["rows"] == first[name]["rows"], name
+    assert second["shows_set"]["rows"] != first["shows_set"]["rows"], (
+        "the seeds were to be chosen so that the order differs"
+    )
+
+    # Every edit below reaches some of the functions, and those only.
+    programs.write("helper.py", edited(HELPER, ("x * RATE", "x * RATE + 1")))
+    programs.write(
+        "program.py",
+        edited(
+            source,
+            ("    return x * 2\n", "    return x * 4\n"),
+            ("OFFSET = 100", "OFFSET = 200"),
+            ("BIG = list(range(400_000))", "BIG = [-5, *range(1, 400_000)]"),
+            ("FACTOR = 3", "FACTOR = 5"),
+            ('nlargest(1, "id")', 'nsmallest(1, "id")'),
+            ("lambda x: x - 1", "lambda x: x - 2"),
+            ("for digit in s:", "for digit in s[:1]:"),
+        ),
+    )
+    third = programs.run("program.py", data, PYTHONHASHSEED="2")
+    reached = {
+        "plain", "captures", "calls_helper", "big", "vectorized", "mapInPandas", "applyInPandas", "sql", "udtf",
+    }  # fmt: skip
+    assert_computed(third, reached)
+    assert_hits(third, names - reached)
+    ids = range(300)
+    expected = {
+        "plain": [4 * i for i in ids],
+        "captures": [i + 200 for i in ids],
+        "calls_helper": [7 * i + 2 for i in ids],
+        "big": [-5, *range(1, 300)],
+        "vectorized": [5 * i for i in ids],
+        "mapInPandas": [5 * i for i in ids],
+        "sql": [i - 2 for i in ids],
+    }
+    for name, column in expected.items():
+        assert [row[0] for row in third[name]["rows"]] == column, name
+    assert third["applyInPandas"]["rows"] == [[k, k] for k in range(5)]
+    assert third["udtf"]["rows"] == [[i, str(i)[0]] for i in ids]
+
+
+UNCONFIGURED = """
+import json, sys
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import udf
+import sparkdiskcache
+
+result, conf, jar, data = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3], sys.argv[4]
+builder = SparkSession.builder.master("local[1]")
+for key, value in conf.items():
+    builder = builder.config(key, value)
+if jar:
+    builder = builder.config("spark.jars", jar).config("spark.plugins", "io.sparkdiskcache.DiskCachePlugin")
+spark = builder.getOrCreate()
+df = spark.read.parquet(data).select(udf(lambda x: x + 1, "long")("id")).cache()
+found = {}
+try:
+    (relation,) = sparkdiskcache.DiskCache(spark).explain(df).relations
+    found["explain"] = [relation.status, relation.reason, relation.sentence]
+except sparkdiskcache.DiskCacheError as e:
+    found["error"] = str(e)
+found["rows"] = sorted(row[0] for row in df.collect())
+with open(result, "w") as out:
+    json.dump(found, out)
+"""
+
+
+def test_a_session_that_was_not_configured_is_told_how(programs: Programs, data: str) -> None:
+    from sparkdiskcache._install import jar_path
+
+    programs.write("program.py", UNCONFIGURED)
+    found = programs.run("program.py", str(jar_path()), data)
+    assert found["explain"][:2] == ["refused", "FUNCTION"]
+    assert "sparkdiskcache.configure(SparkSession.builder)" in found["explain"][2]
+    assert found["rows"] == list(range(1, 301))
+
+
+def test_without_the_jar_the_error_says_what_to_do(programs: Programs, data: str) -> None:
+    programs.write("program.py", UNCONFIGURED)
+    found = programs.run("program.py", "", data)
+    assert found["error"].startswith(
+        "Cannot find spark-diskcache's jar on the class path of this session: build the session"
+    )
+    assert "\n" not in found["error"]
+    assert found["rows"] == list(range(1, 301))
+
+
+CONNECT = """
+import json, sys
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import udf
+import sparkdiskcache
+
+result, remote, data = sys.argv[1], sys.argv[2], sys.argv[3]
+found = {}
+try:
+    sparkdiskcache.configure(SparkSession.builder.remote(remote))
+except sparkdiskcache.DiskCacheError as e:
+    found["configure"] = str(e)
+spark = SparkSession.builder.remote(remote).getOrCreate()
+try:
+    sparkdiskcache.DiskCache(spark)
+except sparkdiskcache.DiskCacheError as e:
+    found["error"] = str(e)
+df = spark.read.parquet(data).groupBy("k").count().cache()
+found["rows"] = sorted(tuple(row) for row in df.collect())
+twice = spark.read.parquet(data).select(udf(lambda x: x * 2, "long")("id")).cache()
+found["udf"] = sorted(row[0] for row in twice.collect())
+found["stats"] = dict(tuple(row) for row in spark.sql("select * from diskcache_stats()").collect())
+with open(result, "w") as out:
+    json.dump(found, out)
+spark.stop()
+"""
+
+
+@contextmanager
+def connect_server(programs: Programs) -> Iterator[str]:
+    """A Spark Connect server with the plugin, as its documentation starts one."""
+    from sparkdiskcache._install import jar_path
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    conf = {
+        **programs.conf,
+        "spark.master": "local[2]",
+        "spark.plugins": "io.sparkdiskcache.DiskCachePlugin",
+        "spark.jars": str(jar_path()),
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(port),
+    }
+    submit = [str(Path(pyspark.__file__).parent / "bin" / "spark-submit")]
+    for key, value in conf.items():
+        submit += ["--conf", f"{key}={value}"]
+    submit += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"]
+    log = programs.directory / "server.log"
+    with log.open("w") as out:
+        server = subprocess.Popen(submit, cwd=programs.directory, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        while "Spark Connect server started" not in log.read_text():
+            assert server.poll() is None, log.read_text()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(0.5)
+        yield f"sc://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_through_connect_cache_is_enough(programs: Programs, data: str) -> None:
+    programs.write("program.py", CONNECT)
+    found = []
+    for _ in range(2):
+        with connect_server(programs) as remote:
+            found.append(programs.client("program.py", remote, data))
+    first, second = found
+    assert first["rows"] == second["rows"] == [[k, 60] for k in range(5)]
+    assert int(first["stats"]["hits"]) == 0 and int(first["stats"]["computed"]) > 0
+    assert int(second["stats"]["hits"]) == int(first["stats"]["computed"])
+    assert int(second["stats"]["computed"]) == 0
+    assert int(second["stats"]["stagesSkipped"]) == 1
+    # The function was pickled by a client that the server cannot ask.
+    assert second["udf"] == [2 * i for i in range(300)]
+    assert "FUNCTION=1" in second["stats"]["refused"]
+    for error in (first["error"], first["configure"]):
+        assert "Spark Connect" in error and "\n" not in error
+        assert "spark.plugins=io.sparkdiskcache.DiskCachePlugin" in error
+
+
+HANG = """
+import json, sys
+import pyspark
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import udf
+import sparkdiskcache
+
+result, conf, data = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
+builder = SparkSession.builder.master("local[2]")
+for key, value in conf.items():
+    builder = builder.config(key, value)
+spark = sparkdiskcache.configure(builder).getOrCreate()
+cache = sparkdiskcache.DiskCache(spark)
+df = spark.read.parquet(data).cache()
+df.count()
+rows = df.select(udf(lambda x: x + 1, "long")("id"), udf(lambda s: s + "!", "string")("s"))
+answer = sorted(tuple(row) for row in rows.collect())
+plan = rows._jdf.queryExecution().executedPlan().toString()
+with open(result, "w") as out:
+    json.dump({"version": pyspark.__version__, "rows": answer, "plan": plan, "stats": cache.stats()["computed"]}, out)
+spark.stop()
+"""
+
+
+@pytest.mark.parametrize(
+    "run", ["PySpark 4.2.1", pytest.param("PySpark 4.2.0", marks=pytest.mark.pyspark420)]
+)
+def test_a_plain_function_over_a_cached_relation_ends(run: str, programs: Programs, data: str) -> None:
+    programs.write("program.py", HANG)
+    found = programs.run("program.py", data)
+    assert found["version"] == run.split()[-1]
+    assert found["rows"] == [[i + 1, f"{i}!"] for i in range(300)]
+    assert found["stats"] > 0
+    assert "ArrowEvalPython" in found["plan"] and "InMemoryTableScan" in found["plan"]

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache;
+
+import io.sparkdiskcache.fingerprint.PythonFunctions;
+import io.sparkdiskcache.fingerprint.PythonFunctions.Identity;
+import io.sparkdiskcache.fingerprint.PythonFunctions.SourceFile;
+import io.sparkdiskcache.fingerprint.Refusal;
+import io.sparkdiskcache.store.Entry;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
+import org.apache.spark.api.python.PythonFunction;
+
+/** What the Python package {@code sparkdiskcache} calls; for nobody else. */
+public final class PythonBridge {
+  private static final String SETTER = "with";
+
+  private PythonBridge() {}
+
+  /**
+   * The code of a function that Python has hashed.
+   *
+   * @param parts name and digest of each part in turn
+   * @param sources path, SHA-256 and length of each imported source file in turn
+   */
+  public static void register(
+      PythonFunction function,
+      String digest,
+      Map<String, String> parts,
+      List<List<Object>> sources,
+      boolean dependsOnHashSeed) {
+    List<SourceFile> files = new ArrayList<>();
+    for (List<Object> source : sources) {
+      files.add(
+          new SourceFile(
+              (String) source.get(0),
+              (String) source.get(1),
+              ((Number) source.get(2)).longValue()));
+    }
+    PythonFunctions.register(
+        function, new Identity(digest, Map.copyOf(parts), List.copyOf(files), dependsOnHashSeed));
+  }
+
+  /** Why Python could not hash a function; {@code code} names a {@link Refusal.Code}. */
+  public static void refuse(PythonFunction function, String code, String sentence) {
+    PythonFunctions.refuse(function, Refusal.Code.valueOf(code), sentence);
+  }
+
+  /** Names of the options that can be set, as in {@code withTag}. */
+  public static List<String> optionSetters() {
+    return Arrays.stream(CacheOptions.class.getMethods())
+        .filter(method -> !Modifier.isStatic(method.getModifiers()))
+        .map(Method::getName)
+        .filter(name -> name.startsWith(SETTER))
+        .sorted()
+        .distinct()
+        .toList();
+  }
+
+  /**
+   * Evicts the entries that match all that is given; an empty string matches everything.
+   *
+   * @return bytes freed
+   */
+  public static long evict(DiskCache cache, String tag, String relation, String application) {
+    Predicate<Entry> selector =
+        entry ->
+            matches(tag, entry.tag())
+                && matches(relation, entry.relation())
+                && matches(application, entry.application());
+    return cache.evict(selector);
+  }
+
+  private static boolean matches(String wanted, String actual) {
+    return wanted.isEmpty() || wanted.equals(actual);
+  }
+}
