@@ -85,7 +85,7 @@ public final class CacheApplication {
   }
 
   StoreOptions storeOptions() {
-    return new StoreOptions(settings.directory(), settings.maxBytes(), settings.verify());
+    return settings.store();
   }
 
   /**

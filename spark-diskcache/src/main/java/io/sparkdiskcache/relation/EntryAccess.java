@@ -144,7 +144,7 @@ final class EntryAccess {
     boolean publish = mayPublish.getAsBoolean();
     long start = System.nanoTime();
     try (PendingEntry pending = into.begin(unit.storeKey())) {
-      EntrySummary summary = write(pending.path(), unit, context, rows.get());
+      EntrySummary summary = write(pending.path(), pending::requireRoom, context, unit, rows.get());
       MappedEntry mapped = open(pending.path());
       if (publish && mayPublish.getAsBoolean()) {
         try {
@@ -177,11 +177,11 @@ final class EntryAccess {
     Path file =
         SparkEnv.get().blockManager().diskBlockManager().createTempLocalBlock()._2().toPath();
     try {
-      write(file, unit, context, rows.get());
+      write(file, () -> {}, context, unit, rows.get());
       MappedEntry mapped = open(file);
       OpenEntries.process().hold(rddId, unit.key(), mapped);
       return mapped;
-    } catch (EntryWriteException e) {
+    } catch (EntryWriteException | StoreException e) {
       throw new IllegalStateException(
           "Cannot keep a partition of %s: neither the cache directory nor Spark's scratch directory %s can be written. Free disk space, or set spark.local.dir."
               .formatted(spec.description(), file.getParent()),
@@ -193,8 +193,8 @@ final class EntryAccess {
 
   /** Wraps only the writer's own errors: rows that fail raise what they would in plain Spark. */
   private EntrySummary write(
-      Path file, CacheUnit unit, TaskContext context, Iterator<InternalRow> rows)
-      throws EntryWriteException {
+      Path file, RoomCheck room, TaskContext context, CacheUnit unit, Iterator<InternalRow> rows)
+      throws EntryWriteException, StoreException {
     EntryWriter writer = create(file, unit);
     try {
       long written = 0;
@@ -202,6 +202,7 @@ final class EntryAccess {
         InternalRow row = rows.next();
         if (written++ % ROWS_BETWEEN_KILL_CHECKS == 0) {
           context.killTaskIfInterrupted();
+          room.requireRoom();
         }
         append(writer, row);
       }
@@ -210,6 +211,11 @@ final class EntryAccess {
     } finally {
       closeQuietly(writer);
     }
+  }
+
+  /** Asked while writing: whether the file may grow on. */
+  private interface RoomCheck {
+    void requireRoom() throws StoreException;
   }
 
   private EntryWriter create(Path file, CacheUnit unit) throws EntryWriteException {

@@ -116,12 +116,4 @@ final class Directories {
     }
     return paths;
   }
-
-  /** Deletes a directory of files. */
-  static void deleteFlat(Path directory) throws IOException {
-    for (Path file : list(directory)) {
-      Files.deleteIfExists(file);
-    }
-    Files.deleteIfExists(directory);
-  }
 }

@@ -15,8 +15,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Entries on a local disk, found by key, shared by all processes of a user on a host. One instance
@@ -50,20 +48,24 @@ import org.slf4j.LoggerFactory;
  * that died, {@link IndexFile} replaces a damaged index, {@link Evictor} keeps the limit.
  */
 public final class DiskStore implements AutoCloseable {
-  private static final Logger LOG = LoggerFactory.getLogger(DiskStore.class);
+  private static final Log LOG = Log.of(DiskStore.class);
   private static final long FLUSH_SECONDS = 10;
+
+  private static final long EVICT_SECONDS = 60;
 
   private final CacheDirectory directory;
   private final Owner owner;
   private final Index index;
   private final InstantSource clock;
+  private final Room room;
   private final Rows rows;
-  private final Counters counters;
-  private final Trouble trouble;
-  private final Background background;
-  private final Pins pins;
+  private final Counters counters = new Counters();
+  private final Trouble trouble = new Trouble(counters);
+  private final Background background = new Background(trouble);
+  private final Pins pins = new Pins(trouble);
   private final Verifier verifier;
   private final Removal removal;
+  private final Evictor evictor;
   private final Publisher publisher;
   private final AccessLog accesses = new AccessLog();
   private volatile boolean closed;
@@ -73,19 +75,17 @@ public final class DiskStore implements AutoCloseable {
       CacheDirectory directory,
       Owner owner,
       Index index,
+      Room room,
       InstantSource clock) {
     this.directory = directory;
     this.owner = owner;
     this.index = index;
     this.clock = clock;
-    this.counters = new Counters();
-    this.trouble = new Trouble(counters);
-    this.background = new Background(trouble);
+    this.room = room;
     this.rows = new Rows(directory, new DamagedRows(index, background, trouble));
-    this.pins = new Pins(trouble);
     this.verifier = new Verifier(options.verify());
-    this.removal = new Removal(directory, index, pins, verifier, counters, options.maxBytes());
-    Evictor evictor = new Evictor(index, rows, pins, removal, counters, options.maxBytes());
+    this.removal = new Removal(directory, index, pins, verifier, counters, room.maxBytes());
+    this.evictor = new Evictor(index, rows, pins, removal, room, options.eviction(), clock);
     this.publisher =
         new Publisher(
             directory,
@@ -98,7 +98,8 @@ public final class DiskStore implements AutoCloseable {
             counters,
             trouble,
             clock,
-            options.maxBytes());
+            room,
+            options.eviction());
   }
 
   /**
@@ -113,10 +114,12 @@ public final class DiskStore implements AutoCloseable {
 
   static DiskStore open(StoreOptions options, DirectoryProbe probe, InstantSource clock)
       throws StoreException {
-    CacheDirectory directory = CacheDirectory.prepare(options.directory(), probe);
+    CacheDirectory directory = CacheDirectory.prepare(options.path(), probe);
     Owner owner;
     Recovery recovery;
+    Room room;
     try {
+      room = Room.of(options.limits(), probe.space(directory.root()));
       recovery = Recovery.inspect(directory);
       owner = Owner.claim(directory);
     } catch (IOException e) {
@@ -125,7 +128,7 @@ public final class DiskStore implements AutoCloseable {
     boolean opened = false;
     try {
       Index index = Index.open(directory, recovery.afterCrash());
-      DiskStore store = new DiskStore(options, directory, owner, index, clock);
+      DiskStore store = new DiskStore(options, directory, owner, index, room, clock);
       store.start(recovery);
       opened = true;
       return store;
@@ -146,6 +149,9 @@ public final class DiskStore implements AutoCloseable {
 
   private void start(Recovery recovery) {
     background.every(FLUSH_SECONDS, "Cannot write access times", () -> accesses.flush(index));
+    if (room.changesByItself()) {
+      background.every(EVICT_SECONDS, "Cannot evict", evictor::run);
+    }
     boolean needed;
     try {
       needed = recovery.isNeeded(index);
@@ -156,7 +162,7 @@ public final class DiskStore implements AutoCloseable {
     if (needed) {
       background.run(
           "Cannot clear up after dead processes",
-          () -> recovery.run(index, rows, removal, counters, () -> closed));
+          () -> recovery.run(index, rows, removal, () -> closed));
     }
   }
 
@@ -167,7 +173,7 @@ public final class DiskStore implements AutoCloseable {
             "Cannot look up an entry",
             Optional.<Entry>empty(),
             () -> index.read(session -> rows.byKey(session, key)));
-    if (entry.isPresent() && isPresent(entry.get())) {
+    if (entry.isPresent() && isUsable(entry.get())) {
       counters.hits.increment();
       accesses.record(key, clock.instant());
       return entry;
@@ -195,7 +201,7 @@ public final class DiskStore implements AutoCloseable {
     Instant now = clock.instant();
     found.forEach(
         (key, entry) -> {
-          if (isPresent(entry)) {
+          if (isUsable(entry)) {
             present.put(key, entry);
             accesses.record(key, now);
           }
@@ -213,7 +219,7 @@ public final class DiskStore implements AutoCloseable {
             Optional.<EntrySet>empty(),
             () -> index.readSnapshot(session -> rows.set(session, setKey)));
     // Every file is looked at, so that all missing ones are dropped at once.
-    if (set.isEmpty() || set.get().entries().stream().filter(e -> !isPresent(e)).count() > 0) {
+    if (set.isEmpty() || set.get().entries().stream().filter(e -> !isUsable(e)).count() > 0) {
       counters.misses.increment();
       return Optional.empty();
     }
@@ -244,7 +250,7 @@ public final class DiskStore implements AutoCloseable {
   /** Counters since opening and the state of the index; zeros where it cannot be read. */
   public StoreStats stats() {
     Totals totals = lookUp("Cannot read totals", Totals.NONE, () -> index.read(Rows::totals));
-    return counters.snapshot(totals, publisher.privateBytes());
+    return counters.snapshot(totals);
   }
 
   /**
@@ -315,7 +321,9 @@ public final class DiskStore implements AutoCloseable {
         () -> {
           Optional<Key> generation = index.read(session -> Rows.generationOf(session, setKey));
           if (generation.isPresent()) {
-            removeGeneration(generation.get(), "set " + setKey + " was dropped");
+            List<Entry> entries =
+                index.read(session -> rows.byGeneration(session, generation.get()));
+            removal.remove(entries, EvictionCause.REQUEST, "set " + setKey + " was dropped");
             index.write(
                 session -> { // a set without partitions has no entry to take it along
                   if (Rows.generationOf(session, setKey).equals(generation)) {
@@ -328,20 +336,6 @@ public final class DiskStore implements AutoCloseable {
   }
 
   /**
-   * Removes the entries of a generation that will not be completed, so that they can be evicted.
-   */
-  public void dropGeneration(Key generation) {
-    attempt(
-        "Cannot drop a generation",
-        () -> removeGeneration(generation, "generation " + generation + " was dropped"));
-  }
-
-  private void removeGeneration(Key generation, String reason) throws SQLException {
-    List<Entry> entries = index.read(session -> rows.byGeneration(session, generation));
-    removal.remove(entries, reason, counters.evictedOnRequest);
-  }
-
-  /**
    * Removes the published entries that the predicate chooses, pinned ones included: they cannot be
    * found any more, and their files stay until the last pin is closed.
    *
@@ -350,8 +344,28 @@ public final class DiskStore implements AutoCloseable {
   public long evict(Predicate<Entry> predicate) {
     List<Entry> victims = new ArrayList<>(entries());
     victims.removeIf(predicate.negate());
+    return evict(victims, "on request");
+  }
+
+  /** What the selector selects, oldest first; files are not looked at. */
+  public List<Entry> select(Selector selector) {
     return lookUp(
-        "Cannot evict", 0L, () -> removal.remove(victims, "on request", counters.evictedOnRequest));
+        "Cannot list entries",
+        List.<Entry>of(),
+        () -> index.readSnapshot(session -> rows.select(session, selector, clock.instant())));
+  }
+
+  /**
+   * Removes what the selector selects, as {@link #evict(Predicate)} does.
+   *
+   * @return bytes freed; after an error, those freed until then
+   */
+  public long evict(Selector selector) {
+    return evict(select(selector), "selected by " + selector);
+  }
+
+  private long evict(List<Entry> victims, String reason) {
+    return lookUp("Cannot evict", 0L, () -> removal.remove(victims, EvictionCause.REQUEST, reason));
   }
 
   /** Removes all published entries and sets; returns the bytes freed. */
@@ -371,8 +385,14 @@ public final class DiskStore implements AutoCloseable {
             });
   }
 
-  /** Whether the file is there; the row of one that is gone is dropped in the background. */
-  private boolean isPresent(Entry entry) {
+  /**
+   * Whether it has not expired and its file is there; the row of one that is gone is dropped in the
+   * background.
+   */
+  private boolean isUsable(Entry entry) {
+    if (room.isExpired(entry.createdAt(), clock.instant())) {
+      return false;
+    }
     if (Files.exists(entry.path())) {
       return true;
     }
@@ -406,6 +426,11 @@ public final class DiskStore implements AutoCloseable {
     }
   }
 
+  /** What the store does by itself now and then. */
+  void enforceLimits() throws SQLException, IOException {
+    evictor.run();
+  }
+
   /** Waits for evictions, recovery and dropped rows that were due before. */
   void settle() throws InterruptedException {
     background.await();
@@ -416,8 +441,8 @@ public final class DiskStore implements AutoCloseable {
   }
 
   /**
-   * Writes what is outstanding and releases thread, connections, temporary and private files, and
-   * the owner lock. Lookups then find nothing. Idempotent.
+   * Writes what is outstanding and releases thread, connections, temporary files, and the owner
+   * lock. Lookups then find nothing. Idempotent.
    */
   @Override
   public void close() {
@@ -440,9 +465,6 @@ public final class DiskStore implements AutoCloseable {
             }
           }
         });
-    attempt(
-        "Cannot delete private files",
-        () -> Directories.deleteFlat(directory.privates().resolve(owner.token())));
     attempt("Cannot release the owner lock", owner::close);
   }
 }

@@ -12,9 +12,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.LongAdder;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * How entries leave: first the rows, in transactions of bounded size so that writers elsewhere get
@@ -22,7 +19,7 @@ import org.slf4j.LoggerFactory;
  * recovery deletes; the other order would leave rows without files.
  */
 final class Removal {
-  private static final Logger LOG = LoggerFactory.getLogger(DiskStore.class);
+  private static final Log LOG = Log.of(DiskStore.class);
   private static final int BATCH = 256;
 
   /** Damaged files are evidence, but not for any price: a twentieth of the limit. */
@@ -53,10 +50,10 @@ final class Removal {
   /**
    * Removes entries; those that another process removed meanwhile count for nothing.
    *
-   * @param reason completes "Evicted N entries (M bytes): ..."
+   * @param reason completes "Evicted N entries (M bytes), CAUSE: ..."
    * @return bytes freed
    */
-  long remove(List<Entry> entries, String reason, LongAdder counter) throws SQLException {
+  long remove(List<Entry> entries, EvictionCause cause, String reason) throws SQLException {
     long bytes = 0;
     long count = 0;
     try {
@@ -74,13 +71,14 @@ final class Removal {
                   return gone;
                 });
         deleteFiles(removed);
+        removed.forEach(entry -> LOG.debug("Evicted {}, {}: {}", entry.key(), cause, reason));
         count += removed.size();
         bytes += removed.stream().mapToLong(Entry::bytes).sum();
       }
     } finally {
-      counter.add(count);
+      counters.evicted(cause, count);
       if (count > 0) {
-        LOG.info("Evicted {} entries ({} bytes): {}", count, bytes, reason);
+        LOG.info("Evicted {} entries ({} bytes), {}: {}", count, bytes, cause, reason);
       }
     }
     return bytes;
@@ -127,7 +125,7 @@ final class Removal {
   /** Drops the row of an entry whose file is gone. */
   void dropMissing(Entry entry) throws SQLException {
     verifier.forget(entry.path());
-    if (!entry.isPrivate() && index.write(session -> Rows.delete(session, entry))) {
+    if (index.write(session -> Rows.delete(session, entry))) {
       counters.missingFiles.increment();
       LOG.info("Dropped entry {}: its file {} is gone", entry.key(), entry.path());
     }
@@ -145,9 +143,7 @@ final class Removal {
         entry.path(),
         aside);
     try {
-      if (!entry.isPrivate()) {
-        index.write(session -> Rows.delete(session, entry));
-      }
+      index.write(session -> Rows.delete(session, entry));
     } finally {
       Files.move(entry.path(), aside, StandardCopyOption.ATOMIC_MOVE);
     }

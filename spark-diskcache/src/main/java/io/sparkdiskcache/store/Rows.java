@@ -15,8 +15,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import org.sqlite.SQLiteErrorCode;
 import org.sqlite.SQLiteException;
 
@@ -30,13 +28,17 @@ import org.sqlite.SQLiteException;
  * ever.
  */
 final class Rows {
-  private static final Logger LOG = LoggerFactory.getLogger(DiskStore.class);
+  private static final Log LOG = Log.of(DiskStore.class);
   private static final int KEY_BYTES = 32;
   private static final HexFormat HEX = HexFormat.of();
   private static final String COLUMNS =
       "key, file, relation, generation, partition, row_count, bytes, crc32c, compute_nanos,"
-          + " write_nanos, tag, application, description, created_millis, access_millis, hits, seal";
+          + " write_nanos, tag, application, description, created_millis, access_millis, hits, seal,"
+          + " components_id";
   private static final String SELECT = "SELECT " + COLUMNS + ", id FROM entries ";
+
+  private static final int COMPONENTS_COLUMN = 18;
+  private static final int ID_COLUMN = 19;
 
   private final CacheDirectory directory;
   private final DamageListener damage;
@@ -90,18 +92,69 @@ final class Rows {
         visitor);
   }
 
-  /** Oldest first, without those of generations that may still be completed. */
-  void forEachFinished(Session session, EntryVisitor visitor) throws SQLException {
-    visit(session, "WHERE writer IS NULL ORDER BY created_millis, id", visitor);
+  /** Entries of their own, which belong to no set. */
+  void forEachSingle(Session session, Victims.Scope scope, EntryVisitor visitor)
+      throws SQLException {
+    visit(
+        session,
+        "WHERE generation IS NULL AND " + scope.kind().condition() + " ORDER BY id",
+        visitor,
+        scope.argument());
   }
 
-  private void visit(Session session, String clauses, EntryVisitor visitor) throws SQLException {
+  /** Takes a set as a whole. */
+  interface SetVisitor {
+    void visit(Key generation, EvictionPolicy.Usage usage) throws SQLException;
+  }
+
+  /** Complete sets, and what is known of each as a whole. */
+  void forEachSet(Session session, Victims.Scope scope, SetVisitor visitor) throws SQLException {
+    session.forEach(
+        "SELECT generation, sum(bytes), sum(compute_nanos), min(created_millis),"
+            + " max(access_millis), max(hits) FROM entries"
+            + " WHERE generation IS NOT NULL AND writer IS NULL AND "
+            + scope.kind().condition()
+            + " GROUP BY generation",
+        row -> {
+          byte[] generation = row.getBytes(1);
+          if (generation.length == KEY_BYTES) {
+            visitor.visit(
+                key(generation),
+                new EvictionPolicy.Usage(
+                    row.getLong(2),
+                    row.getLong(3),
+                    row.getLong(4),
+                    row.getLong(5),
+                    row.getLong(6)));
+          }
+          return true;
+        },
+        scope.argument());
+  }
+
+  List<Entry> createdBefore(Session session, Instant limit) throws SQLException {
+    return select(
+        session,
+        "WHERE created_millis < ? AND writer IS NULL ORDER BY created_millis, id",
+        limit.toEpochMilli());
+  }
+
+  static long tagBytes(Session session, String tag) throws SQLException {
+    return session
+        .first("SELECT bytes FROM tag_totals WHERE tag = ?", row -> row.getLong(1), tag)
+        .orElse(0L);
+  }
+
+  private void visit(
+      Session session, String clauses, EntryVisitor visitor, @Nullable Object... arguments)
+      throws SQLException {
     session.forEach(
         SELECT + clauses,
         row -> {
           Optional<Entry> entry = entry(row);
           return entry.isEmpty() || visitor.visit(entry.get());
-        });
+        },
+        arguments);
   }
 
   /** Takes an entry; false ends the query. */
@@ -119,7 +172,7 @@ final class Rows {
     session.update(
         "INSERT INTO entries("
             + COLUMNS
-            + ", writer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            + ", writer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         bytes(entry.key()),
         file,
         meta.relation(),
@@ -137,15 +190,8 @@ final class Rows {
         entry.lastAccess().toEpochMilli(),
         entry.hits(),
         entrySeal(entry.key(), file, meta),
+        Components.intern(session, components),
         meta.generation().isPresent() ? owner : null);
-    for (Map.Entry<String, String> component : components.entrySet()) {
-      session.update(
-          "INSERT INTO components(entry_id, name, value)"
-              + " VALUES ((SELECT id FROM entries WHERE key = ?), ?, ?)",
-          bytes(entry.key()),
-          component.getKey(),
-          component.getValue());
-    }
   }
 
   /** Removes the row of this very file, not of a later one with the same key. */
@@ -166,15 +212,37 @@ final class Rows {
   }
 
   Map<String, String> components(Session session, Key key) throws SQLException {
-    Map<String, String> components = new HashMap<>();
+    Optional<Long> id =
+        session.first(
+            "SELECT components_id FROM entries WHERE key = ?", row -> row.getLong(1), bytes(key));
+    return id.isPresent() ? Components.read(session, id.get()) : Map.of();
+  }
+
+  /** Oldest first. */
+  List<Entry> select(Session session, Selector selector, Instant now) throws SQLException {
+    List<Entry> selected = new ArrayList<>();
+    Map<Long, Map<String, String>> known = new HashMap<>();
     session.forEach(
-        "SELECT name, value FROM components WHERE entry_id = (SELECT id FROM entries WHERE key = ?)",
+        SELECT + "ORDER BY created_millis, id",
         row -> {
-          components.put(row.getString(1), row.getString(2));
+          long id = row.getLong(COMPONENTS_COLUMN);
+          Optional<Entry> entry = entry(row);
+          if (entry.isPresent()) {
+            Map<String, String> components = Map.of();
+            if (selector.needsComponents()) {
+              components = known.get(id);
+              if (components == null) {
+                components = Components.read(session, id);
+                known.put(id, components);
+              }
+            }
+            if (selector.matches(entry.get(), components, now)) {
+              selected.add(entry.get());
+            }
+          }
           return true;
-        },
-        bytes(key));
-    return components;
+        });
+    return selected;
   }
 
   static void recordAccess(Session session, Key key, long hits, Instant last) throws SQLException {
@@ -189,7 +257,7 @@ final class Rows {
   Optional<EntrySet> set(Session session, Key setKey) throws SQLException {
     Optional<SetRow> found =
         session.first(
-            "SELECT generation, partitions, description, created_millis, seal FROM sets"
+            "SELECT generation, partitions, description, created_millis, seal, components_id FROM sets"
                 + " WHERE set_key = ?",
             row ->
                 new SetRow(
@@ -197,7 +265,8 @@ final class Rows {
                     row.getInt(2),
                     row.getString(3),
                     Instant.ofEpochMilli(row.getLong(4)),
-                    row.getLong(5)),
+                    row.getLong(5),
+                    row.getLong(6)),
             bytes(setKey));
     if (found.isEmpty()) {
       return Optional.empty();
@@ -209,20 +278,18 @@ final class Rows {
       damage.damagedSet(setKey);
       return Optional.empty();
     }
-    Map<String, String> components = new HashMap<>();
-    session.forEach(
-        "SELECT name, value FROM set_components WHERE set_key = ?",
-        row -> {
-          components.put(row.getString(1), row.getString(2));
-          return true;
-        },
-        bytes(setKey));
+    Map<String, String> components = Components.read(session, set.componentsId);
     return Optional.of(
         new EntrySet(setKey, set.generation, entries, components, set.description, set.createdAt));
   }
 
   private record SetRow(
-      Key generation, int partitions, String description, Instant createdAt, long seal) {}
+      Key generation,
+      int partitions,
+      String description,
+      Instant createdAt,
+      long seal,
+      long componentsId) {}
 
   /** Whether the entries, in partition order, are 0 to n-1 of that generation. */
   static boolean isWhole(List<Entry> entries, Key generation, int partitions) {
@@ -242,21 +309,15 @@ final class Rows {
       Session session, Key setKey, Key generation, int partitions, SetMeta meta, Instant now)
       throws SQLException {
     session.update(
-        "INSERT INTO sets(set_key, generation, partitions, description, created_millis, seal)"
-            + " VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO sets(set_key, generation, partitions, description, created_millis, seal,"
+            + " components_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
         bytes(setKey),
         bytes(generation),
         partitions,
         meta.description(),
         now.toEpochMilli(),
-        setSeal(setKey, generation, partitions));
-    for (Map.Entry<String, String> component : meta.components().entrySet()) {
-      session.update(
-          "INSERT INTO set_components(set_key, name, value) VALUES (?, ?, ?)",
-          bytes(setKey),
-          component.getKey(),
-          component.getValue());
-    }
+        setSeal(setKey, generation, partitions),
+        Components.intern(session, meta.components()));
   }
 
   static Optional<Key> generationOf(Session session, Key setKey) throws SQLException {
@@ -367,13 +428,12 @@ final class Rows {
                 meta,
                 Instant.ofEpochMilli(row.getLong(14)),
                 Instant.ofEpochMilli(row.getLong(15)),
-                row.getLong(16),
-                false));
+                row.getLong(16)));
       }
     } catch (IllegalArgumentException e) {
-      LOG.debug("Row {} of the index is out of range", row.getLong(18), e);
+      LOG.debug("Row {} of the index is out of range", row.getLong(ID_COLUMN), e);
     }
-    damage.damagedEntry(row.getLong(18));
+    damage.damagedEntry(row.getLong(ID_COLUMN));
     return Optional.empty();
   }
 
@@ -384,6 +444,9 @@ final class Rows {
         "UPDATE totals SET (entries, bytes, unfinished_bytes) = (SELECT count(*),"
             + " coalesce(sum(bytes), 0), coalesce(sum(iif(writer IS NULL, 0, bytes)), 0)"
             + " FROM entries)");
+    session.update("DELETE FROM tag_totals");
+    session.update(
+        "INSERT INTO tag_totals SELECT tag, sum(bytes) FROM entries WHERE tag <> '' GROUP BY tag");
   }
 
   private static String file(Entry entry) {

@@ -48,7 +48,6 @@ class FailureTest {
     assertThat(store.findAll(List.of(key(1)))).isEmpty();
     assertThat(store.findSet(key("set"))).isEmpty();
     store.dropSet(key("set"));
-    store.dropGeneration(key("g"));
   }
 
   @Test
@@ -86,8 +85,7 @@ class FailureTest {
             .hasMessageContaining(key(2).hex())
             .hasMessageContaining("SQLITE_FULL");
         assertThat(files(temp.resolve("data"))).hasSize(1);
-        Entry kept = pending.keepPrivate(large);
-        assertThat(StoreFixture.holdsContent(kept)).isTrue();
+        assertThat(pending.path()).exists();
       }
       assertThat(store.find(key(1))).isPresent();
       assertThat(store.find(key(2))).isEmpty();

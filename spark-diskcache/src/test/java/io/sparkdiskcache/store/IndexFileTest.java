@@ -261,6 +261,6 @@ class IndexFileTest {
       assertThat(session.first("PRAGMA foreign_keys", row -> row.getInt(1))).contains(1);
     }
     assertThat(new String(Files.readAllBytes(temp.resolve("format")), StandardCharsets.UTF_8))
-        .isEqualTo("spark-diskcache 1\n");
+        .isEqualTo("spark-diskcache 2\n");
   }
 }

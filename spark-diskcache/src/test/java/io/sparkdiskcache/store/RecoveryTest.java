@@ -55,7 +55,6 @@ class RecoveryTest {
           assertThat(store.findSet(key(set))).as("seed %d %s", seed, set).isPresent();
         }
         assertThat(files(temp.resolve("tmp"))).as("only the own lock is left").hasSize(1);
-        assertThat(files(temp.resolve("private"))).isEmpty();
         assertThat(files(temp.resolve("data"))).as("no orphans").hasSize(store.entries().size());
         assertThat(store.entries())
             .as("unfinished generations are gone")
@@ -81,20 +80,16 @@ class RecoveryTest {
     try (StoreProcess writer = StoreProcess.start(temp, "hold", "held")) {
       assertThat(writer.readLine()).isEqualTo("holding");
       List<String> temporary = files(temp.resolve("tmp"));
-      List<String> privates = files(temp.resolve("private"));
       assertThat(temporary).hasSize(2);
-      assertThat(privates).hasSize(1);
       try (DiskStore store = open(temp)) {
         store.settle();
         assertThat(files(temp.resolve("tmp"))).containsAll(temporary);
-        assertThat(files(temp.resolve("private"))).isEqualTo(privates);
         assertThat(store.entries()).as("its unfinished generation").hasSize(1);
       }
       writer.killAndDrain();
       try (DiskStore store = open(temp)) {
         store.settle();
         assertThat(files(temp.resolve("tmp"))).hasSize(1).doesNotContainAnyElementsOf(temporary);
-        assertThat(files(temp.resolve("private"))).isEmpty();
         assertThat(store.entries()).isEmpty();
         assertThat(store.stats().evictedUnfinished()).isEqualTo(1);
       }

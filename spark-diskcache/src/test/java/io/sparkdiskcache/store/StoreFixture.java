@@ -60,8 +60,16 @@ final class StoreFixture {
   }
 
   static DiskStore open(Path directory, long maxBytes, InstantSource clock) throws StoreException {
+    return open(directory, StoreLimits.ofBytes(maxBytes), EvictionPolicy.OLDEST, clock);
+  }
+
+  static DiskStore open(
+      Path directory, StoreLimits limits, EvictionPolicy policy, InstantSource clock)
+      throws StoreException {
     return DiskStore.open(
-        new StoreOptions(directory, maxBytes, VerifyMode.OPEN), DirectoryProbe.system(), clock);
+        new StoreOptions(directory.toString(), limits, VerifyMode.OPEN, policy),
+        DirectoryProbe.system(),
+        clock);
   }
 
   static EntryMeta meta(byte[] bytes) {
@@ -69,6 +77,11 @@ final class StoreFixture {
   }
 
   static EntryMeta meta(byte[] bytes, Optional<Key> generation, int partition) {
+    return meta(bytes, generation, partition, "tag", Duration.ofNanos(1_234_567_891L));
+  }
+
+  static EntryMeta meta(
+      byte[] bytes, Optional<Key> generation, int partition, String tag, Duration computeTime) {
     CRC32C crc = new CRC32C();
     crc.update(bytes);
     return new EntryMeta(
@@ -78,9 +91,9 @@ final class StoreFixture {
         7,
         bytes.length,
         crc.getValue(),
-        Duration.ofNanos(1_234_567_891L),
+        computeTime,
         Duration.ofNanos(42),
-        "tag",
+        tag,
         "app-1",
         "a description",
         Map.of("plan", "Scan", "code", "1f", "empty", ""));

@@ -106,10 +106,6 @@ final class StoreProcess implements AutoCloseable {
           say("published " + name + " " + length);
           StoreFixture.putPartition(store, generation, partition, 100);
         }
-        PendingEntry kept = store.begin(generation);
-        byte[] bytes = StoreFixture.content(generation, 100);
-        StoreFixture.write(kept.path(), bytes);
-        kept.keepPrivate(StoreFixture.meta(bytes));
         if (!store.completeSet(
             StoreFixture.key(run + "-set" + i),
             generation,
@@ -128,9 +124,6 @@ final class StoreProcess implements AutoCloseable {
     Key key = StoreFixture.key(name);
     byte[] bytes = StoreFixture.content(key, 100);
     StoreFixture.write(store.begin(key).path(), bytes);
-    PendingEntry kept = store.begin(key);
-    StoreFixture.write(kept.path(), bytes);
-    kept.keepPrivate(StoreFixture.meta(bytes));
     StoreFixture.put(
         store, key, bytes, StoreFixture.meta(bytes, Optional.of(StoreFixture.key("held g")), 0));
     say("holding");

@@ -94,19 +94,6 @@ class VerifyTest {
   }
 
   @Test
-  void damagedPrivateEntryIsFound() throws Exception {
-    try (DiskStore store = open(temp);
-        PendingEntry pending = store.begin(key(1))) {
-      byte[] bytes = content(key(1), 100);
-      StoreFixture.write(pending.path(), bytes);
-      Entry entry = pending.keepPrivate(StoreFixture.meta(bytes));
-      StoreFixture.flipBit(entry.path(), 1);
-      assertThat(store.verify(entry)).isFalse();
-      assertThat(store.stats().quarantined()).isEqualTo(1);
-    }
-  }
-
-  @Test
   void interruptedReaderDoesNotCondemnTheFile() throws Exception {
     try (DiskStore store = open(temp)) {
       Entry entry = put(store, key(1), 100);
