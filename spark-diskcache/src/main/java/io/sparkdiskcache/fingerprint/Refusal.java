@@ -47,6 +47,10 @@ public record Refusal(Code code, String place, String sentence) {
     LOADED,
     /** The cache directory cannot be used. */
     STORE,
+    /** What is stored is to be encrypted, and entries cannot be. */
+    ENCRYPTION,
+    /** It takes longer to write and read back than to compute. */
+    ADMISSION,
     /** An error inside the fingerprint itself; reported with its class and message. */
     INTERNAL
   }

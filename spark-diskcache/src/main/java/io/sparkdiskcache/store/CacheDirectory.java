@@ -20,7 +20,9 @@ import java.util.regex.Pattern;
  * index.db                               and its -wal, -shm
  * data/ab/cd/KEY-OWNER-N.arrow           published entries; ab, cd: first digits of KEY
  * tmp/OWNER-N.arrow, tmp/OWNER.lock      files being written; the lock says that OWNER lives
+ * tmp/KEY.lease                          entries being computed, see Leases
  * quarantine/                            damaged entries and indexes
+ * trace/OWNER.csv                        requests, recorded while the folder exists
  * </pre>
  *
  * <p>A data file carries its writer and a number in its name, not the key alone, so that no name is
@@ -38,6 +40,7 @@ final class CacheDirectory {
   private static final Pattern FORMAT_LINE = Pattern.compile(FORMAT_NAME + " (\\d{1,9})");
   private static final Pattern DATA_FILE =
       Pattern.compile("([0-9a-f]{64})-(" + Owner.TOKEN + ")-(\\d+)\\.arrow");
+  private static final Pattern OWNER_TOKEN = Pattern.compile(Owner.TOKEN);
   private static final Pattern TEMP_FILE = Pattern.compile("(" + Owner.TOKEN + ")-(\\d+)\\.arrow");
 
   /** SQLite's locks and shared memory, and the meaning of fsync and rename, need a local disk. */
@@ -116,6 +119,10 @@ final class CacheDirectory {
     return root.resolve("quarantine");
   }
 
+  Path trace() {
+    return root.resolve("trace");
+  }
+
   Path index() {
     return root.resolve("index.db");
   }
@@ -167,6 +174,10 @@ final class CacheDirectory {
   static Optional<String> tempOwner(Path path) {
     Matcher m = TEMP_FILE.matcher(name(path));
     return m.matches() ? Optional.of(m.group(1)) : Optional.empty();
+  }
+
+  static boolean isToken(String text) {
+    return OWNER_TOKEN.matcher(text).matches();
   }
 
   static String name(Path path) {

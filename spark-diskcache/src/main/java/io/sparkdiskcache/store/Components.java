@@ -7,6 +7,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.sql.SQLException;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -20,7 +21,7 @@ final class Components {
 
   /** Length-prefixed names and values, sorted. */
   static byte[] encode(Map<String, String> components) {
-    Map<byte[], byte[]> parts = new java.util.LinkedHashMap<>();
+    Map<byte[], byte[]> parts = new LinkedHashMap<>();
     int length = 0;
     for (Map.Entry<String, String> component : new TreeMap<>(components).entrySet()) {
       byte[] name = component.getKey().getBytes(StandardCharsets.UTF_8);
@@ -80,7 +81,7 @@ final class Components {
     try {
       return decode(content);
     } catch (IllegalArgumentException e) {
-      throw Rows.corrupt(e.getMessage());
+      throw Rows.corrupt(String.valueOf(e.getMessage()));
     }
   }
 

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -14,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Predicate;
 
 /**
@@ -48,10 +50,10 @@ import java.util.function.Predicate;
  * that died, {@link IndexFile} replaces a damaged index, {@link Evictor} keeps the limit.
  */
 public final class DiskStore implements AutoCloseable {
-  private static final Log LOG = Log.of(DiskStore.class);
   private static final long FLUSH_SECONDS = 10;
 
   private static final long EVICT_SECONDS = 60;
+  private static final Duration LEASE_POLL = Duration.ofMillis(20);
 
   private final CacheDirectory directory;
   private final Owner owner;
@@ -67,7 +69,11 @@ public final class DiskStore implements AutoCloseable {
   private final Removal removal;
   private final Evictor evictor;
   private final Publisher publisher;
+  private final Reindexer reindexer;
   private final AccessLog accesses = new AccessLog();
+  private final Trace trace;
+  private final Front front = new Front();
+  private final Leases leases;
   private volatile boolean closed;
 
   private DiskStore(
@@ -84,8 +90,12 @@ public final class DiskStore implements AutoCloseable {
     this.room = room;
     this.rows = new Rows(directory, new DamagedRows(index, background, trouble));
     this.verifier = new Verifier(options.verify());
-    this.removal = new Removal(directory, index, pins, verifier, counters, room.maxBytes());
+    this.removal =
+        new Removal(directory, owner, index, pins, verifier, front, counters, room.maxBytes());
+    this.leases = new Leases(directory, owner, clock);
     this.evictor = new Evictor(index, rows, pins, removal, room, options.eviction(), clock);
+    this.reindexer = new Reindexer(directory, owner, index, rows, pins, counters, clock);
+    this.trace = new Trace(directory.trace());
     this.publisher =
         new Publisher(
             directory,
@@ -99,7 +109,9 @@ public final class DiskStore implements AutoCloseable {
             trouble,
             clock,
             room,
-            options.eviction());
+            options.eviction(),
+            trace,
+            front);
   }
 
   /**
@@ -115,46 +127,32 @@ public final class DiskStore implements AutoCloseable {
   static DiskStore open(StoreOptions options, DirectoryProbe probe, InstantSource clock)
       throws StoreException {
     CacheDirectory directory = CacheDirectory.prepare(options.path(), probe);
-    Owner owner;
     Recovery recovery;
     Room room;
     try {
       room = Room.of(options.limits(), probe.space(directory.root()));
       recovery = Recovery.inspect(directory);
-      owner = Owner.claim(directory);
     } catch (IOException e) {
       throw StoreException.failed("Cannot open cache directory '" + directory.root() + "'", e);
     }
-    boolean opened = false;
-    try {
-      Index index = Index.open(directory, recovery.afterCrash());
-      DiskStore store = new DiskStore(options, directory, owner, index, room, clock);
-      store.start(recovery);
-      opened = true;
-      return store;
-    } finally {
-      if (!opened) {
-        closeQuietly(owner, directory);
-      }
-    }
-  }
-
-  private static void closeQuietly(Owner owner, CacheDirectory directory) {
-    try {
-      owner.close();
-    } catch (IOException e) {
-      LOG.warn("Cannot release the owner lock in {}", directory.root(), e);
-    }
+    Index index = Index.open(directory, recovery.afterCrash());
+    DiskStore store = new DiskStore(options, directory, new Owner(directory), index, room, clock);
+    store.start(recovery);
+    return store;
   }
 
   private void start(Recovery recovery) {
     background.every(FLUSH_SECONDS, "Cannot write access times", () -> accesses.flush(index));
+    background.every(FLUSH_SECONDS, "Cannot write the trace", () -> trace.flush(owner));
     if (room.changesByItself()) {
       background.every(EVICT_SECONDS, "Cannot evict", evictor::run);
     }
     boolean needed;
     try {
       needed = recovery.isNeeded(index);
+      if (index.read(Sums::totals).unindexedFiles() > 0) {
+        background.run("Cannot index files again", () -> reindexer.run(() -> closed));
+      }
     } catch (SQLException | IOException e) {
       trouble.report("Cannot look for leftovers of dead processes", e);
       return;
@@ -168,18 +166,23 @@ public final class DiskStore implements AutoCloseable {
 
   /** The published entry of that key, if its file is there. */
   public Optional<Entry> find(Key key) {
-    Optional<Entry> entry =
-        lookUp(
-            "Cannot look up an entry",
-            Optional.<Entry>empty(),
-            () -> index.read(session -> rows.byKey(session, key)));
-    if (entry.isPresent() && isUsable(entry.get())) {
-      counters.hits.increment();
-      accesses.record(key, clock.instant());
-      return entry;
+    Optional<Entry> entry = front.get(key);
+    if (closed || entry.isEmpty() || !isUsable(entry.get())) {
+      long ticket = front.ticket();
+      entry =
+          lookUp(
+              "Cannot look up an entry",
+              Optional.<Entry>empty(),
+              () -> index.read(session -> rows.byKey(session, key)));
+      if (entry.isEmpty() || !isUsable(entry.get())) {
+        counters.misses.increment();
+        return Optional.empty();
+      }
+      front.put(entry.get(), ticket);
     }
-    counters.misses.increment();
-    return Optional.empty();
+    counters.hits.increment();
+    used(entry.get(), clock.instant());
+    return entry;
   }
 
   /** {@link #find} for many keys, in the order given, those not found left out. */
@@ -203,7 +206,7 @@ public final class DiskStore implements AutoCloseable {
         (key, entry) -> {
           if (isUsable(entry)) {
             present.put(key, entry);
-            accesses.record(key, now);
+            used(entry, now);
           }
         });
     counters.hits.add(present.size());
@@ -225,7 +228,7 @@ public final class DiskStore implements AutoCloseable {
     }
     counters.hits.increment();
     Instant now = clock.instant();
-    set.get().entries().forEach(entry -> accesses.record(entry.key(), now));
+    set.get().entries().forEach(entry -> used(entry, now));
     return set;
   }
 
@@ -249,7 +252,7 @@ public final class DiskStore implements AutoCloseable {
 
   /** Counters since opening and the state of the index; zeros where it cannot be read. */
   public StoreStats stats() {
-    Totals totals = lookUp("Cannot read totals", Totals.NONE, () -> index.read(Rows::totals));
+    Totals totals = lookUp("Cannot read totals", Totals.NONE, () -> index.read(Sums::totals));
     return counters.snapshot(totals);
   }
 
@@ -286,9 +289,37 @@ public final class DiskStore implements AutoCloseable {
     trouble.report(problem, cause);
   }
 
+  /** Work on the cache as a whole, for operators. */
+  public Maintenance maintenance() {
+    return new Maintenance(this, directory, index, new SelfCheck(directory, index, rows, removal));
+  }
+
   /** Keeps the entry's file from being deleted by this process; close the pin to release it. */
   public Pin pin(Entry entry) {
     return pins.pin(entry);
+  }
+
+  /**
+   * The right to compute an entry while other processes wait for it, see {@link Leases}.
+   *
+   * @param wait how long to wait for the process that has it
+   * @param waiting called now and then meanwhile; may throw to give up
+   * @return empty if it was not to be had: compute all the same
+   */
+  public Optional<Lease> lease(Key key, Duration wait, Runnable waiting) {
+    long deadline = System.nanoTime() + wait.toNanos();
+    try {
+      Optional<Lease> lease = leases.tryAcquire(key);
+      while (lease.isEmpty() && System.nanoTime() < deadline) {
+        waiting.run();
+        LockSupport.parkNanos(LEASE_POLL.toNanos());
+        lease = leases.tryAcquire(key);
+      }
+      return lease;
+    } catch (IOException e) {
+      trouble.report("Cannot lease an entry", e);
+      return Optional.empty();
+    }
   }
 
   /** A place to write the entry of that key to. */
@@ -385,6 +416,11 @@ public final class DiskStore implements AutoCloseable {
             });
   }
 
+  private void used(Entry entry, Instant now) {
+    accesses.record(entry.key(), now);
+    trace.hit(entry, now);
+  }
+
   /**
    * Whether it has not expired and its file is there; the row of one that is gone is dropped in the
    * background.
@@ -454,13 +490,15 @@ public final class DiskStore implements AutoCloseable {
     }
     background.close();
     attempt("Cannot write access times", () -> accesses.flush(index));
+    attempt("Cannot write the trace", () -> trace.flush(owner));
     attempt("Cannot close the index", index::close);
     pins.close();
     attempt(
         "Cannot delete temporary files",
         () -> {
+          Optional<String> token = owner.tokenIfClaimed();
           for (Path path : Directories.list(directory.tmp())) {
-            if (CacheDirectory.tempOwner(path).equals(Optional.of(owner.token()))) {
+            if (token.isPresent() && CacheDirectory.tempOwner(path).equals(token)) {
               Files.deleteIfExists(path);
             }
           }

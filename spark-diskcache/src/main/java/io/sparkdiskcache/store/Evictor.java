@@ -74,7 +74,7 @@ final class Evictor {
       return;
     }
     for (Map.Entry<String, Long> tag : room.tags().entrySet()) {
-      long bytes = index.read(session -> Rows.tagBytes(session, tag.getKey()));
+      long bytes = index.read(session -> Sums.tagBytes(session, tag.getKey()));
       if (bytes > tag.getValue()) {
         evict(
             Victims.ofTag(tag.getKey()),
@@ -85,7 +85,7 @@ final class Evictor {
                 .formatted(tag.getKey(), bytes, tag.getValue()));
       }
     }
-    Totals totals = index.read(Rows::totals);
+    Totals totals = index.read(Sums::totals);
     if (room.isOver(totals)) {
       evictAny(
           totals.bytesOnDisk() - watermark(room.maxBytes()),

@@ -116,7 +116,7 @@ final class IndexFile {
           throw Rows.corrupt(result);
         }
       }
-      Rows.totals(session); // meets a truncated file
+      Sums.totals(session); // meets a truncated file
       healthy = true;
       return session;
     } finally {
@@ -139,7 +139,7 @@ final class IndexFile {
       session.execute("PRAGMA journal_mode=WAL");
       session.execute("BEGIN IMMEDIATE");
       IndexSchema.create(session);
-      Rows.addUnindexed(session, files);
+      Sums.addUnindexed(session, files);
       session.execute("COMMIT");
     }
     Files.move(building, directory.index(), StandardCopyOption.ATOMIC_MOVE);

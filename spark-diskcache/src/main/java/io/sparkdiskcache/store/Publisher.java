@@ -36,6 +36,8 @@ final class Publisher {
   private final Room room;
   private final EvictionPolicy policy;
   private final Writing writing;
+  private final Trace trace;
+  private final Front front;
 
   Publisher(
       CacheDirectory directory,
@@ -49,7 +51,9 @@ final class Publisher {
       Trouble trouble,
       InstantSource clock,
       Room room,
-      EvictionPolicy policy) {
+      EvictionPolicy policy,
+      Trace trace,
+      Front front) {
     this.directory = directory;
     this.owner = owner;
     this.index = index;
@@ -62,6 +66,8 @@ final class Publisher {
     this.clock = clock;
     this.room = room;
     this.policy = policy;
+    this.trace = trace;
+    this.front = front;
     this.writing = new Writing(Math.max(MIN_WRITING, room.maxBytes() / WRITING_SHARE));
   }
 
@@ -119,7 +125,8 @@ final class Publisher {
       boolean added = false;
       try {
         moveDurably(pending.path(), target);
-        Addition addition = index.write(session -> add(session, entry, meta));
+        String writer = owner.token();
+        Addition addition = index.write(session -> add(session, entry, meta, writer));
         added = addition.existing == null;
         if (addition.isOver) {
           evictor.justPublished(key);
@@ -130,7 +137,9 @@ final class Publisher {
           Files.deleteIfExists(target);
           return addition.existing;
         }
+        front.replace(entry);
         counters.published.increment();
+        trace.put(entry, entry.createdAt());
         return entry;
       } finally {
         writing.counts(pending, 0);
@@ -150,7 +159,8 @@ final class Publisher {
    */
   private record Addition(@Nullable Entry existing, boolean isOver) {}
 
-  private Addition add(Session session, Entry entry, EntryMeta meta) throws SQLException {
+  private Addition add(Session session, Entry entry, EntryMeta meta, String writer)
+      throws SQLException {
     Entry existing = rows.byKey(session, entry.key()).orElse(null);
     if (existing != null && !Files.exists(existing.path())) {
       Rows.delete(session, existing);
@@ -158,13 +168,13 @@ final class Publisher {
       existing = null;
     }
     if (existing == null) {
-      rows.insert(session, entry, meta.components(), owner.token());
-      Rows.removeUnindexed(session, CacheDirectory.name(entry.path()));
+      rows.insert(session, entry, meta.components(), writer);
+      Sums.removeUnindexed(session, CacheDirectory.name(entry.path()));
     }
     String tag = meta.tag();
     boolean tagIsOver =
-        room.tags().containsKey(tag) && room.isTagOver(tag, Rows.tagBytes(session, tag));
-    return new Addition(existing, tagIsOver || room.isOver(Rows.totals(session)));
+        room.tags().containsKey(tag) && room.isTagOver(tag, Sums.tagBytes(session, tag));
+    return new Addition(existing, tagIsOver || room.isOver(Sums.totals(session)));
   }
 
   /** Undoes the move, for a file without a row is nobody's. */
@@ -215,15 +225,15 @@ final class Publisher {
       throw new EntryTooLargeException(key, "it", meta.bytes(), limit);
     }
     if (meta.generation().isPresent()) {
-      long unfinished = index.read(Rows::totals).unfinishedBytes() + meta.bytes();
+      long unfinished = index.read(Sums::totals).unfinishedBytes() + meta.bytes();
       if (unfinished > limit) {
         throw new EntryTooLargeException(
             key, "it and what else belongs to unfinished sets", unfinished, limit);
       }
     }
     if (policy == EvictionPolicy.NONE) {
-      long all = index.read(Rows::totals).bytesOnDisk() + meta.bytes();
-      long tagged = index.read(session -> Rows.tagBytes(session, meta.tag())) + meta.bytes();
+      long all = index.read(Sums::totals).bytesOnDisk() + meta.bytes();
+      long tagged = index.read(session -> Sums.tagBytes(session, meta.tag())) + meta.bytes();
       if (all > room.maxBytes() || room.isTagOver(meta.tag(), tagged)) {
         throw new StoreException(
             "Cannot publish entry " + key,

@@ -84,7 +84,7 @@ final class Recovery {
       throws SQLException, IOException {
     for (Path path : Directories.list(directory.tmp())) {
       Optional<String> owner = CacheDirectory.tempOwner(path);
-      if (owner.isPresent() && gone.contains(owner.get())) {
+      if ((owner.isPresent() && gone.contains(owner.get())) || isDeadLease(path)) {
         Files.deleteIfExists(path);
       }
     }
@@ -100,6 +100,17 @@ final class Recovery {
       for (String token : crashed) {
         Files.deleteIfExists(directory.tmp().resolve(token + Owner.LOCK_SUFFIX));
       }
+    }
+  }
+
+  private boolean isDeadLease(Path path) throws IOException {
+    if (!CacheDirectory.name(path).endsWith(Leases.SUFFIX)) {
+      return false;
+    }
+    try {
+      return gone.contains(Files.readString(path));
+    } catch (NoSuchFileException e) {
+      return false;
     }
   }
 
@@ -134,7 +145,7 @@ final class Recovery {
               index.read(
                   session ->
                       Rows.holds(session, name)
-                          || Rows.isUnindexed(session, CacheDirectory.name(path)));
+                          || Sums.isUnindexed(session, CacheDirectory.name(path)));
           if (!known) {
             deleted[0]++;
             deleted[1] += Files.size(path);

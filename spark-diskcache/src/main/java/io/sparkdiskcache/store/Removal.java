@@ -26,23 +26,29 @@ final class Removal {
   private static final int QUARANTINE_SHARE = 20;
 
   private final CacheDirectory directory;
+  private final Owner owner;
   private final Index index;
   private final Pins pins;
   private final Verifier verifier;
+  private final Front front;
   private final Counters counters;
   private final long maxBytes;
 
   Removal(
       CacheDirectory directory,
+      Owner owner,
       Index index,
       Pins pins,
       Verifier verifier,
+      Front front,
       Counters counters,
       long maxBytes) {
     this.directory = directory;
+    this.owner = owner;
     this.index = index;
     this.pins = pins;
     this.verifier = verifier;
+    this.front = front;
     this.counters = counters;
     this.maxBytes = maxBytes;
   }
@@ -54,6 +60,9 @@ final class Removal {
    * @return bytes freed
    */
   long remove(List<Entry> entries, EvictionCause cause, String reason) throws SQLException {
+    if (!entries.isEmpty()) {
+      announceDeletions();
+    }
     long bytes = 0;
     long count = 0;
     try {
@@ -84,17 +93,34 @@ final class Removal {
     return bytes;
   }
 
+  /**
+   * The owner's lock file is what tells the next open that a process died, perhaps between a row
+   * and its file.
+   */
+  private void announceDeletions() throws SQLException {
+    try {
+      owner.token();
+    } catch (IOException e) {
+      throw new SQLException("the directory cannot be written: " + directory.root(), e);
+    }
+  }
+
+  private void forget(Entry entry) {
+    verifier.forget(entry.path());
+    front.forget(entry);
+  }
+
   /** For entries whose rows the caller has removed. */
   void deleteFiles(List<Entry> entries) {
     for (Entry entry : entries) {
-      verifier.forget(entry.path());
+      forget(entry);
       pins.delete(entry.path());
     }
   }
 
   /** Removes entry files that are in no index, up to that many bytes; returns the bytes freed. */
   long removeUnindexed(long bytes, String reason) throws SQLException {
-    Map<String, Long> files = index.read(session -> Rows.someUnindexed(session, bytes));
+    Map<String, Long> files = index.read(session -> Sums.someUnindexed(session, bytes));
     List<String> names = new ArrayList<>(files.keySet());
     long freed = 0;
     for (int from = 0; from < names.size(); from += BATCH) {
@@ -104,7 +130,7 @@ final class Removal {
               session -> {
                 List<String> gone = new ArrayList<>();
                 for (String name : batch) {
-                  if (Rows.removeUnindexed(session, name)) {
+                  if (Sums.removeUnindexed(session, name)) {
                     gone.add(name);
                   }
                 }
@@ -124,8 +150,9 @@ final class Removal {
 
   /** Drops the row of an entry whose file is gone. */
   void dropMissing(Entry entry) throws SQLException {
-    verifier.forget(entry.path());
-    if (index.write(session -> Rows.delete(session, entry))) {
+    boolean dropped = index.write(session -> Rows.delete(session, entry));
+    forget(entry);
+    if (dropped) {
       counters.missingFiles.increment();
       LOG.info("Dropped entry {}: its file {} is gone", entry.key(), entry.path());
     }
@@ -133,7 +160,6 @@ final class Removal {
 
   /** Sets a damaged file aside; the row goes even if the file cannot be moved. */
   void quarantine(Entry entry) throws SQLException, IOException {
-    verifier.forget(entry.path());
     counters.quarantined.increment();
     Path aside = directory.quarantine().resolve(CacheDirectory.name(entry.path()));
     LOG.warn(
@@ -145,6 +171,7 @@ final class Removal {
     try {
       index.write(session -> Rows.delete(session, entry));
     } finally {
+      forget(entry);
       Files.move(entry.path(), aside, StandardCopyOption.ATOMIC_MOVE);
     }
     trimQuarantine(aside);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -13,7 +11,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.sqlite.SQLiteErrorCode;
 import org.sqlite.SQLiteException;
@@ -50,6 +47,16 @@ final class Rows {
 
   /** Hears of rows that must be removed; called in the middle of a query. */
   interface DamageListener {
+    /** For copies that are being made. */
+    DamageListener IGNORE =
+        new DamageListener() {
+          @Override
+          public void damagedEntry(long id) {}
+
+          @Override
+          public void damagedSet(Key setKey) {}
+        };
+
     void damagedEntry(long id);
 
     void damagedSet(Key setKey);
@@ -139,12 +146,6 @@ final class Rows {
         limit.toEpochMilli());
   }
 
-  static long tagBytes(Session session, String tag) throws SQLException {
-    return session
-        .first("SELECT bytes FROM tag_totals WHERE tag = ?", row -> row.getLong(1), tag)
-        .orElse(0L);
-  }
-
   private void visit(
       Session session, String clauses, EntryVisitor visitor, @Nullable Object... arguments)
       throws SQLException {
@@ -189,7 +190,7 @@ final class Rows {
         entry.createdAt().toEpochMilli(),
         entry.lastAccess().toEpochMilli(),
         entry.hits(),
-        entrySeal(entry.key(), file, meta),
+        Seals.ofEntry(entry.key(), file, meta),
         Components.intern(session, components),
         meta.generation().isPresent() ? owner : null);
   }
@@ -273,7 +274,7 @@ final class Rows {
     }
     SetRow set = found.get();
     List<Entry> entries = byGeneration(session, set.generation);
-    if (set.seal != setSeal(setKey, set.generation, set.partitions)
+    if (set.seal != Seals.ofSet(setKey, set.generation, set.partitions)
         || !isWhole(entries, set.generation, set.partitions)) {
       damage.damagedSet(setKey);
       return Optional.empty();
@@ -316,7 +317,7 @@ final class Rows {
         partitions,
         meta.description(),
         now.toEpochMilli(),
-        setSeal(setKey, generation, partitions),
+        Seals.ofSet(setKey, generation, partitions),
         Components.intern(session, meta.components()));
   }
 
@@ -352,54 +353,6 @@ final class Rows {
     return writers;
   }
 
-  static Totals totals(Session session) throws SQLException {
-    return session
-        .first(
-            "SELECT entries, bytes, unfinished_bytes, (SELECT count(*) FROM sets),"
-                + " unindexed_files, unindexed_bytes FROM totals",
-            row ->
-                new Totals(
-                    row.getLong(1),
-                    row.getLong(2),
-                    row.getLong(3),
-                    row.getLong(4),
-                    row.getLong(5),
-                    row.getLong(6)))
-        .orElseThrow(() -> corrupt("the totals are missing"));
-  }
-
-  /**
-   * @param files names of entry files and their lengths in bytes
-   */
-  static void addUnindexed(Session session, Map<String, Long> files) throws SQLException {
-    for (Map.Entry<String, Long> file : files.entrySet()) {
-      session.update(
-          "INSERT INTO unindexed(name, bytes) VALUES (?, ?)", file.getKey(), file.getValue());
-    }
-  }
-
-  static boolean isUnindexed(Session session, String name) throws SQLException {
-    return session.first("SELECT 1 FROM unindexed WHERE name = ?", row -> true, name).isPresent();
-  }
-
-  /** Names and lengths, enough to free that many bytes. */
-  static Map<String, Long> someUnindexed(Session session, long bytes) throws SQLException {
-    Map<String, Long> files = new HashMap<>();
-    long[] sum = {0};
-    session.forEach(
-        "SELECT name, bytes FROM unindexed",
-        row -> {
-          files.put(row.getString(1), row.getLong(2));
-          sum[0] += row.getLong(2);
-          return sum[0] < bytes;
-        });
-    return files;
-  }
-
-  static boolean removeUnindexed(Session session, String name) throws SQLException {
-    return session.update("DELETE FROM unindexed WHERE name = ?", name) == 1;
-  }
-
   /** The row as an entry, or nothing, and a report, if the row is not what was written. */
   private Optional<Entry> entry(ResultSet row) throws SQLException {
     try {
@@ -420,7 +373,7 @@ final class Rows {
               row.getString(12),
               row.getString(13),
               Map.of());
-      if (row.getLong(17) == entrySeal(key, file, meta)) {
+      if (row.getLong(17) == Seals.ofEntry(key, file, meta)) {
         return Optional.of(
             new Entry(
                 key,
@@ -453,33 +406,6 @@ final class Rows {
     return CacheDirectory.parseDataName(entry.path())
         .orElseThrow(() -> new IllegalArgumentException("Not an entry of a store: " + entry.path()))
         .file();
-  }
-
-  private static long entrySeal(Key key, String file, EntryMeta meta) {
-    CRC32C crc = new CRC32C();
-    crc.update(key.hex().getBytes(StandardCharsets.US_ASCII));
-    update(crc, file);
-    update(crc, meta.relation());
-    update(crc, meta.generation().map(Key::hex).orElse(""));
-    ByteBuffer numbers = ByteBuffer.allocate(4 * Long.BYTES);
-    numbers.putLong(meta.partition());
-    numbers.putLong(meta.rows()).putLong(meta.bytes()).putLong(meta.crc32c());
-    crc.update(numbers.flip());
-    return crc.getValue();
-  }
-
-  private static long setSeal(Key setKey, Key generation, int partitions) {
-    CRC32C crc = new CRC32C();
-    update(crc, setKey.hex());
-    update(crc, generation.hex());
-    crc.update(ByteBuffer.allocate(Integer.BYTES).putInt(partitions).flip());
-    return crc.getValue();
-  }
-
-  private static void update(CRC32C crc, String text) {
-    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-    crc.update(ByteBuffer.allocate(Integer.BYTES).putInt(bytes.length).flip());
-    crc.update(bytes);
   }
 
   private static byte[] bytes(Key key) {

@@ -77,6 +77,8 @@ public final class Selector {
   }
 
   /**
+   * Reads a selector.
+   *
    * @throws IllegalArgumentException naming the term that is wrong and what is allowed
    */
   public static Selector parse(String text) {
@@ -100,7 +102,10 @@ public final class Selector {
     try {
       return switch (field) {
         case "tag" -> new OfEntry((entry, now) -> entry.tag().equals(value));
-        case "relation" -> new OfEntry((entry, now) -> entry.relation().startsWith(hex(value)));
+        case "relation" -> {
+          String digits = hex(value);
+          yield new OfEntry((entry, now) -> entry.relation().startsWith(digits));
+        }
         case "name" -> {
           Pattern glob = glob(value);
           yield new OfEntry((entry, now) -> glob.matcher(entry.description()).matches());
@@ -122,7 +127,7 @@ public final class Selector {
         default -> throw new IllegalArgumentException("there is no field '" + field + "'");
       };
     } catch (IllegalArgumentException e) {
-      throw invalid(text, e.getMessage());
+      throw invalid(text, String.valueOf(e.getMessage()));
     }
   }
 

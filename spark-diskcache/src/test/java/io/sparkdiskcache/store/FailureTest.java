@@ -50,6 +50,35 @@ class FailureTest {
     store.dropSet(key("set"));
   }
 
+  /** For root nothing is read-only by its mode; then the refusal is the one for a new directory. */
+  @Test
+  void readOnlyDirectoryIsRefusedAtOpenAndCostsNothingWhileRunning() throws Exception {
+    org.junit.jupiter.api.Assumptions.assumeFalse(
+        "root".equals(System.getProperty("user.name")), "root may write anywhere");
+    Path directory = temp.resolve("cache");
+    open(directory).close();
+    Path tmp = directory.resolve("tmp");
+    try (DiskStore store = open(directory)) {
+      Files.setPosixFilePermissions(
+          tmp, java.nio.file.attribute.PosixFilePermissions.fromString("r-x------"));
+      assertThatThrownBy(() -> put(store, key(1), 10)).isInstanceOf(Exception.class);
+      assertThat(store.find(key(1))).isEmpty();
+    } finally {
+      Files.setPosixFilePermissions(
+          tmp, java.nio.file.attribute.PosixFilePermissions.fromString("rwx------"));
+    }
+    Files.setPosixFilePermissions(
+        directory, java.nio.file.attribute.PosixFilePermissions.fromString("r-x------"));
+    try {
+      assertThatThrownBy(() -> open(directory))
+          .isInstanceOf(StoreException.class)
+          .hasMessageContaining("not writable");
+    } finally {
+      Files.setPosixFilePermissions(
+          directory, java.nio.file.attribute.PosixFilePermissions.fromString("rwx------"));
+    }
+  }
+
   @Test
   void fullDiskWhileAddingTheRowKeepsTheWrittenFile() throws Exception {
     try (DiskStore store = open(temp)) {
@@ -124,6 +153,7 @@ class FailureTest {
       assertThat(store.find(key(1))).as("the seal does not fit").isEmpty();
       assertThat(store.stats().errors()).isEqualTo(1);
       assertThat(temp.resolve("index.suspect")).exists();
+      store.settle();
       try (var connection = StoreFixture.connect(temp);
           var statement = connection.createStatement()) {
         statement.execute("DROP TABLE sets");

