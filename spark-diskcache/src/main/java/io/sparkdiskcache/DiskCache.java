@@ -5,6 +5,7 @@ import io.sparkdiskcache.relation.CacheApplication;
 import io.sparkdiskcache.relation.RelationInspector;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
+import io.sparkdiskcache.store.Selector;
 import io.sparkdiskcache.store.StoreException;
 import java.util.List;
 import java.util.function.Predicate;
@@ -97,6 +98,21 @@ public final class DiskCache {
    */
   public long evict(Predicate<Entry> selector) {
     return store().evict(selector);
+  }
+
+  /**
+   * Removes what a selector such as {@code tag=nightly older=7d} selects.
+   *
+   * @return bytes freed
+   * @throws IllegalArgumentException if it is not one, see {@link Selector}
+   */
+  public long evict(String selector) {
+    return store().evict(Selector.parse(selector));
+  }
+
+  /** What {@link #evict(String)} would remove, oldest first. */
+  public List<Entry> select(String selector) {
+    return store().select(Selector.parse(selector));
   }
 
   /**

@@ -6,7 +6,10 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.RecordComponent;
 import java.sql.Timestamp;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -21,6 +24,7 @@ import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.catalyst.types.DataTypeUtils;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
+import org.apache.spark.unsafe.types.UTF8String;
 import scala.Tuple3;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
@@ -50,13 +54,35 @@ final class TableFunctions {
   private TableFunctions() {}
 
   static void register(SparkSessionExtensions extensions) {
-    inject(extensions, "diskcache_entries", ENTRIES, TableFunctions::entries);
+    inject(extensions, "diskcache_entries", ENTRIES, cache -> rows(cache.entries()));
     inject(extensions, "diskcache_stats", STATS, cache -> stats("", cache.stats()));
+    inject(extensions, "diskcache_evict", ENTRIES, TableFunctions::evict);
   }
 
-  private static List<Row> entries(DiskCache cache) {
+  /**
+   * {@code diskcache_evict(selector[, dry_run])}: the entries that were removed, or would be. Runs
+   * when the query is analysed: a view over it removes again, and finds less, each time it is used.
+   */
+  private static List<Row> evict(DiskCache cache, List<Object> arguments) {
+    if (arguments.isEmpty()
+        || arguments.size() > 2
+        || !(arguments.get(0) instanceof String selector)
+        || (arguments.size() == 2 && !(arguments.get(1) instanceof Boolean))) {
+      throw new IllegalArgumentException(
+          "Cannot call diskcache_evict with %s: it takes a selector, such as 'tag=nightly older=7d', and whether to look only."
+              .formatted(arguments));
+    }
+    List<Entry> selected = cache.select(selector);
+    if (arguments.size() == 1 || arguments.get(1).equals(false)) {
+      Set<Entry> chosen = new HashSet<>(selected);
+      cache.evict(chosen::contains);
+    }
+    return rows(selected);
+  }
+
+  private static List<Row> rows(List<Entry> entries) {
     List<Row> rows = new ArrayList<>();
-    for (Entry entry : cache.entries()) {
+    for (Entry entry : entries) {
       rows.add(
           RowFactory.create(
               entry.key().hex(),
@@ -101,6 +127,25 @@ final class TableFunctions {
       String name,
       StructType schema,
       Function<DiskCache, List<Row>> rows) {
+    inject(
+        extensions,
+        name,
+        schema,
+        (cache, arguments) -> {
+          if (!arguments.isEmpty()) {
+            throw new IllegalArgumentException(
+                "Cannot call %s with %d arguments: it takes none."
+                    .formatted(name, arguments.size()));
+          }
+          return rows.apply(cache);
+        });
+  }
+
+  private static void inject(
+      SparkSessionExtensions extensions,
+      String name,
+      StructType schema,
+      BiFunction<DiskCache, List<Object>, List<Row>> rows) {
     extensions.injectTableFunction(
         new Tuple3<>(
             new FunctionIdentifier(name),
@@ -108,17 +153,28 @@ final class TableFunctions {
             new AbstractFunction1<Seq<Expression>, LogicalPlan>() {
               @Override
               public LogicalPlan apply(Seq<Expression> arguments) {
-                if (!arguments.isEmpty()) {
-                  throw new IllegalArgumentException(
-                      "Cannot call %s with %d arguments: it takes none."
-                          .formatted(name, arguments.size()));
-                }
+                List<Object> values =
+                    CollectionConverters.asJava(arguments).stream()
+                        .map(TableFunctions::constant)
+                        .toList();
                 return LocalRelation.fromExternalRows(
                     widened(DataTypeUtils.toAttributes(schema)),
-                    CollectionConverters.asScala(rows.apply(DiskCache.of(SparkSession.active())))
+                    CollectionConverters.asScala(
+                            rows.apply(DiskCache.of(SparkSession.active()), values))
                         .toSeq());
               }
             }));
+  }
+
+  private static Object constant(Expression argument) {
+    if (!argument.foldable()) {
+      throw new IllegalArgumentException(
+          "Cannot use " + argument.sql() + " as an argument: it is not a constant.");
+    }
+    Object value = argument.eval(null);
+    return value instanceof UTF8String text
+        ? text.toString()
+        : String.valueOf(value).equals("true");
   }
 
   /** A sequence of attribute references is a sequence of attributes: Scala's are covariant. */

@@ -30,6 +30,8 @@ class ArchitectureTest {
             .definedBy("io.sparkdiskcache.fingerprint")
             .layer("conf")
             .definedBy("io.sparkdiskcache.conf")
+            .layer("cli")
+            .definedBy("io.sparkdiskcache.cli")
             .layer("store")
             .definedBy("io.sparkdiskcache.store")
             .layer("shim")
@@ -45,7 +47,9 @@ class ArchitectureTest {
             .whereLayer("conf")
             .mayOnlyBeAccessedByLayers("api", "relation")
             .whereLayer("store")
-            .mayOnlyBeAccessedByLayers("api", "relation", "conf")
+            .mayOnlyBeAccessedByLayers("api", "relation", "conf", "cli")
+            .whereLayer("cli")
+            .mayNotBeAccessedByAnyLayer()
             .whereLayer("arrow")
             .mayOnlyBeAccessedByLayers("relation")
             .whereLayer("shim")
@@ -62,6 +66,32 @@ class ArchitectureTest {
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("org.apache.spark..", "org.apache.arrow..", "scala..");
+    rule.check(CLASSES);
+  }
+
+  @Test
+  void commandLineRunsWithoutSpark() {
+    ArchRule rule =
+        noClasses()
+            .that()
+            .resideInAPackage("io.sparkdiskcache.cli")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("org.apache.spark..", "org.slf4j..", "scala..");
+    rule.check(CLASSES);
+  }
+
+  @Test
+  void onlyThePreviewNeedsArrow() {
+    ArchRule rule =
+        noClasses()
+            .that()
+            .resideInAPackage("io.sparkdiskcache.cli")
+            .and()
+            .haveNameNotMatching(".*ArrowPreview.*")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("org.apache.arrow..");
     rule.check(CLASSES);
   }
 

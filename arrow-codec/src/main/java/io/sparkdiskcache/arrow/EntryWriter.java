@@ -3,6 +3,7 @@ package io.sparkdiskcache.arrow;
 
 import java.io.Closeable;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -20,7 +21,6 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.ipc.WriteChannel;
 import org.apache.arrow.vector.ipc.message.ArrowBlock;
 import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
-import org.apache.arrow.vector.ipc.message.ArrowFooter;
 import org.apache.arrow.vector.ipc.message.ArrowRecordBatch;
 import org.apache.arrow.vector.ipc.message.MessageSerializer;
 import org.apache.arrow.vector.types.pojo.Schema;
@@ -250,8 +250,18 @@ public final class EntryWriter implements Closeable {
     batchRows = 0;
   }
 
-  /** Writes what is left and the footer, and forces the file to the disk. To be called once. */
+  /** {@link #finish(String)} of an entry that says nothing of itself. */
   public EntrySummary finish() throws IOException {
+    return finish("");
+  }
+
+  /**
+   * Writes what is left and the footer, and forces the file to the disk. To be called once.
+   *
+   * @param description kept in the footer, behind a checksum of all of the file, see {@link
+   *     SealedFooter}
+   */
+  public EntrySummary finish(String description) throws IOException {
     requireOpen();
     state = State.FAILED;
     if (batchRows > 0) {
@@ -259,13 +269,15 @@ public final class EntryWriter implements Closeable {
     }
     out.writeIntLittleEndian(MessageSerializer.IPC_CONTINUATION_TOKEN);
     out.writeIntLittleEndian(0);
-    long footerStart = out.getCurrentPosition();
     out.write(
-        new ArrowFooter(
-            arrowSchema, List.of(), blocks, Map.of(ArrowSchemas.STATS_KEY, stats.encoded())),
-        false);
-    out.writeIntLittleEndian((int) (out.getCurrentPosition() - footerStart));
-    out.write(MAGIC);
+        ByteBuffer.wrap(
+            SealedFooter.of(
+                arrowSchema,
+                blocks,
+                stats.encoded(),
+                description,
+                out.getCurrentPosition(),
+                channel.crc32c())));
     channel.force();
     state = State.FINISHED;
     return new EntrySummary(rows, channel.bytes(), blocks.size(), channel.crc32c());

@@ -2,6 +2,10 @@
 package io.sparkdiskcache.conf;
 
 import io.sparkdiskcache.conf.ConfEntry.Scope;
+import io.sparkdiskcache.store.ByteLimit;
+import io.sparkdiskcache.store.EvictionPolicy;
+import io.sparkdiskcache.store.Quantities;
+import io.sparkdiskcache.store.StoreOptions;
 import io.sparkdiskcache.store.VerifyMode;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -9,6 +13,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
@@ -40,15 +45,64 @@ public final class DiskCacheConf {
           Scope.APPLICATION,
           DiskCacheConf::directory);
 
-  public static final ConfEntry<Long> MAX_BYTES =
+  public static final ConfEntry<ByteLimit> MAX_BYTES =
       new ConfEntry<>(
           PREFIX + "maxBytes",
           "50g",
-          "a size of at least 1m, such as 500m or 50g",
-          "How much the entry files may take. The oldest entries are evicted above it, down to 90 %"
-              + " of it.",
+          "a size of at least 1m, such as 500m or 50g, or a share of the disk, such as 20%",
+          "How much the entry files may take. Above it entries are evicted, down to 90 % of it.",
           Scope.APPLICATION,
-          DiskCacheConf::atLeastOneMebibyte);
+          DiskCacheConf::limit);
+
+  public static final ConfEntry<Long> MIN_FREE_BYTES =
+      new ConfEntry<>(
+          PREFIX + "minFreeBytes",
+          "1g",
+          "a size, such as 10g; 0 for no such limit",
+          "How much of the disk stays free, whoever fills it. With less, entries are evicted and"
+              + " nothing new is written.",
+          Scope.APPLICATION,
+          Quantities::bytes);
+
+  public static final ConfEntry<Duration> TTL =
+      new ConfEntry<>(
+          PREFIX + "ttl",
+          "0s",
+          "a duration, such as 12h or 7d; 0s for ever",
+          "How long after it was written an entry is neither served nor kept.",
+          Scope.APPLICATION,
+          Quantities::duration);
+
+  public static final ConfEntry<Map<String, ByteLimit>> TAG_LIMITS =
+      new ConfEntry<>(
+          PREFIX + "tag.maxBytes",
+          "",
+          "a comma-separated list of TAG=LIMIT, such as nightly=20g,adhoc=5%",
+          "How much the entries with a tag may take, each tag for itself.",
+          Scope.APPLICATION,
+          DiskCacheConf::tagLimits);
+
+  public static final ConfEntry<EvictionPolicy> EVICTION =
+      new ConfEntry<>(
+          PREFIX + "eviction",
+          "cost",
+          oneOf(EvictionPolicy.class),
+          "Which entries go first: `cost` those that save the least computing time per byte and time"
+              + " kept, `lru` the least recently used, `lfu` the least frequently used, `oldest`"
+              + " the oldest. With `none` what does not fit is not stored. May be changed on an"
+              + " existing cache.",
+          Scope.APPLICATION,
+          enumOf(EvictionPolicy.class));
+
+  public static final ConfEntry<Admission> ADMISSION =
+      new ConfEntry<>(
+          PREFIX + "admission",
+          "measured",
+          oneOf(Admission.class),
+          "Which results are kept: `measured` those that take longer to compute than to write and"
+              + " read back, `always` all.",
+          Scope.APPLICATION,
+          enumOf(Admission.class));
 
   public static final ConfEntry<VerifyMode> VERIFY =
       new ConfEntry<>(
@@ -92,7 +146,19 @@ public final class DiskCacheConf {
           DiskCacheConf::atLeastOneMebibyte);
 
   private static final List<ConfEntry<?>> ENTRIES =
-      List.of(ENABLED, DIR, MAX_BYTES, VERIFY, TAG, SETTLE, CHUNK_BYTES);
+      List.of(
+          ENABLED,
+          DIR,
+          MAX_BYTES,
+          MIN_FREE_BYTES,
+          TTL,
+          TAG_LIMITS,
+          EVICTION,
+          ADMISSION,
+          VERIFY,
+          TAG,
+          SETTLE,
+          CHUNK_BYTES);
 
   private DiskCacheConf() {}
 
@@ -140,7 +206,7 @@ public final class DiskCacheConf {
 
   private static Path directory(String text) {
     if (text.equals(DIR.defaultText())) {
-      return defaultDirectory();
+      return StoreOptions.defaultDirectory();
     }
     Path path = Path.of(text);
     if (text.isEmpty() || text.contains(",") || text.contains("://") || !path.isAbsolute()) {
@@ -149,13 +215,25 @@ public final class DiskCacheConf {
     return path.normalize();
   }
 
-  private static Path defaultDirectory() {
-    String xdg = System.getenv("XDG_CACHE_HOME");
-    Path parent =
-        xdg == null || !Path.of(xdg).isAbsolute()
-            ? Path.of(System.getProperty("user.home"), ".cache")
-            : Path.of(xdg);
-    return parent.resolve("spark-diskcache").toAbsolutePath();
+  private static ByteLimit limit(String text) {
+    ByteLimit limit = ByteLimit.parse(text);
+    if (limit.share() == 0 && limit.bytes() < 1L << 20) {
+      throw new IllegalArgumentException(text);
+    }
+    return limit;
+  }
+
+  private static Map<String, ByteLimit> tagLimits(String text) {
+    Map<String, ByteLimit> limits = new TreeMap<>();
+    for (String term : text.split(",", -1)) {
+      int at = term.lastIndexOf('=');
+      if (at > 0) {
+        limits.put(term.substring(0, at).strip(), ByteLimit.parse(term.substring(at + 1)));
+      } else if (!term.isBlank()) {
+        throw new IllegalArgumentException(term);
+      }
+    }
+    return Map.copyOf(limits);
   }
 
   private static long atLeastOneMebibyte(String text) {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.conf;
 
+import io.sparkdiskcache.store.ByteLimit;
+import io.sparkdiskcache.store.EvictionPolicy;
+import io.sparkdiskcache.store.StoreLimits;
+import io.sparkdiskcache.store.StoreOptions;
 import io.sparkdiskcache.store.VerifyMode;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -11,7 +15,12 @@ import java.util.Map;
  *
  * @param enabled whether relations of the session are kept
  * @param directory the cache directory
- * @param maxBytes limit of all entry files together, in bytes
+ * @param maxBytes limit of all entry files together
+ * @param minFreeBytes what stays free on the disk
+ * @param ttl how long entries are kept; zero for ever
+ * @param tagLimits limits of single tags
+ * @param eviction which entries go first
+ * @param admission which results are kept
  * @param verify when checksums are checked
  * @param tag label of entries written
  * @param settle how long an input file must have been unchanged
@@ -20,7 +29,12 @@ import java.util.Map;
 public record Settings(
     boolean enabled,
     Path directory,
-    long maxBytes,
+    ByteLimit maxBytes,
+    long minFreeBytes,
+    Duration ttl,
+    Map<String, ByteLimit> tagLimits,
+    EvictionPolicy eviction,
+    Admission admission,
     VerifyMode verify,
     String tag,
     Duration settle,
@@ -36,10 +50,24 @@ public record Settings(
         read(DiskCacheConf.ENABLED, conf),
         read(DiskCacheConf.DIR, conf),
         read(DiskCacheConf.MAX_BYTES, conf),
+        read(DiskCacheConf.MIN_FREE_BYTES, conf),
+        read(DiskCacheConf.TTL, conf),
+        read(DiskCacheConf.TAG_LIMITS, conf),
+        read(DiskCacheConf.EVICTION, conf),
+        read(DiskCacheConf.ADMISSION, conf),
         read(DiskCacheConf.VERIFY, conf),
         read(DiskCacheConf.TAG, conf),
         read(DiskCacheConf.SETTLE, conf),
         read(DiskCacheConf.CHUNK_BYTES, conf));
+  }
+
+  /** How the store is opened. */
+  public StoreOptions store() {
+    return new StoreOptions(
+        directory.toString(),
+        new StoreLimits(maxBytes, minFreeBytes, ttl, tagLimits),
+        verify,
+        eviction);
   }
 
   private static <T> T read(ConfEntry<T> entry, Map<String, String> conf) {

@@ -50,6 +50,10 @@ public record Refusal(Code code, String place, String sentence) {
     LOADED("Unpersist it and cache it again."),
     /** The cache directory cannot be used. */
     STORE("Make the directory of spark.diskcache.dir writable, or name another one."),
+    /** What is stored is to be encrypted, and entries cannot be. */
+    ENCRYPTION("Unset spark.io.encryption.enabled, if the cache directory may hold rows in plain."),
+    /** It takes longer to write and read back than to compute. */
+    ADMISSION("Set spark.diskcache.admission=always to keep it all the same."),
     /** An error inside the fingerprint itself; reported with its class and message. */
     INTERNAL("Please report it with its message; the query is computed as in plain Spark.");
 

@@ -30,6 +30,7 @@ import scala.Tuple2;
  */
 public final class CacheApplication {
   private static final Logger log = LoggerFactory.getLogger(CacheApplication.class);
+  static final String IO_ENCRYPTION = "spark.io.encryption.enabled";
   private static final Map<SparkContext, CacheApplication> RUNNING = new HashMap<>();
 
   private final SparkContext context;
@@ -63,6 +64,11 @@ public final class CacheApplication {
           log.warn(
               "{} is not a key of spark-diskcache and has no effect; check its spelling.", key);
         }
+        if (running.mustEncrypt()) {
+          log.warn(
+              "Nothing is cached on disk: {} is true and entries are not encrypted.",
+              IO_ENCRYPTION);
+        }
         RUNNING.put(context, running);
         context.addSparkListener(running.new Lifecycle());
       }
@@ -74,6 +80,11 @@ public final class CacheApplication {
   public static Map<String, String> asMap(SparkConf conf) {
     return Arrays.stream(conf.getAllWithPrefix(DiskCacheConf.PREFIX))
         .collect(Collectors.toMap(kv -> DiskCacheConf.PREFIX + kv._1(), Tuple2::_2));
+  }
+
+  /** Whether the user wants nothing on local disks that is not encrypted. */
+  boolean mustEncrypt() {
+    return context.getConf().getBoolean(IO_ENCRYPTION, false);
   }
 
   SparkContext context() {
@@ -91,7 +102,7 @@ public final class CacheApplication {
   }
 
   StoreOptions storeOptions() {
-    return new StoreOptions(settings.directory(), settings.maxBytes(), settings.verify());
+    return settings.store();
   }
 
   /**

@@ -5,10 +5,13 @@ import io.sparkdiskcache.arrow.EncodeOptions;
 import io.sparkdiskcache.arrow.EntrySummary;
 import io.sparkdiskcache.arrow.EntryWriter;
 import io.sparkdiskcache.arrow.MappedEntry;
+import io.sparkdiskcache.conf.Admission;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
+import io.sparkdiskcache.store.EntryDescription;
 import io.sparkdiskcache.store.EntryMeta;
 import io.sparkdiskcache.store.Key;
+import io.sparkdiskcache.store.Lease;
 import io.sparkdiskcache.store.PendingEntry;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.VerifyMode;
@@ -16,9 +19,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongFunction;
 import java.util.function.Supplier;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
@@ -49,6 +54,9 @@ final class EntryAccess {
   private static final SingleFlight FLIGHTS = new SingleFlight();
   private static final int ROWS_BETWEEN_KILL_CHECKS = 1024;
 
+  /** For another process that computes the same entry. */
+  private static final Duration LEASE_WAIT = Duration.ofSeconds(30);
+
   private final int rddId;
   private final RelationSpec spec;
   private final Optional<DiskStore> store;
@@ -77,11 +85,13 @@ final class EntryAccess {
 
   /** Verifies and maps an entry of the index; a reference for the caller. */
   static Optional<MappedEntry> map(DiskStore store, Entry entry) {
+    long start = System.nanoTime();
     if (!store.verify(entry)) {
       return Optional.empty();
     }
     try {
       MappedEntry mapped = MappedEntry.open(entry.path());
+      AdmissionLedger.process().read(entry.bytes(), System.nanoTime() - start);
       if (mapped.rows() != entry.rows()) {
         mapped.release();
         log.warn(
@@ -118,19 +128,44 @@ final class EntryAccess {
       BooleanSupplier mayPublish) {
     String flight = unit.publish() ? spec.directory() + unit.key() : rddId + unit.key();
     return FLIGHTS.run(
-        flight,
-        context,
-        () -> find(unit),
-        () -> {
-          if (store.isPresent()) {
-            try {
-              return intoStore(store.get(), unit, partition, context, rows, mayPublish);
-            } catch (StoreException | EntryWriteException e) {
-              store.get().countError("Cannot write an entry", e);
-            }
-          }
-          return intoScratch(unit, context, rows);
-        });
+        flight, context, () -> find(unit), () -> once(unit, partition, context, rows, mayPublish));
+  }
+
+  /** Computes what no other process is computing; waits for one that is, within bounds. */
+  private MappedEntry once(
+      CacheUnit unit,
+      int partition,
+      TaskContext context,
+      Supplier<Iterator<InternalRow>> rows,
+      BooleanSupplier mayPublish) {
+    if (store.isEmpty()) {
+      return intoScratch(unit, context, rows);
+    }
+    boolean[] waited = {false};
+    Optional<Lease> lease = Optional.empty();
+    if (unit.publish() && spec.generation() == null) { // nobody else computes this very run
+      lease =
+          store
+              .get()
+              .lease(
+                  unit.storeKey(),
+                  LEASE_WAIT,
+                  () -> {
+                    waited[0] = true;
+                    context.killTaskIfInterrupted();
+                  });
+    }
+    try {
+      Optional<MappedEntry> found = waited[0] ? find(unit) : Optional.empty();
+      return found.isPresent()
+          ? found.get()
+          : intoStore(store.get(), unit, partition, context, rows, mayPublish);
+    } catch (StoreException | EntryWriteException e) {
+      store.get().countError("Cannot write an entry", e);
+      return intoScratch(unit, context, rows);
+    } finally {
+      lease.ifPresent(Lease::close);
+    }
   }
 
   private MappedEntry intoStore(
@@ -142,13 +177,28 @@ final class EntryAccess {
       BooleanSupplier mayPublish)
       throws StoreException, EntryWriteException {
     boolean publish = mayPublish.getAsBoolean();
-    long start = System.nanoTime();
     try (PendingEntry pending = into.begin(unit.storeKey())) {
-      EntrySummary summary = write(pending.path(), unit, context, rows.get());
+      WriteTimer timer = new WriteTimer();
+      EntrySummary summary =
+          write(
+              pending.path(),
+              pending::requireRoom,
+              context,
+              unit,
+              rows.get(),
+              timer,
+              count -> describe(unit, partition, count, timer));
       MappedEntry mapped = open(pending.path());
-      if (publish && mayPublish.getAsBoolean()) {
+      if (publish && mayPublish.getAsBoolean() && pays(summary, timer)) {
         try {
-          pending.publish(meta(partition, summary, Duration.ofNanos(System.nanoTime() - start)));
+          pending.publish(
+              meta(
+                  partition,
+                  summary.rows(),
+                  summary.bytes(),
+                  summary.crc32c(),
+                  timer.computing(),
+                  timer.writing()));
           OpenEntries.process().remember(unit.key(), mapped);
           countTowardsSet(partition, context);
           return mapped;
@@ -159,6 +209,14 @@ final class EntryAccess {
       OpenEntries.process().hold(rddId, unit.key(), mapped);
       return mapped;
     }
+  }
+
+  /** Rows of run-bound relations also save the stages below, which are not measured here. */
+  private boolean pays(EntrySummary summary, WriteTimer timer) {
+    boolean pays =
+        AdmissionLedger.process()
+            .computed(spec.relation(), timer.computing(), timer.writing(), summary.bytes());
+    return pays || spec.admission() == Admission.ALWAYS || spec.generation() != null;
   }
 
   /** A repeated stage may have other rows in other partitions than the first: not one run. */
@@ -177,11 +235,11 @@ final class EntryAccess {
     Path file =
         SparkEnv.get().blockManager().diskBlockManager().createTempLocalBlock()._2().toPath();
     try {
-      write(file, unit, context, rows.get());
+      write(file, () -> {}, context, unit, rows.get(), new WriteTimer(), count -> "");
       MappedEntry mapped = open(file);
       OpenEntries.process().hold(rddId, unit.key(), mapped);
       return mapped;
-    } catch (EntryWriteException e) {
+    } catch (EntryWriteException | StoreException e) {
       throw new IllegalStateException(
           "Cannot keep a partition of %s: neither the cache directory nor Spark's scratch directory %s can be written. Free disk space, or set spark.local.dir."
               .formatted(spec.description(), file.getParent()),
@@ -193,23 +251,39 @@ final class EntryAccess {
 
   /** Wraps only the writer's own errors: rows that fail raise what they would in plain Spark. */
   private EntrySummary write(
-      Path file, CacheUnit unit, TaskContext context, Iterator<InternalRow> rows)
-      throws EntryWriteException {
+      Path file,
+      RoomCheck room,
+      TaskContext context,
+      CacheUnit unit,
+      Iterator<InternalRow> rows,
+      WriteTimer timer,
+      LongFunction<String> describe)
+      throws EntryWriteException, StoreException {
     EntryWriter writer = create(file, unit);
     try {
       long written = 0;
       while (rows.hasNext()) {
         InternalRow row = rows.next();
-        if (written++ % ROWS_BETWEEN_KILL_CHECKS == 0) {
+        if (written % ROWS_BETWEEN_KILL_CHECKS == 0) {
           context.killTaskIfInterrupted();
+          room.requireRoom();
         }
+        long before = timer.beforeRow(written++);
         append(writer, row);
+        timer.afterRow(before);
       }
       context.killTaskIfInterrupted();
-      return finish(writer);
+      timer.endOfRows();
+      return finish(writer, describe.apply(written));
     } finally {
+      timer.end();
       closeQuietly(writer);
     }
+  }
+
+  /** Asked while writing: whether the file may grow on. */
+  private interface RoomCheck {
+    void requireRoom() throws StoreException;
   }
 
   private EntryWriter create(Path file, CacheUnit unit) throws EntryWriteException {
@@ -234,9 +308,10 @@ final class EntryAccess {
     }
   }
 
-  private static EntrySummary finish(EntryWriter writer) throws EntryWriteException {
+  private static EntrySummary finish(EntryWriter writer, String description)
+      throws EntryWriteException {
     try {
-      return writer.finish();
+      return writer.finish(description);
     } catch (IOException e) {
       throw new EntryWriteException(e);
     }
@@ -258,16 +333,25 @@ final class EntryAccess {
     }
   }
 
-  private EntryMeta meta(int partition, EntrySummary summary, Duration computeTime) {
+  private String describe(CacheUnit unit, int partition, long rows, WriteTimer timer) {
+    return EntryDescription.text(
+        unit.storeKey(),
+        meta(partition, rows, 0, 0, timer.computing(), timer.writing()),
+        Instant.now(),
+        spec.schema().json());
+  }
+
+  private EntryMeta meta(
+      int partition, long rows, long bytes, long crc32c, Duration computing, Duration writing) {
     return new EntryMeta(
         spec.relation(),
         Optional.ofNullable(spec.generation()).map(Key::new),
         partition,
-        summary.rows(),
-        summary.bytes(),
-        summary.crc32c(),
-        computeTime,
-        Duration.ZERO,
+        rows,
+        bytes,
+        crc32c,
+        computing,
+        writing,
         spec.tag(),
         spec.application(),
         spec.description(),

@@ -476,6 +476,7 @@ final class Materializer {
       for (int i = 0; i < entries.size(); i++) {
         OpenEntries.process()
             .hold(rdd.id(), entries.get(i).key().hex(), mapped.get(i).orElseThrow());
+        OpenEntries.process().pin(rdd.id(), store.pin(entries.get(i)));
       }
       application.counters().skipped(PlanShapes.exchanges(plan));
       return ready(rdd, units.size(), Optional.of(identity), now);
@@ -552,9 +553,8 @@ final class Materializer {
 
   private RelationSpec spec(Accepted now, Optional<Key> generation) {
     return new RelationSpec(
-        application.settings().directory().toString(),
-        application.settings().maxBytes(),
-        application.settings().verify(),
+        application.storeOptions(),
+        application.settings().admission(),
         builder.fingerprint().schema(),
         HexFormat.of().formatHex(now.function()),
         generation.map(Key::hex).orElse(null),

@@ -2,9 +2,12 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.MappedEntry;
+import io.sparkdiskcache.store.Pin;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -25,6 +28,7 @@ final class OpenEntries {
   private static final OpenEntries PROCESS = new OpenEntries();
 
   private final Map<Integer, Map<String, MappedEntry>> held = new HashMap<>();
+  private final Map<Integer, List<Pin>> pins = new HashMap<>();
   private final Map<Integer, Set<Integer>> announced = new HashMap<>();
   private final LinkedHashMap<String, MappedEntry> recent = new LinkedHashMap<>(64, 0.75f, true);
 
@@ -54,6 +58,11 @@ final class OpenEntries {
     }
   }
 
+  /** Keeps an entry of the relation from being evicted by this process until {@link #release}. */
+  synchronized void pin(int rddId, Pin pin) {
+    pins.computeIfAbsent(rddId, id -> new ArrayList<>()).add(pin);
+  }
+
   /** Keeps {@code entry} for a while; takes a reference of its own. */
   synchronized void remember(String key, MappedEntry entry) {
     if (entry.retain()) {
@@ -81,6 +90,10 @@ final class OpenEntries {
   /** Lets go of all that the relation holds here. */
   synchronized void release(int rddId) {
     announced.remove(rddId);
+    List<Pin> pinned = pins.remove(rddId);
+    if (pinned != null) {
+      pinned.forEach(Pin::close);
+    }
     Map<String, MappedEntry> entries = held.remove(rddId);
     if (entries != null) {
       entries.values().forEach(MappedEntry::release);
@@ -90,6 +103,8 @@ final class OpenEntries {
   /** Lets go of everything; for the end of the application. */
   synchronized void releaseAll() {
     announced.clear();
+    pins.values().forEach(pinned -> pinned.forEach(Pin::close));
+    pins.clear();
     held.values().forEach(entries -> entries.values().forEach(MappedEntry::release));
     held.clear();
     recent.values().forEach(MappedEntry::release);

@@ -26,7 +26,7 @@ final class ProcessStores {
    *     broken directory costs one attempt
    */
   static synchronized DiskStore get(StoreOptions options) throws StoreException {
-    Path directory = options.directory();
+    Path directory = options.path();
     DiskStore store = OPEN.get(directory);
     if (store != null) {
       return store;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.conf.Admission;
 import io.sparkdiskcache.fingerprint.FingerprintResult;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Refused;
+import io.sparkdiskcache.fingerprint.PlanClass;
 import io.sparkdiskcache.fingerprint.Refusal;
 import io.sparkdiskcache.shim.SparkInternals;
 import java.util.ArrayList;
@@ -50,7 +52,7 @@ public final class RelationInspector {
    * @param bytes size of what is stored
    * @param fingerprint function hash in hexadecimal; empty for a refused relation
    * @param directory the cache directory
-   * @param reason why it was refused; empty otherwise
+   * @param reason why it was refused, or is not kept; empty otherwise
    * @param differences for what is not wholly stored: what distinguishes it from the nearest
    *     relation that is, in sentences; empty if nothing is near
    */
@@ -119,6 +121,14 @@ public final class RelationInspector {
     }
     Accepted accepted = (Accepted) now;
     Materializer.Stored stored = builder.materializer().peek(accepted);
+    String function = HexFormat.of().formatHex(accepted.function());
+    Optional<Refusal> notKept =
+        application.settings().admission() == Admission.ALWAYS
+                || accepted.planClass() == PlanClass.RUN_BOUND
+            ? Optional.empty()
+            : AdmissionLedger.process()
+                .reason(function)
+                .map(reason -> new Refusal(Refusal.Code.ADMISSION, "", reason));
     return new Inspection(
         stored.complete() ? Status.HIT : stored.found() > 0 ? Status.PARTIAL : Status.MISS,
         name(builder),
@@ -126,9 +136,9 @@ public final class RelationInspector {
         stored.found(),
         stored.wanted(),
         stored.bytes(),
-        HexFormat.of().formatHex(accepted.function()),
+        function,
         application.settings().directory().toString(),
-        Optional.empty(),
+        stored.complete() ? Optional.empty() : notKept,
         stored.complete() ? List.of() : differences(accepted));
   }
 

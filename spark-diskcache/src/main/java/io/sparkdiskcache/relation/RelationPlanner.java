@@ -110,6 +110,12 @@ public final class RelationPlanner {
               + original.serializer().getClass().getName()
               + "); unset spark.sql.cache.serializer to have them kept on disk.");
     }
+    if (application.mustEncrypt()) {
+      return left(
+          Refusal.Code.ENCRYPTION,
+          CacheApplication.IO_ENCRYPTION
+              + " is true and entries are not encrypted, so nothing is stored; unset it, or keep to Spark's own cache.");
+    }
     try {
       application.store();
     } catch (StoreException e) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.conf.Admission;
 import io.sparkdiskcache.store.StoreOptions;
 import io.sparkdiskcache.store.VerifyMode;
 import java.io.Serializable;
-import java.nio.file.Path;
 import java.util.SortedMap;
 import org.apache.spark.sql.types.StructType;
 import org.jspecify.annotations.Nullable;
@@ -12,9 +12,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a task must know of its relation. Travels with the RDD.
  *
- * @param directory the cache directory
- * @param maxBytes its limit
- * @param verify when checksums are checked
+ * @param storeOptions how the store is opened
+ * @param admission which results are kept
  * @param schema names and types of the rows, in order
  * @param relation function hash in hexadecimal; groups the entries of the relation
  * @param generation of a run-bound relation; null otherwise
@@ -28,9 +27,8 @@ import org.jspecify.annotations.Nullable;
  */
 @SuppressWarnings("ArrayRecordComponent") // never compared
 record RelationSpec(
-    String directory,
-    long maxBytes,
-    VerifyMode verify,
+    StoreOptions storeOptions,
+    Admission admission,
     StructType schema,
     String relation,
     @Nullable String generation,
@@ -42,7 +40,11 @@ record RelationSpec(
     SortedMap<String, String> components)
     implements Serializable {
 
-  StoreOptions storeOptions() {
-    return new StoreOptions(Path.of(directory), maxBytes, verify);
+  String directory() {
+    return storeOptions.directory();
+  }
+
+  VerifyMode verify() {
+    return storeOptions.verify();
   }
 }

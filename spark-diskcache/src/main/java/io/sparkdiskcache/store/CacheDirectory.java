@@ -11,19 +11,18 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Names and shape of the directory, and the reasons to refuse one.
  *
  * <pre>
- * format                                 "spark-diskcache 1"
+ * format                                 "spark-diskcache 2"
  * index.db                               and its -wal, -shm
  * data/ab/cd/KEY-OWNER-N.arrow           published entries; ab, cd: first digits of KEY
  * tmp/OWNER-N.arrow, tmp/OWNER.lock      files being written; the lock says that OWNER lives
- * private/OWNER/KEY-OWNER-N.arrow        entries of one process
+ * tmp/KEY.lease                          entries being computed, see Leases
  * quarantine/                            damaged entries and indexes
+ * trace/OWNER.csv                        requests, recorded while the folder exists
  * </pre>
  *
  * <p>A data file carries its writer and a number in its name, not the key alone, so that no name is
@@ -32,13 +31,16 @@ import org.slf4j.LoggerFactory;
  * its writer is gone.
  */
 final class CacheDirectory {
-  private static final Logger LOG = LoggerFactory.getLogger(CacheDirectory.class);
+  private static final Log LOG = Log.of(CacheDirectory.class);
 
-  static final int FORMAT = 1;
+  /** 1 kept the components of each entry by itself; its index is set aside, see Reindexer. */
+  static final int FORMAT = 2;
+
   private static final String FORMAT_NAME = "spark-diskcache";
   private static final Pattern FORMAT_LINE = Pattern.compile(FORMAT_NAME + " (\\d{1,9})");
   private static final Pattern DATA_FILE =
       Pattern.compile("([0-9a-f]{64})-(" + Owner.TOKEN + ")-(\\d+)\\.arrow");
+  private static final Pattern OWNER_TOKEN = Pattern.compile(Owner.TOKEN);
   private static final Pattern TEMP_FILE = Pattern.compile("(" + Owner.TOKEN + ")-(\\d+)\\.arrow");
 
   /** SQLite's locks and shared memory, and the meaning of fsync and rename, need a local disk. */
@@ -113,12 +115,12 @@ final class CacheDirectory {
     return root.resolve("tmp");
   }
 
-  Path privates() {
-    return root.resolve("private");
-  }
-
   Path quarantine() {
     return root.resolve("quarantine");
+  }
+
+  Path trace() {
+    return root.resolve("trace");
   }
 
   Path index() {
@@ -174,6 +176,10 @@ final class CacheDirectory {
     return m.matches() ? Optional.of(m.group(1)) : Optional.empty();
   }
 
+  static boolean isToken(String text) {
+    return OWNER_TOKEN.matcher(text).matches();
+  }
+
   static String name(Path path) {
     Path name = path.getFileName();
     return name == null ? "" : name.toString();
@@ -197,13 +203,10 @@ final class CacheDirectory {
             problem, "it is not writable", "Make it writable, or name another directory");
       }
       Optional<Integer> format = prepared.readFormat(problem);
-      for (Path path :
-          new Path[] {
-            prepared.data(), prepared.tmp(), prepared.privates(), prepared.quarantine()
-          }) {
+      for (Path path : new Path[] {prepared.data(), prepared.tmp(), prepared.quarantine()}) {
         Directories.createPrivate(path);
       }
-      if (format.isEmpty()) {
+      if (format.isEmpty() || format.get() < FORMAT) {
         Directories.writeAtomically(
             prepared.format(),
             (FORMAT_NAME + " " + FORMAT + "\n").getBytes(StandardCharsets.US_ASCII));
@@ -285,7 +288,7 @@ final class CacheDirectory {
           "Name another directory, or delete this one if it is an old cache");
     }
     int found = Integer.parseInt(m.group(1));
-    if (found != FORMAT) {
+    if (found > FORMAT) {
       throw otherFormat(root, found);
     }
     return Optional.of(found);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
 
 /** The write side of {@link StoreStats}. */
@@ -8,34 +10,47 @@ final class Counters {
   final LongAdder hits = new LongAdder();
   final LongAdder misses = new LongAdder();
   final LongAdder published = new LongAdder();
-  final LongAdder privateKept = new LongAdder();
   final LongAdder duplicatesDiscarded = new LongAdder();
-  final LongAdder evictedForLimit = new LongAdder();
-  final LongAdder evictedOnRequest = new LongAdder();
-  final LongAdder evictedReplaced = new LongAdder();
-  final LongAdder evictedUnfinished = new LongAdder();
   final LongAdder missingFiles = new LongAdder();
   final LongAdder quarantined = new LongAdder();
+  final LongAdder reindexed = new LongAdder();
   final LongAdder errors = new LongAdder();
+  private final Map<EvictionCause, LongAdder> evicted = new EnumMap<>(EvictionCause.class);
 
-  StoreStats snapshot(Totals totals, long privateBytes) {
+  Counters() {
+    for (EvictionCause cause : EvictionCause.values()) {
+      evicted.put(cause, new LongAdder());
+    }
+  }
+
+  void evicted(EvictionCause cause, long entries) {
+    evicted.getOrDefault(cause, new LongAdder()).add(entries);
+  }
+
+  private long evicted(EvictionCause cause) {
+    return evicted.getOrDefault(cause, new LongAdder()).sum();
+  }
+
+  StoreStats snapshot(Totals totals) {
     return new StoreStats(
         hits.sum(),
         misses.sum(),
         published.sum(),
-        privateKept.sum(),
         duplicatesDiscarded.sum(),
-        evictedForLimit.sum(),
-        evictedOnRequest.sum(),
-        evictedReplaced.sum(),
-        evictedUnfinished.sum(),
+        evicted(EvictionCause.LIMIT),
+        evicted(EvictionCause.FREE_SPACE),
+        evicted(EvictionCause.TAG_LIMIT),
+        evicted(EvictionCause.EXPIRED),
+        evicted(EvictionCause.REQUEST),
+        evicted(EvictionCause.REPLACED),
+        evicted(EvictionCause.UNFINISHED),
         missingFiles.sum(),
         quarantined.sum(),
+        reindexed.sum(),
         errors.sum(),
         totals.entries(),
         totals.bytes(),
         totals.sets(),
-        privateBytes,
         totals.unindexedFiles(),
         totals.unindexedBytes());
   }

@@ -89,6 +89,12 @@ final class Directories {
     }
   }
 
+  static void fsyncFile(Path file) throws IOException {
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      channel.force(true);
+    }
+  }
+
   /** All of the bytes or none under that name. */
   static void writeAtomically(Path file, byte[] bytes) throws IOException {
     // Random: threads, and containers where process ids repeat, may write the same file at a time.
@@ -115,13 +121,5 @@ final class Directories {
       throw e.getCause();
     }
     return paths;
-  }
-
-  /** Deletes a directory of files. */
-  static void deleteFlat(Path directory) throws IOException {
-    for (Path file : list(directory)) {
-      Files.deleteIfExists(file);
-    }
-    Files.deleteIfExists(directory);
   }
 }

@@ -2,6 +2,7 @@
 package io.sparkdiskcache.store;
 
 import java.io.IOException;
+import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
@@ -15,6 +16,29 @@ interface DirectoryProbe {
 
   /** Whose it is and who may do what; empty where files have no POSIX permissions. */
   Optional<Access> access(Path directory) throws IOException;
+
+  /** Of the disk the directory lies on, in bytes. */
+  default Space space(Path directory) throws IOException {
+    FileStore store = Files.getFileStore(directory);
+    return new Space() {
+      @Override
+      public long total() throws IOException {
+        return store.getTotalSpace();
+      }
+
+      @Override
+      public long usable() throws IOException {
+        return store.getUsableSpace();
+      }
+    };
+  }
+
+  /** How large a disk is and how much of it this user may still write. */
+  interface Space {
+    long total() throws IOException;
+
+    long usable() throws IOException;
+  }
 
   /**
    * Ownership and mode of a directory.

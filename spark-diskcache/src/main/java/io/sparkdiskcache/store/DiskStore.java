@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -14,9 +15,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Predicate;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Entries on a local disk, found by key, shared by all processes of a user on a host. One instance
@@ -50,22 +50,30 @@ import org.slf4j.LoggerFactory;
  * that died, {@link IndexFile} replaces a damaged index, {@link Evictor} keeps the limit.
  */
 public final class DiskStore implements AutoCloseable {
-  private static final Logger LOG = LoggerFactory.getLogger(DiskStore.class);
   private static final long FLUSH_SECONDS = 10;
+
+  private static final long EVICT_SECONDS = 60;
+  private static final Duration LEASE_POLL = Duration.ofMillis(20);
 
   private final CacheDirectory directory;
   private final Owner owner;
   private final Index index;
   private final InstantSource clock;
+  private final Room room;
   private final Rows rows;
-  private final Counters counters;
-  private final Trouble trouble;
-  private final Background background;
-  private final Pins pins;
+  private final Counters counters = new Counters();
+  private final Trouble trouble = new Trouble(counters);
+  private final Background background = new Background(trouble);
+  private final Pins pins = new Pins(trouble);
   private final Verifier verifier;
   private final Removal removal;
+  private final Evictor evictor;
   private final Publisher publisher;
+  private final Reindexer reindexer;
   private final AccessLog accesses = new AccessLog();
+  private final Trace trace;
+  private final Front front = new Front();
+  private final Leases leases;
   private volatile boolean closed;
 
   private DiskStore(
@@ -73,19 +81,21 @@ public final class DiskStore implements AutoCloseable {
       CacheDirectory directory,
       Owner owner,
       Index index,
+      Room room,
       InstantSource clock) {
     this.directory = directory;
     this.owner = owner;
     this.index = index;
     this.clock = clock;
-    this.counters = new Counters();
-    this.trouble = new Trouble(counters);
-    this.background = new Background(trouble);
+    this.room = room;
     this.rows = new Rows(directory, new DamagedRows(index, background, trouble));
-    this.pins = new Pins(trouble);
     this.verifier = new Verifier(options.verify());
-    this.removal = new Removal(directory, index, pins, verifier, counters, options.maxBytes());
-    Evictor evictor = new Evictor(index, rows, pins, removal, counters, options.maxBytes());
+    this.removal =
+        new Removal(directory, owner, index, pins, verifier, front, counters, room.maxBytes());
+    this.leases = new Leases(directory, owner, clock);
+    this.evictor = new Evictor(index, rows, pins, removal, room, options.eviction(), clock);
+    this.reindexer = new Reindexer(directory, owner, index, rows, pins, counters, clock);
+    this.trace = new Trace(directory.trace());
     this.publisher =
         new Publisher(
             directory,
@@ -98,7 +108,10 @@ public final class DiskStore implements AutoCloseable {
             counters,
             trouble,
             clock,
-            options.maxBytes());
+            room,
+            options.eviction(),
+            trace,
+            front);
   }
 
   /**
@@ -113,42 +126,33 @@ public final class DiskStore implements AutoCloseable {
 
   static DiskStore open(StoreOptions options, DirectoryProbe probe, InstantSource clock)
       throws StoreException {
-    CacheDirectory directory = CacheDirectory.prepare(options.directory(), probe);
-    Owner owner;
+    CacheDirectory directory = CacheDirectory.prepare(options.path(), probe);
     Recovery recovery;
+    Room room;
     try {
+      room = Room.of(options.limits(), probe.space(directory.root()));
       recovery = Recovery.inspect(directory);
-      owner = Owner.claim(directory);
     } catch (IOException e) {
       throw StoreException.failed("Cannot open cache directory '" + directory.root() + "'", e);
     }
-    boolean opened = false;
-    try {
-      Index index = Index.open(directory, recovery.afterCrash());
-      DiskStore store = new DiskStore(options, directory, owner, index, clock);
-      store.start(recovery);
-      opened = true;
-      return store;
-    } finally {
-      if (!opened) {
-        closeQuietly(owner, directory);
-      }
-    }
-  }
-
-  private static void closeQuietly(Owner owner, CacheDirectory directory) {
-    try {
-      owner.close();
-    } catch (IOException e) {
-      LOG.warn("Cannot release the owner lock in {}", directory.root(), e);
-    }
+    Index index = Index.open(directory, recovery.afterCrash());
+    DiskStore store = new DiskStore(options, directory, new Owner(directory), index, room, clock);
+    store.start(recovery);
+    return store;
   }
 
   private void start(Recovery recovery) {
     background.every(FLUSH_SECONDS, "Cannot write access times", () -> accesses.flush(index));
+    background.every(FLUSH_SECONDS, "Cannot write the trace", () -> trace.flush(owner));
+    if (room.changesByItself()) {
+      background.every(EVICT_SECONDS, "Cannot evict", evictor::run);
+    }
     boolean needed;
     try {
       needed = recovery.isNeeded(index);
+      if (index.read(Sums::totals).unindexedFiles() > 0) {
+        background.run("Cannot index files again", () -> reindexer.run(() -> closed));
+      }
     } catch (SQLException | IOException e) {
       trouble.report("Cannot look for leftovers of dead processes", e);
       return;
@@ -156,24 +160,29 @@ public final class DiskStore implements AutoCloseable {
     if (needed) {
       background.run(
           "Cannot clear up after dead processes",
-          () -> recovery.run(index, rows, removal, counters, () -> closed));
+          () -> recovery.run(index, rows, removal, () -> closed));
     }
   }
 
   /** The published entry of that key, if its file is there. */
   public Optional<Entry> find(Key key) {
-    Optional<Entry> entry =
-        lookUp(
-            "Cannot look up an entry",
-            Optional.<Entry>empty(),
-            () -> index.read(session -> rows.byKey(session, key)));
-    if (entry.isPresent() && isPresent(entry.get())) {
-      counters.hits.increment();
-      accesses.record(key, clock.instant());
-      return entry;
+    Optional<Entry> entry = front.get(key);
+    if (closed || entry.isEmpty() || !isUsable(entry.get())) {
+      long ticket = front.ticket();
+      entry =
+          lookUp(
+              "Cannot look up an entry",
+              Optional.<Entry>empty(),
+              () -> index.read(session -> rows.byKey(session, key)));
+      if (entry.isEmpty() || !isUsable(entry.get())) {
+        counters.misses.increment();
+        return Optional.empty();
+      }
+      front.put(entry.get(), ticket);
     }
-    counters.misses.increment();
-    return Optional.empty();
+    counters.hits.increment();
+    used(entry.get(), clock.instant());
+    return entry;
   }
 
   /** {@link #find} for many keys, in the order given, those not found left out. */
@@ -195,9 +204,9 @@ public final class DiskStore implements AutoCloseable {
     Instant now = clock.instant();
     found.forEach(
         (key, entry) -> {
-          if (isPresent(entry)) {
+          if (isUsable(entry)) {
             present.put(key, entry);
-            accesses.record(key, now);
+            used(entry, now);
           }
         });
     counters.hits.add(present.size());
@@ -213,13 +222,13 @@ public final class DiskStore implements AutoCloseable {
             Optional.<EntrySet>empty(),
             () -> index.readSnapshot(session -> rows.set(session, setKey)));
     // Every file is looked at, so that all missing ones are dropped at once.
-    if (set.isEmpty() || set.get().entries().stream().filter(e -> !isPresent(e)).count() > 0) {
+    if (set.isEmpty() || set.get().entries().stream().filter(e -> !isUsable(e)).count() > 0) {
       counters.misses.increment();
       return Optional.empty();
     }
     counters.hits.increment();
     Instant now = clock.instant();
-    set.get().entries().forEach(entry -> accesses.record(entry.key(), now));
+    set.get().entries().forEach(entry -> used(entry, now));
     return set;
   }
 
@@ -243,8 +252,8 @@ public final class DiskStore implements AutoCloseable {
 
   /** Counters since opening and the state of the index; zeros where it cannot be read. */
   public StoreStats stats() {
-    Totals totals = lookUp("Cannot read totals", Totals.NONE, () -> index.read(Rows::totals));
-    return counters.snapshot(totals, publisher.privateBytes());
+    Totals totals = lookUp("Cannot read totals", Totals.NONE, () -> index.read(Sums::totals));
+    return counters.snapshot(totals);
   }
 
   /**
@@ -280,9 +289,37 @@ public final class DiskStore implements AutoCloseable {
     trouble.report(problem, cause);
   }
 
+  /** Work on the cache as a whole, for operators. */
+  public Maintenance maintenance() {
+    return new Maintenance(this, directory, index, new SelfCheck(directory, index, rows, removal));
+  }
+
   /** Keeps the entry's file from being deleted by this process; close the pin to release it. */
   public Pin pin(Entry entry) {
     return pins.pin(entry);
+  }
+
+  /**
+   * The right to compute an entry while other processes wait for it, see {@link Leases}.
+   *
+   * @param wait how long to wait for the process that has it
+   * @param waiting called now and then meanwhile; may throw to give up
+   * @return empty if it was not to be had: compute all the same
+   */
+  public Optional<Lease> lease(Key key, Duration wait, Runnable waiting) {
+    long deadline = System.nanoTime() + wait.toNanos();
+    try {
+      Optional<Lease> lease = leases.tryAcquire(key);
+      while (lease.isEmpty() && System.nanoTime() < deadline) {
+        waiting.run();
+        LockSupport.parkNanos(LEASE_POLL.toNanos());
+        lease = leases.tryAcquire(key);
+      }
+      return lease;
+    } catch (IOException e) {
+      trouble.report("Cannot lease an entry", e);
+      return Optional.empty();
+    }
   }
 
   /** A place to write the entry of that key to. */
@@ -315,7 +352,9 @@ public final class DiskStore implements AutoCloseable {
         () -> {
           Optional<Key> generation = index.read(session -> Rows.generationOf(session, setKey));
           if (generation.isPresent()) {
-            removeGeneration(generation.get(), "set " + setKey + " was dropped");
+            List<Entry> entries =
+                index.read(session -> rows.byGeneration(session, generation.get()));
+            removal.remove(entries, EvictionCause.REQUEST, "set " + setKey + " was dropped");
             index.write(
                 session -> { // a set without partitions has no entry to take it along
                   if (Rows.generationOf(session, setKey).equals(generation)) {
@@ -328,20 +367,6 @@ public final class DiskStore implements AutoCloseable {
   }
 
   /**
-   * Removes the entries of a generation that will not be completed, so that they can be evicted.
-   */
-  public void dropGeneration(Key generation) {
-    attempt(
-        "Cannot drop a generation",
-        () -> removeGeneration(generation, "generation " + generation + " was dropped"));
-  }
-
-  private void removeGeneration(Key generation, String reason) throws SQLException {
-    List<Entry> entries = index.read(session -> rows.byGeneration(session, generation));
-    removal.remove(entries, reason, counters.evictedOnRequest);
-  }
-
-  /**
    * Removes the published entries that the predicate chooses, pinned ones included: they cannot be
    * found any more, and their files stay until the last pin is closed.
    *
@@ -350,8 +375,28 @@ public final class DiskStore implements AutoCloseable {
   public long evict(Predicate<Entry> predicate) {
     List<Entry> victims = new ArrayList<>(entries());
     victims.removeIf(predicate.negate());
+    return evict(victims, "on request");
+  }
+
+  /** What the selector selects, oldest first; files are not looked at. */
+  public List<Entry> select(Selector selector) {
     return lookUp(
-        "Cannot evict", 0L, () -> removal.remove(victims, "on request", counters.evictedOnRequest));
+        "Cannot list entries",
+        List.<Entry>of(),
+        () -> index.readSnapshot(session -> rows.select(session, selector, clock.instant())));
+  }
+
+  /**
+   * Removes what the selector selects, as {@link #evict(Predicate)} does.
+   *
+   * @return bytes freed; after an error, those freed until then
+   */
+  public long evict(Selector selector) {
+    return evict(select(selector), "selected by " + selector);
+  }
+
+  private long evict(List<Entry> victims, String reason) {
+    return lookUp("Cannot evict", 0L, () -> removal.remove(victims, EvictionCause.REQUEST, reason));
   }
 
   /** Removes all published entries and sets; returns the bytes freed. */
@@ -371,8 +416,19 @@ public final class DiskStore implements AutoCloseable {
             });
   }
 
-  /** Whether the file is there; the row of one that is gone is dropped in the background. */
-  private boolean isPresent(Entry entry) {
+  private void used(Entry entry, Instant now) {
+    accesses.record(entry.key(), now);
+    trace.hit(entry, now);
+  }
+
+  /**
+   * Whether it has not expired and its file is there; the row of one that is gone is dropped in the
+   * background.
+   */
+  private boolean isUsable(Entry entry) {
+    if (room.isExpired(entry.createdAt(), clock.instant())) {
+      return false;
+    }
     if (Files.exists(entry.path())) {
       return true;
     }
@@ -406,6 +462,11 @@ public final class DiskStore implements AutoCloseable {
     }
   }
 
+  /** What the store does by itself now and then. */
+  void enforceLimits() throws SQLException, IOException {
+    evictor.run();
+  }
+
   /** Waits for evictions, recovery and dropped rows that were due before. */
   void settle() throws InterruptedException {
     background.await();
@@ -416,8 +477,8 @@ public final class DiskStore implements AutoCloseable {
   }
 
   /**
-   * Writes what is outstanding and releases thread, connections, temporary and private files, and
-   * the owner lock. Lookups then find nothing. Idempotent.
+   * Writes what is outstanding and releases thread, connections, temporary files, and the owner
+   * lock. Lookups then find nothing. Idempotent.
    */
   @Override
   public void close() {
@@ -429,20 +490,19 @@ public final class DiskStore implements AutoCloseable {
     }
     background.close();
     attempt("Cannot write access times", () -> accesses.flush(index));
+    attempt("Cannot write the trace", () -> trace.flush(owner));
     attempt("Cannot close the index", index::close);
     pins.close();
     attempt(
         "Cannot delete temporary files",
         () -> {
+          Optional<String> token = owner.tokenIfClaimed();
           for (Path path : Directories.list(directory.tmp())) {
-            if (CacheDirectory.tempOwner(path).equals(Optional.of(owner.token()))) {
+            if (token.isPresent() && CacheDirectory.tempOwner(path).equals(token)) {
               Files.deleteIfExists(path);
             }
           }
         });
-    attempt(
-        "Cannot delete private files",
-        () -> Directories.deleteFlat(directory.privates().resolve(owner.token())));
     attempt("Cannot release the owner lock", owner::close);
   }
 }

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Optional;
@@ -15,16 +12,9 @@ import java.util.Optional;
  * @param path never reused: another file of the same key has another path
  * @param meta without its components, which {@link DiskStore#components} reads
  * @param lastAccess and {@code hits} as of the last batch written, so possibly seconds old
- * @param isPrivate kept for this process only, see {@link PendingEntry#keepPrivate}
  */
 public record Entry(
-    Key key,
-    Path path,
-    EntryMeta meta,
-    Instant createdAt,
-    Instant lastAccess,
-    long hits,
-    boolean isPrivate) {
+    Key key, Path path, EntryMeta meta, Instant createdAt, Instant lastAccess, long hits) {
 
   public String relation() {
     return meta.relation();
@@ -62,20 +52,5 @@ public record Entry(
 
   public String description() {
     return meta.description();
-  }
-
-  /**
-   * Deletes the file of a private entry; idempotent. Published entries are the store's to evict.
-   */
-  public void discard() {
-    if (!isPrivate) {
-      throw new IllegalStateException(
-          "Cannot discard entry " + key + ": it is published; use DiskStore.evict");
-    }
-    try {
-      Files.deleteIfExists(path);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 }

@@ -42,6 +42,10 @@ public record EntryMeta(
   }
 
   EntryMeta withoutComponents() {
+    return withComponents(Map.of());
+  }
+
+  EntryMeta withComponents(Map<String, String> others) {
     return new EntryMeta(
         relation,
         generation,
@@ -54,6 +58,6 @@ public record EntryMeta(
         tag,
         application,
         description,
-        Map.of());
+        others);
   }
 }

@@ -3,7 +3,7 @@ package io.sparkdiskcache.store;
 
 /**
  * The entry, or the unfinished generation it belongs to, does not fit below the limit even if all
- * else is evicted. The pending file is untouched: {@link PendingEntry#keepPrivate} still works.
+ * else is evicted.
  */
 public final class EntryTooLargeException extends StoreException {
   private final long bytes;

@@ -1,49 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
- * Keeps the entry files below the limit. Runs on the store's own thread after a publish that went
- * over it, and goes down to 90 % so that it does not run after every publish.
+ * Keeps the limits, in the background. What has expired goes first; then, where a limit is
+ * exceeded, as much as {@link EvictionPolicy} says it takes to come down to a low watermark, so
+ * that not every new entry costs a run.
  *
- * <p>Order: files that are in no index (they cannot be served), what is left of dropped sets (nor
- * can these), then the oldest. A set goes as a whole, because the rest of it would be useless.
- * Never: pinned entries, sets with a pinned entry, entries of generations that a living process may
- * still complete, and the entries whose publishing called for the run.
+ * <h2>What stays</h2>
+ *
+ * Pinned entries, those of generations that a process may still complete, and those whose
+ * publishing called for the run. Entries written or used in the last {@value #RECENT_SECONDS}
+ * seconds, by whichever process, belong to running jobs: they go only if all others do not suffice,
+ * because a limit is a limit. A set goes as a whole, valued as a whole; entries left over from sets
+ * that were dropped go before all others, because nothing finds them any more.
  *
  * <p>Victims are chosen outside of any write transaction. Processes that evict at the same time
  * choose the same ones, so they do not free more than one of them would.
  */
 final class Evictor {
   private static final double LOW_WATERMARK = 0.9;
+  private static final int RECENT_SECONDS = 10;
 
   private final Index index;
   private final Rows rows;
   private final Pins pins;
   private final Removal removal;
-  private final Counters counters;
-  private final long maxBytes;
+  private final Room room;
+  private final EvictionPolicy policy;
+  private final InstantSource clock;
   private final ConcurrentLinkedQueue<Key> justPublished = new ConcurrentLinkedQueue<>();
 
-  Evictor(Index index, Rows rows, Pins pins, Removal removal, Counters counters, long maxBytes) {
+  Evictor(
+      Index index,
+      Rows rows,
+      Pins pins,
+      Removal removal,
+      Room room,
+      EvictionPolicy policy,
+      InstantSource clock) {
     this.index = index;
     this.rows = rows;
     this.pins = pins;
     this.removal = removal;
-    this.counters = counters;
-    this.maxBytes = maxBytes;
-  }
-
-  boolean isOver(Totals totals) {
-    return totals.bytesOnDisk() > maxBytes;
+    this.room = room;
+    this.policy = policy;
+    this.clock = clock;
   }
 
   /** Spares the entry in the next run. */
@@ -51,80 +64,81 @@ final class Evictor {
     justPublished.add(key);
   }
 
-  void run() throws SQLException {
+  void run() throws SQLException, IOException {
     Set<Key> spared = new HashSet<>();
     for (Key key = justPublished.poll(); key != null; key = justPublished.poll()) {
       spared.add(key);
     }
-    Totals totals = index.read(Rows::totals);
-    if (!isOver(totals)) {
+    evictExpired();
+    if (policy == EvictionPolicy.NONE) {
       return;
     }
-    String reason = totals.bytesOnDisk() + " bytes were stored and the limit is " + maxBytes;
-    long excess = totals.bytesOnDisk() - (long) (maxBytes * LOW_WATERMARK);
-    if (totals.unindexedFiles() > 0) {
-      excess -= removal.removeUnindexed(excess, reason);
+    for (Map.Entry<String, Long> tag : room.tags().entrySet()) {
+      long bytes = index.read(session -> Sums.tagBytes(session, tag.getKey()));
+      if (bytes > tag.getValue()) {
+        evict(
+            Victims.ofTag(tag.getKey()),
+            bytes - watermark(tag.getValue()),
+            spared,
+            EvictionCause.TAG_LIMIT,
+            "tag '%s' has %d bytes and its limit is %d"
+                .formatted(tag.getKey(), bytes, tag.getValue()));
+      }
     }
-    if (excess > 0) {
-      long wanted = excess;
-      List<Entry> victims =
-          index.readSnapshot(session -> new Choice(session, spared, wanted).victims());
-      removal.remove(victims, reason, counters.evictedForLimit);
+    Totals totals = index.read(Sums::totals);
+    if (room.isOver(totals)) {
+      evictAny(
+          totals.bytesOnDisk() - watermark(room.maxBytes()),
+          spared,
+          EvictionCause.LIMIT,
+          "%d bytes were stored and the limit is %d"
+              .formatted(totals.bytesOnDisk(), room.maxBytes()));
+    }
+    long lacking = room.lackingOnDisk();
+    if (lacking > 0) {
+      evictAny(
+          lacking + room.minFreeBytes() - watermark(room.minFreeBytes()),
+          spared,
+          EvictionCause.FREE_SPACE,
+          "the disk has %d bytes less than the %d that are to stay free"
+              .formatted(lacking, room.minFreeBytes()));
     }
   }
 
-  /** One walk over the candidates. */
-  private final class Choice {
-    private final Session session;
-    private final Set<Key> spared;
-    private final List<Entry> victims = new ArrayList<>();
-    private final Set<Path> chosen = new HashSet<>();
-    private final Set<Key> setsSeen = new HashSet<>();
-    private long missing;
+  private static long watermark(long limit) {
+    return (long) (limit * LOW_WATERMARK);
+  }
 
-    Choice(Session session, Set<Key> spared, long bytes) {
-      this.session = session;
-      this.spared = spared;
-      this.missing = bytes;
+  private void evictExpired() throws SQLException {
+    Instant expiry = room.expiry(clock.instant());
+    if (!expiry.equals(Instant.MIN)) {
+      List<Entry> expired = index.read(session -> rows.createdBefore(session, expiry));
+      removal.remove(expired, EvictionCause.EXPIRED, "they were created before " + expiry);
     }
+  }
 
-    List<Entry> victims() throws SQLException {
-      rows.forEachLeftover(session, this::choose);
-      if (missing > 0) {
-        rows.forEachFinished(session, this::chooseWithSet);
-      }
-      return victims;
+  private void evictAny(long bytes, Set<Key> spared, EvictionCause cause, String reason)
+      throws SQLException {
+    long left = bytes - removal.removeUnindexed(bytes, reason);
+    if (left > 0) {
+      evict(Victims.ofAll(), left, spared, cause, reason);
     }
+  }
 
-    private boolean chooseWithSet(Entry entry) throws SQLException {
-      Optional<Key> generation = entry.generation();
-      if (generation.isEmpty()) {
-        return choose(entry);
-      }
-      if (!setsSeen.add(generation.get())) {
-        return true;
-      }
-      List<Entry> set = rows.byGeneration(session, generation.get());
-      if (set.stream().allMatch(this::isFree)) {
-        for (Entry member : set) {
-          if (!choose(member)) {
-            return false;
-          }
-        }
-      }
-      return true;
-    }
-
-    private boolean choose(Entry entry) {
-      if (isFree(entry) && chosen.add(entry.path())) {
-        victims.add(entry);
-        missing -= entry.bytes();
-      }
-      return missing > 0;
-    }
-
-    private boolean isFree(Entry entry) {
-      return !pins.isPinned(entry.path()) && !spared.contains(entry.key());
-    }
+  private void evict(
+      Victims.Scope scope, long bytes, Set<Key> spared, EvictionCause cause, String reason)
+      throws SQLException {
+    long now = clock.instant().toEpochMilli();
+    Victims victims =
+        new Victims(
+            bytes,
+            now - RECENT_SECONDS * 1000L,
+            (a, b) -> policy.compare(a, b, now),
+            entry -> !pins.isPinned(entry.path()) && !spared.contains(entry.key()));
+    List<Entry> chosen = index.readSnapshot(session -> victims.choose(session, rows, scope));
+    Set<Path> seen = new HashSet<>();
+    List<Entry> once = new ArrayList<>(chosen);
+    once.removeIf(entry -> !seen.add(entry.path()));
+    removal.remove(once, cause, reason);
   }
 }

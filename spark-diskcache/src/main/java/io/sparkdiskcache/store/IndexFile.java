@@ -18,8 +18,6 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * How {@code index.db} comes into being and how a damaged one is replaced.
@@ -30,7 +28,7 @@ import org.slf4j.LoggerFactory;
  * probably done the work.
  */
 final class IndexFile {
-  private static final Logger LOG = LoggerFactory.getLogger(IndexFile.class);
+  private static final Log LOG = Log.of(IndexFile.class);
   private static final DateTimeFormatter STAMP =
       DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss-SSS").withZone(ZoneOffset.UTC);
   private static final List<String> COMPANIONS = List.of("", "-wal", "-shm");
@@ -109,7 +107,7 @@ final class IndexFile {
         throw CacheDirectory.otherFormat(directory.root(), version);
       }
       if (version < CacheDirectory.FORMAT) {
-        throw Rows.corrupt("it has no schema");
+        throw Rows.corrupt("it has format " + version + ", older than " + CacheDirectory.FORMAT);
       }
       if (!examination.equals(NO_CHECK)) {
         String result =
@@ -118,7 +116,7 @@ final class IndexFile {
           throw Rows.corrupt(result);
         }
       }
-      Rows.totals(session); // meets a truncated file
+      Sums.totals(session); // meets a truncated file
       healthy = true;
       return session;
     } finally {
@@ -141,7 +139,7 @@ final class IndexFile {
       session.execute("PRAGMA journal_mode=WAL");
       session.execute("BEGIN IMMEDIATE");
       IndexSchema.create(session);
-      Rows.addUnindexed(session, files);
+      Sums.addUnindexed(session, files);
       session.execute("COMMIT");
     }
     Files.move(building, directory.index(), StandardCopyOption.ATOMIC_MOVE);

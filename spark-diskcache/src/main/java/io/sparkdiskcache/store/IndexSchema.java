@@ -35,6 +35,7 @@ final class IndexSchema {
             access_millis INTEGER NOT NULL,
             hits INTEGER NOT NULL,
             writer TEXT,
+            components_id INTEGER NOT NULL,
             seal INTEGER NOT NULL) STRICT""",
           "CREATE INDEX entries_by_age ON entries(created_millis, id)",
           """
@@ -42,11 +43,11 @@ final class IndexSchema {
             WHERE generation IS NOT NULL""",
           "CREATE INDEX entries_by_writer ON entries(writer) WHERE writer IS NOT NULL",
           """
-          CREATE TABLE components(
-            entry_id INTEGER NOT NULL REFERENCES entries(id) ON DELETE CASCADE,
-            name TEXT NOT NULL,
-            value TEXT NOT NULL,
-            PRIMARY KEY(entry_id, name)) STRICT, WITHOUT ROWID""",
+          CREATE TABLE component_sets(
+            id INTEGER PRIMARY KEY,
+            digest BLOB NOT NULL UNIQUE,
+            uses INTEGER NOT NULL DEFAULT 0,
+            content BLOB NOT NULL) STRICT""",
           """
           CREATE TABLE sets(
             set_key BLOB PRIMARY KEY,
@@ -54,13 +55,8 @@ final class IndexSchema {
             partitions INTEGER NOT NULL,
             description TEXT NOT NULL,
             created_millis INTEGER NOT NULL,
+            components_id INTEGER NOT NULL,
             seal INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
-          """
-          CREATE TABLE set_components(
-            set_key BLOB NOT NULL REFERENCES sets(set_key) ON DELETE CASCADE,
-            name TEXT NOT NULL,
-            value TEXT NOT NULL,
-            PRIMARY KEY(set_key, name)) STRICT, WITHOUT ROWID""",
           // Entry files that were there before this index was: see Recovery.
           """
           CREATE TABLE unindexed(
@@ -76,9 +72,24 @@ final class IndexSchema {
             unindexed_bytes INTEGER NOT NULL DEFAULT 0) STRICT""",
           "INSERT INTO totals(id) VALUES (1)",
           """
+          CREATE TABLE tag_totals(
+            tag TEXT PRIMARY KEY,
+            bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
+          """
+          CREATE TRIGGER tagged_entry_added AFTER INSERT ON entries WHEN NEW.tag <> '' BEGIN
+            INSERT INTO tag_totals(tag, bytes) VALUES (NEW.tag, NEW.bytes)
+              ON CONFLICT(tag) DO UPDATE SET bytes = bytes + NEW.bytes;
+          END""",
+          """
+          CREATE TRIGGER tagged_entry_removed AFTER DELETE ON entries WHEN OLD.tag <> '' BEGIN
+            UPDATE tag_totals SET bytes = bytes - OLD.bytes WHERE tag = OLD.tag;
+            DELETE FROM tag_totals WHERE tag = OLD.tag AND bytes <= 0;
+          END""",
+          """
           CREATE TRIGGER entry_added AFTER INSERT ON entries BEGIN
             UPDATE totals SET entries = entries + 1, bytes = bytes + NEW.bytes,
               unfinished_bytes = unfinished_bytes + iif(NEW.writer IS NULL, 0, NEW.bytes);
+            UPDATE component_sets SET uses = uses + 1 WHERE id = NEW.components_id;
           END""",
           // A set that lost an entry is none, whoever removed the entry and why.
           """
@@ -86,6 +97,17 @@ final class IndexSchema {
             UPDATE totals SET entries = entries - 1, bytes = bytes - OLD.bytes,
               unfinished_bytes = unfinished_bytes - iif(OLD.writer IS NULL, 0, OLD.bytes);
             DELETE FROM sets WHERE generation = OLD.generation;
+            UPDATE component_sets SET uses = uses - 1 WHERE id = OLD.components_id;
+            DELETE FROM component_sets WHERE id = OLD.components_id AND uses <= 0;
+          END""",
+          """
+          CREATE TRIGGER set_added AFTER INSERT ON sets BEGIN
+            UPDATE component_sets SET uses = uses + 1 WHERE id = NEW.components_id;
+          END""",
+          """
+          CREATE TRIGGER set_removed AFTER DELETE ON sets BEGIN
+            UPDATE component_sets SET uses = uses - 1 WHERE id = OLD.components_id;
+            DELETE FROM component_sets WHERE id = OLD.components_id AND uses <= 0;
           END""",
           """
           CREATE TRIGGER entry_finished AFTER UPDATE OF writer ON entries BEGIN

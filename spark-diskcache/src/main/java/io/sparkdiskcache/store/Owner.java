@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.SecureRandom;
 import java.time.Instant;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -33,15 +34,14 @@ final class Owner implements AutoCloseable {
   private static final SecureRandom RANDOM = new SecureRandom();
   private static final String PROCESS = processPrefix();
 
-  private final String token;
-  private final Path lockFile;
-  private final FileChannel channel;
+  private final CacheDirectory directory;
   private final AtomicLong files = new AtomicLong();
+  private @Nullable Claim claim; // guarded by this
 
-  private Owner(String token, Path lockFile, FileChannel channel) {
-    this.token = token;
-    this.lockFile = lockFile;
-    this.channel = channel;
+  private record Claim(String token, Path lockFile, FileChannel channel) {}
+
+  Owner(CacheDirectory directory) {
+    this.directory = directory;
   }
 
   private static String processPrefix() {
@@ -50,7 +50,7 @@ final class Owner implements AutoCloseable {
     return self.pid() + "-" + Long.toHexString(start) + "-";
   }
 
-  static Owner claim(CacheDirectory directory) throws IOException {
+  private Claim claim() throws IOException {
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
       String token = PROCESS + "%08x".formatted(RANDOM.nextInt());
       Path lockFile = directory.tmp().resolve(token + LOCK_SUFFIX);
@@ -61,7 +61,7 @@ final class Owner implements AutoCloseable {
         // A recovery elsewhere may lock and delete the file before it is locked here.
         claimed = channel.tryLock() != null && Files.exists(lockFile);
         if (claimed) {
-          return new Owner(token, lockFile, channel);
+          return new Claim(token, lockFile, channel);
         }
       } finally {
         if (!claimed) {
@@ -73,13 +73,24 @@ final class Owner implements AutoCloseable {
     throw new IOException("no owner lock could be taken in '" + directory.tmp() + "'");
   }
 
-  String token() {
-    return token;
+  /** Claimed at the first call, so that a store that only reads writes nothing. */
+  synchronized String token() throws IOException {
+    Claim mine = claim;
+    if (mine == null) {
+      mine = claim();
+      claim = mine;
+    }
+    return mine.token;
+  }
+
+  /** Empty if nothing was ever written. */
+  synchronized Optional<String> tokenIfClaimed() {
+    return Optional.ofNullable(claim).map(Claim::token);
   }
 
   /** A file name part nobody used or will use: {@code TOKEN-N}. */
-  String nextFile() {
-    return token + "-" + files.incrementAndGet();
+  String nextFile() throws IOException {
+    return token() + "-" + files.incrementAndGet();
   }
 
   /** Whether files of that token are still being written. */
@@ -100,11 +111,14 @@ final class Owner implements AutoCloseable {
 
   /** Gives the claim up; the caller has removed the files. */
   @Override
-  public void close() throws IOException {
-    try {
-      Files.deleteIfExists(lockFile);
-    } finally {
-      channel.close();
+  public synchronized void close() throws IOException {
+    Claim mine = claim;
+    if (mine != null) {
+      try {
+        Files.deleteIfExists(mine.lockFile);
+      } finally {
+        mine.channel.close();
+      }
     }
   }
 }

@@ -4,8 +4,8 @@ package io.sparkdiskcache.store;
 import java.nio.file.Path;
 
 /**
- * An entry being written: a file name to write to, then {@link #publish} or {@link #keepPrivate},
- * then close. If neither was called, or both failed, closing deletes the file. Used by one thread.
+ * An entry being written: a file name to write to, then {@link #publish}, then close. If it was not
+ * published, closing deletes the file. Used by one thread.
  */
 public final class PendingEntry implements AutoCloseable {
   private final Publisher publisher;
@@ -13,6 +13,7 @@ public final class PendingEntry implements AutoCloseable {
   private final String file;
   private final Path path;
   private boolean open = true;
+  private long counted; // bytes of the file that are counted as being written
 
   PendingEntry(Publisher publisher, Key key, String file, Path path) {
     this.publisher = publisher;
@@ -39,7 +40,7 @@ public final class PendingEntry implements AutoCloseable {
    * Makes the entry visible to all processes. If its key is published already, this file is
    * discarded and the existing entry returned: the first writer wins.
    *
-   * @throws EntryTooLargeException if no eviction could make room; {@link #keepPrivate} still works
+   * @throws EntryTooLargeException if no eviction could make room
    * @throws StoreException if it cannot be stored; the file stays until close
    */
   public Entry publish(EntryMeta meta) throws StoreException {
@@ -50,23 +51,28 @@ public final class PendingEntry implements AutoCloseable {
   }
 
   /**
-   * Keeps the file for this process only: no index row, no part in limits and sets. It is deleted
-   * by {@link Entry#discard}, by closing the store, or by recovery if the process dies.
+   * To be called now and then while writing: there may be no room left to go on.
    *
-   * @throws StoreException if it cannot be kept; the file stays until close
+   * @throws StoreException if the file outgrew the limit, or the disk has too little free space
    */
-  public Entry keepPrivate(EntryMeta meta) throws StoreException {
-    requireOpen();
-    Entry entry = publisher.keepPrivate(this, meta);
-    open = false;
-    return entry;
+  public void requireRoom() throws StoreException {
+    publisher.requireRoom(this);
   }
 
   private void requireOpen() {
     if (!open) {
       throw new IllegalStateException(
-          "Cannot publish or keep entry " + key + ": this was done, or it was closed");
+          "Cannot publish entry " + key + ": this was done, or it was closed");
     }
+  }
+
+  /** Bytes of the file that {@link Writing} counts. */
+  long counted() {
+    return counted;
+  }
+
+  void counted(long bytes) {
+    counted = bytes;
   }
 
   /** Idempotent. */

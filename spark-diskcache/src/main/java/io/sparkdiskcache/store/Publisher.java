@@ -10,17 +10,18 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** How written files become entries, and entries sets; the story is told in {@link DiskStore}. */
 final class Publisher {
-  private static final Logger LOG = LoggerFactory.getLogger(DiskStore.class);
+  private static final Log LOG = Log.of(DiskStore.class);
+
+  /** Files being written may take a quarter of the limit, and in a small cache this much. */
+  private static final long MIN_WRITING = 16 << 20;
+
+  private static final int WRITING_SHARE = 4;
 
   private final CacheDirectory directory;
   private final Owner owner;
@@ -32,8 +33,11 @@ final class Publisher {
   private final Counters counters;
   private final Trouble trouble;
   private final InstantSource clock;
-  private final long maxBytes;
-  private final Map<Path, Long> privateFiles = new ConcurrentHashMap<>();
+  private final Room room;
+  private final EvictionPolicy policy;
+  private final Writing writing;
+  private final Trace trace;
+  private final Front front;
 
   Publisher(
       CacheDirectory directory,
@@ -46,7 +50,10 @@ final class Publisher {
       Counters counters,
       Trouble trouble,
       InstantSource clock,
-      long maxBytes) {
+      Room room,
+      EvictionPolicy policy,
+      Trace trace,
+      Front front) {
     this.directory = directory;
     this.owner = owner;
     this.index = index;
@@ -57,7 +64,11 @@ final class Publisher {
     this.counters = counters;
     this.trouble = trouble;
     this.clock = clock;
-    this.maxBytes = maxBytes;
+    this.room = room;
+    this.policy = policy;
+    this.trace = trace;
+    this.front = front;
+    this.writing = new Writing(Math.max(MIN_WRITING, room.maxBytes() / WRITING_SHARE));
   }
 
   PendingEntry begin(Key key) throws StoreException {
@@ -67,8 +78,40 @@ final class Publisher {
           "'" + directory.tmp() + "' is gone",
           "Restart the application to have it created again");
     }
-    String file = owner.nextFile();
-    return new PendingEntry(this, key, file, directory.tempFile(file));
+    writing.begin(key);
+    try {
+      requireFreeSpace(key);
+      String file = owner.nextFile();
+      return new PendingEntry(this, key, file, directory.tempFile(file));
+    } catch (IOException e) {
+      throw StoreException.failed("Cannot begin entry " + key, e);
+    }
+  }
+
+  /** See {@link PendingEntry#requireRoom}. */
+  void requireRoom(PendingEntry pending) throws StoreException {
+    try {
+      long length = Files.size(pending.path());
+      writing.counts(pending, length);
+      if (length > room.maxBytes()) {
+        throw new EntryTooLargeException(pending.key(), "it", length, room.maxBytes());
+      }
+      requireFreeSpace(pending.key());
+    } catch (IOException e) {
+      throw StoreException.failed("Cannot write entry " + pending.key(), e);
+    }
+  }
+
+  private void requireFreeSpace(Key key) throws IOException, StoreException {
+    long lacking = room.lackingOnDisk();
+    if (lacking > 0) {
+      background.run("Cannot evict", evictor::run);
+      throw new StoreException(
+          "Cannot write entry " + key,
+          "the disk has %d bytes less than the %d that are to stay free"
+              .formatted(lacking, room.minFreeBytes()),
+          "Free disk space, or lower spark.diskcache.minFreeBytes");
+    }
   }
 
   Entry publish(PendingEntry pending, EntryMeta meta) throws StoreException {
@@ -78,13 +121,14 @@ final class Publisher {
     try {
       refuseTooLarge(key, meta);
       Path target = directory.dataFile(key, pending.file());
-      Entry entry = newEntry(key, target, meta, false);
+      Entry entry = newEntry(key, target, meta);
       boolean added = false;
       try {
         moveDurably(pending.path(), target);
-        Addition addition = index.write(session -> add(session, entry, meta));
+        String writer = owner.token();
+        Addition addition = index.write(session -> add(session, entry, meta, writer));
         added = addition.existing == null;
-        if (evictor.isOver(addition.totals)) {
+        if (addition.isOver) {
           evictor.justPublished(key);
           background.run("Cannot evict", evictor::run);
         }
@@ -93,9 +137,12 @@ final class Publisher {
           Files.deleteIfExists(target);
           return addition.existing;
         }
+        front.replace(entry);
         counters.published.increment();
+        trace.put(entry, entry.createdAt());
         return entry;
       } finally {
+        writing.counts(pending, 0);
         if (!added) {
           giveBack(target, pending.path());
         }
@@ -108,10 +155,12 @@ final class Publisher {
 
   /**
    * @param existing the entry that was there first, or null
+   * @param isOver whether a limit is exceeded now
    */
-  private record Addition(@Nullable Entry existing, Totals totals) {}
+  private record Addition(@Nullable Entry existing, boolean isOver) {}
 
-  private Addition add(Session session, Entry entry, EntryMeta meta) throws SQLException {
+  private Addition add(Session session, Entry entry, EntryMeta meta, String writer)
+      throws SQLException {
     Entry existing = rows.byKey(session, entry.key()).orElse(null);
     if (existing != null && !Files.exists(existing.path())) {
       Rows.delete(session, existing);
@@ -119,13 +168,16 @@ final class Publisher {
       existing = null;
     }
     if (existing == null) {
-      rows.insert(session, entry, meta.components(), owner.token());
-      Rows.removeUnindexed(session, CacheDirectory.name(entry.path()));
+      rows.insert(session, entry, meta.components(), writer);
+      Sums.removeUnindexed(session, CacheDirectory.name(entry.path()));
     }
-    return new Addition(existing, Rows.totals(session));
+    String tag = meta.tag();
+    boolean tagIsOver =
+        room.tags().containsKey(tag) && room.isTagOver(tag, Sums.tagBytes(session, tag));
+    return new Addition(existing, tagIsOver || room.isOver(Sums.totals(session)));
   }
 
-  /** Undoes the move, for the caller may still keep the file for itself. */
+  /** Undoes the move, for a file without a row is nobody's. */
   private void giveBack(Path target, Path temp) {
     try {
       if (Files.exists(target)) {
@@ -136,31 +188,9 @@ final class Publisher {
     }
   }
 
-  Entry keepPrivate(PendingEntry pending, EntryMeta meta) throws StoreException {
-    Key key = pending.key();
-    String problem = "Cannot keep entry " + key;
-    requireLength(problem, pending, meta);
-    Path target =
-        directory
-            .privates()
-            .resolve(owner.token())
-            .resolve(CacheDirectory.dataName(key, pending.file()));
-    try {
-      Path parent = Objects.requireNonNull(target.getParent());
-      Directories.createPrivate(parent);
-      Directories.restrictToOwner(pending.path());
-      Files.move(pending.path(), target, StandardCopyOption.ATOMIC_MOVE);
-    } catch (IOException e) {
-      trouble.report("Cannot keep an entry", e);
-      throw StoreException.failed(problem, e);
-    }
-    privateFiles.put(target, meta.bytes());
-    counters.privateKept.increment();
-    return newEntry(key, target, meta, true);
-  }
-
   /** Deletes what was written of an entry that is not to be. */
   void abandon(PendingEntry pending) {
+    writing.counts(pending, 0);
     try {
       Files.deleteIfExists(pending.path());
     } catch (IOException e) {
@@ -168,9 +198,9 @@ final class Publisher {
     }
   }
 
-  private Entry newEntry(Key key, Path path, EntryMeta meta, boolean isPrivate) {
+  private Entry newEntry(Key key, Path path, EntryMeta meta) {
     Instant now = clock.instant().truncatedTo(ChronoUnit.MILLIS);
-    return new Entry(key, path, meta.withoutComponents(), now, now, 0, isPrivate);
+    return new Entry(key, path, meta.withoutComponents(), now, now, 0);
   }
 
   private static void requireLength(String problem, PendingEntry pending, EntryMeta meta)
@@ -189,16 +219,26 @@ final class Publisher {
     }
   }
 
-  private void refuseTooLarge(Key key, EntryMeta meta) throws SQLException, EntryTooLargeException {
-    long limit = maxBytes;
+  private void refuseTooLarge(Key key, EntryMeta meta) throws SQLException, StoreException {
+    long limit = Math.min(room.maxBytes(), room.tags().getOrDefault(meta.tag(), Long.MAX_VALUE));
     if (meta.bytes() > limit) {
       throw new EntryTooLargeException(key, "it", meta.bytes(), limit);
     }
     if (meta.generation().isPresent()) {
-      long unfinished = index.read(Rows::totals).unfinishedBytes() + meta.bytes();
+      long unfinished = index.read(Sums::totals).unfinishedBytes() + meta.bytes();
       if (unfinished > limit) {
         throw new EntryTooLargeException(
             key, "it and what else belongs to unfinished sets", unfinished, limit);
+      }
+    }
+    if (policy == EvictionPolicy.NONE) {
+      long all = index.read(Sums::totals).bytesOnDisk() + meta.bytes();
+      long tagged = index.read(session -> Sums.tagBytes(session, meta.tag())) + meta.bytes();
+      if (all > room.maxBytes() || room.isTagOver(meta.tag(), tagged)) {
+        throw new StoreException(
+            "Cannot publish entry " + key,
+            "the cache is full and nothing is evicted under the policy 'none'",
+            "Choose another policy, raise the limit, or evict by hand");
       }
     }
   }
@@ -213,12 +253,6 @@ final class Publisher {
     Directories.restrictToOwner(from);
     Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
     Directories.fsyncDirectory(folder);
-  }
-
-  /** Length of the private files that were not discarded. */
-  long privateBytes() {
-    privateFiles.keySet().removeIf(file -> !Files.exists(file));
-    return privateFiles.values().stream().mapToLong(Long::longValue).sum();
   }
 
   /** See {@link DiskStore#completeSet}. */
@@ -250,9 +284,9 @@ final class Publisher {
               });
       removal.deleteFiles(completion.replaced);
       if (!completion.replaced.isEmpty()) {
-        counters.evictedReplaced.add(completion.replaced.size());
+        counters.evicted(EvictionCause.REPLACED, completion.replaced.size());
         LOG.info(
-            "Evicted {} entries: set {} has the newer generation {}",
+            "Evicted {} entries, REPLACED: set {} has the newer generation {}",
             completion.replaced.size(),
             setKey,
             generation);

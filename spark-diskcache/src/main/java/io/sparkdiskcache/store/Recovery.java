@@ -14,14 +14,12 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.regex.Pattern;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * Clears away what dead processes left behind: their temporary and private files, generations that
- * none of their writers can complete any more, and entry files that never got a row. The look at
- * open is cheap, two short listings and an index range; the work, if any, is done on the store's
- * own thread.
+ * Clears away what dead processes left behind: their temporary files, generations that none of
+ * their writers can complete any more, and entry files that never got a row. The look at open is
+ * cheap, two short listings and an index range; the work, if any, is done on the store's own
+ * thread.
  *
  * <p>A file without a row is deleted only if its writer was found dead <em>before</em> the row was
  * looked for: a living writer may be about to add it.
@@ -33,7 +31,7 @@ import org.slf4j.LoggerFactory;
  * they cannot be served. Nothing else deletes them but {@link DiskStore#clear}.
  */
 final class Recovery {
-  private static final Logger LOG = LoggerFactory.getLogger(DiskStore.class);
+  private static final Log LOG = Log.of(DiskStore.class);
   private static final Pattern OWNER = Pattern.compile(Owner.TOKEN);
   private static final Pattern TWO_DIGITS = Pattern.compile("[0-9a-f]{2}");
 
@@ -62,12 +60,6 @@ final class Recovery {
         CacheDirectory.tempOwner(path).ifPresent(named::add);
       }
     }
-    for (Path path : Directories.list(directory.privates())) {
-      String name = CacheDirectory.name(path);
-      if (OWNER.matcher(name).matches()) {
-        named.add(name);
-      }
-    }
     Set<String> gone = new HashSet<>(crashed);
     for (String token : named) {
       if (!gone.contains(token) && !Owner.isAlive(directory, token)) {
@@ -88,23 +80,18 @@ final class Recovery {
   }
 
   /** Lock files go last: if this is interrupted, the next open finds them and begins again. */
-  void run(Index index, Rows rows, Removal removal, Counters counters, BooleanSupplier stopping)
+  void run(Index index, Rows rows, Removal removal, BooleanSupplier stopping)
       throws SQLException, IOException {
     for (Path path : Directories.list(directory.tmp())) {
       Optional<String> owner = CacheDirectory.tempOwner(path);
-      if (owner.isPresent() && gone.contains(owner.get())) {
+      if ((owner.isPresent() && gone.contains(owner.get())) || isDeadLease(path)) {
         Files.deleteIfExists(path);
       }
-    }
-    for (String token : gone) {
-      Directories.deleteFlat(directory.privates().resolve(token));
     }
     for (Key generation : abandoned(index)) {
       List<Entry> entries = index.read(session -> rows.byGeneration(session, generation));
       removal.remove(
-          entries,
-          "nobody is left to complete generation " + generation,
-          counters.evictedUnfinished);
+          entries, EvictionCause.UNFINISHED, "nobody is left to complete generation " + generation);
     }
     if (afterCrash()) {
       deleteOrphans(index, stopping);
@@ -113,6 +100,17 @@ final class Recovery {
       for (String token : crashed) {
         Files.deleteIfExists(directory.tmp().resolve(token + Owner.LOCK_SUFFIX));
       }
+    }
+  }
+
+  private boolean isDeadLease(Path path) throws IOException {
+    if (!CacheDirectory.name(path).endsWith(Leases.SUFFIX)) {
+      return false;
+    }
+    try {
+      return gone.contains(Files.readString(path));
+    } catch (NoSuchFileException e) {
+      return false;
     }
   }
 
@@ -147,7 +145,7 @@ final class Recovery {
               index.read(
                   session ->
                       Rows.holds(session, name)
-                          || Rows.isUnindexed(session, CacheDirectory.name(path)));
+                          || Sums.isUnindexed(session, CacheDirectory.name(path)));
           if (!known) {
             deleted[0]++;
             deleted[1] += Files.size(path);

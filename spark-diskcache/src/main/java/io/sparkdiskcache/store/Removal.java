@@ -12,9 +12,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.LongAdder;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * How entries leave: first the rows, in transactions of bounded size so that writers elsewhere get
@@ -22,30 +19,36 @@ import org.slf4j.LoggerFactory;
  * recovery deletes; the other order would leave rows without files.
  */
 final class Removal {
-  private static final Logger LOG = LoggerFactory.getLogger(DiskStore.class);
+  private static final Log LOG = Log.of(DiskStore.class);
   private static final int BATCH = 256;
 
   /** Damaged files are evidence, but not for any price: a twentieth of the limit. */
   private static final int QUARANTINE_SHARE = 20;
 
   private final CacheDirectory directory;
+  private final Owner owner;
   private final Index index;
   private final Pins pins;
   private final Verifier verifier;
+  private final Front front;
   private final Counters counters;
   private final long maxBytes;
 
   Removal(
       CacheDirectory directory,
+      Owner owner,
       Index index,
       Pins pins,
       Verifier verifier,
+      Front front,
       Counters counters,
       long maxBytes) {
     this.directory = directory;
+    this.owner = owner;
     this.index = index;
     this.pins = pins;
     this.verifier = verifier;
+    this.front = front;
     this.counters = counters;
     this.maxBytes = maxBytes;
   }
@@ -53,10 +56,13 @@ final class Removal {
   /**
    * Removes entries; those that another process removed meanwhile count for nothing.
    *
-   * @param reason completes "Evicted N entries (M bytes): ..."
+   * @param reason completes "Evicted N entries (M bytes), CAUSE: ..."
    * @return bytes freed
    */
-  long remove(List<Entry> entries, String reason, LongAdder counter) throws SQLException {
+  long remove(List<Entry> entries, EvictionCause cause, String reason) throws SQLException {
+    if (!entries.isEmpty()) {
+      announceDeletions();
+    }
     long bytes = 0;
     long count = 0;
     try {
@@ -74,29 +80,47 @@ final class Removal {
                   return gone;
                 });
         deleteFiles(removed);
+        removed.forEach(entry -> LOG.debug("Evicted {}, {}: {}", entry.key(), cause, reason));
         count += removed.size();
         bytes += removed.stream().mapToLong(Entry::bytes).sum();
       }
     } finally {
-      counter.add(count);
+      counters.evicted(cause, count);
       if (count > 0) {
-        LOG.info("Evicted {} entries ({} bytes): {}", count, bytes, reason);
+        LOG.info("Evicted {} entries ({} bytes), {}: {}", count, bytes, cause, reason);
       }
     }
     return bytes;
   }
 
+  /**
+   * The owner's lock file is what tells the next open that a process died, perhaps between a row
+   * and its file.
+   */
+  private void announceDeletions() throws SQLException {
+    try {
+      owner.token();
+    } catch (IOException e) {
+      throw new SQLException("the directory cannot be written: " + directory.root(), e);
+    }
+  }
+
+  private void forget(Entry entry) {
+    verifier.forget(entry.path());
+    front.forget(entry);
+  }
+
   /** For entries whose rows the caller has removed. */
   void deleteFiles(List<Entry> entries) {
     for (Entry entry : entries) {
-      verifier.forget(entry.path());
+      forget(entry);
       pins.delete(entry.path());
     }
   }
 
   /** Removes entry files that are in no index, up to that many bytes; returns the bytes freed. */
   long removeUnindexed(long bytes, String reason) throws SQLException {
-    Map<String, Long> files = index.read(session -> Rows.someUnindexed(session, bytes));
+    Map<String, Long> files = index.read(session -> Sums.someUnindexed(session, bytes));
     List<String> names = new ArrayList<>(files.keySet());
     long freed = 0;
     for (int from = 0; from < names.size(); from += BATCH) {
@@ -106,7 +130,7 @@ final class Removal {
               session -> {
                 List<String> gone = new ArrayList<>();
                 for (String name : batch) {
-                  if (Rows.removeUnindexed(session, name)) {
+                  if (Sums.removeUnindexed(session, name)) {
                     gone.add(name);
                   }
                 }
@@ -126,8 +150,9 @@ final class Removal {
 
   /** Drops the row of an entry whose file is gone. */
   void dropMissing(Entry entry) throws SQLException {
-    verifier.forget(entry.path());
-    if (!entry.isPrivate() && index.write(session -> Rows.delete(session, entry))) {
+    boolean dropped = index.write(session -> Rows.delete(session, entry));
+    forget(entry);
+    if (dropped) {
       counters.missingFiles.increment();
       LOG.info("Dropped entry {}: its file {} is gone", entry.key(), entry.path());
     }
@@ -135,7 +160,6 @@ final class Removal {
 
   /** Sets a damaged file aside; the row goes even if the file cannot be moved. */
   void quarantine(Entry entry) throws SQLException, IOException {
-    verifier.forget(entry.path());
     counters.quarantined.increment();
     Path aside = directory.quarantine().resolve(CacheDirectory.name(entry.path()));
     LOG.warn(
@@ -145,10 +169,9 @@ final class Removal {
         entry.path(),
         aside);
     try {
-      if (!entry.isPrivate()) {
-        index.write(session -> Rows.delete(session, entry));
-      }
+      index.write(session -> Rows.delete(session, entry));
     } finally {
+      forget(entry);
       Files.move(entry.path(), aside, StandardCopyOption.ATOMIC_MOVE);
     }
     trimQuarantine(aside);

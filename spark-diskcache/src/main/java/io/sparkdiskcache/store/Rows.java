@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -13,10 +11,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import org.sqlite.SQLiteErrorCode;
 import org.sqlite.SQLiteException;
 
@@ -30,13 +25,17 @@ import org.sqlite.SQLiteException;
  * ever.
  */
 final class Rows {
-  private static final Logger LOG = LoggerFactory.getLogger(DiskStore.class);
+  private static final Log LOG = Log.of(DiskStore.class);
   private static final int KEY_BYTES = 32;
   private static final HexFormat HEX = HexFormat.of();
   private static final String COLUMNS =
       "key, file, relation, generation, partition, row_count, bytes, crc32c, compute_nanos,"
-          + " write_nanos, tag, application, description, created_millis, access_millis, hits, seal";
+          + " write_nanos, tag, application, description, created_millis, access_millis, hits, seal,"
+          + " components_id";
   private static final String SELECT = "SELECT " + COLUMNS + ", id FROM entries ";
+
+  private static final int COMPONENTS_COLUMN = 18;
+  private static final int ID_COLUMN = 19;
 
   private final CacheDirectory directory;
   private final DamageListener damage;
@@ -48,6 +47,16 @@ final class Rows {
 
   /** Hears of rows that must be removed; called in the middle of a query. */
   interface DamageListener {
+    /** For copies that are being made. */
+    DamageListener IGNORE =
+        new DamageListener() {
+          @Override
+          public void damagedEntry(long id) {}
+
+          @Override
+          public void damagedSet(Key setKey) {}
+        };
+
     void damagedEntry(long id);
 
     void damagedSet(Key setKey);
@@ -90,18 +99,63 @@ final class Rows {
         visitor);
   }
 
-  /** Oldest first, without those of generations that may still be completed. */
-  void forEachFinished(Session session, EntryVisitor visitor) throws SQLException {
-    visit(session, "WHERE writer IS NULL ORDER BY created_millis, id", visitor);
+  /** Entries of their own, which belong to no set. */
+  void forEachSingle(Session session, Victims.Scope scope, EntryVisitor visitor)
+      throws SQLException {
+    visit(
+        session,
+        "WHERE generation IS NULL AND " + scope.kind().condition() + " ORDER BY id",
+        visitor,
+        scope.argument());
   }
 
-  private void visit(Session session, String clauses, EntryVisitor visitor) throws SQLException {
+  /** Takes a set as a whole. */
+  interface SetVisitor {
+    void visit(Key generation, EvictionPolicy.Usage usage) throws SQLException;
+  }
+
+  /** Complete sets, and what is known of each as a whole. */
+  void forEachSet(Session session, Victims.Scope scope, SetVisitor visitor) throws SQLException {
+    session.forEach(
+        "SELECT generation, sum(bytes), sum(compute_nanos), min(created_millis),"
+            + " max(access_millis), max(hits) FROM entries"
+            + " WHERE generation IS NOT NULL AND writer IS NULL AND "
+            + scope.kind().condition()
+            + " GROUP BY generation",
+        row -> {
+          byte[] generation = row.getBytes(1);
+          if (generation.length == KEY_BYTES) {
+            visitor.visit(
+                key(generation),
+                new EvictionPolicy.Usage(
+                    row.getLong(2),
+                    row.getLong(3),
+                    row.getLong(4),
+                    row.getLong(5),
+                    row.getLong(6)));
+          }
+          return true;
+        },
+        scope.argument());
+  }
+
+  List<Entry> createdBefore(Session session, Instant limit) throws SQLException {
+    return select(
+        session,
+        "WHERE created_millis < ? AND writer IS NULL ORDER BY created_millis, id",
+        limit.toEpochMilli());
+  }
+
+  private void visit(
+      Session session, String clauses, EntryVisitor visitor, @Nullable Object... arguments)
+      throws SQLException {
     session.forEach(
         SELECT + clauses,
         row -> {
           Optional<Entry> entry = entry(row);
           return entry.isEmpty() || visitor.visit(entry.get());
-        });
+        },
+        arguments);
   }
 
   /** Takes an entry; false ends the query. */
@@ -119,7 +173,7 @@ final class Rows {
     session.update(
         "INSERT INTO entries("
             + COLUMNS
-            + ", writer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            + ", writer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         bytes(entry.key()),
         file,
         meta.relation(),
@@ -136,16 +190,9 @@ final class Rows {
         entry.createdAt().toEpochMilli(),
         entry.lastAccess().toEpochMilli(),
         entry.hits(),
-        entrySeal(entry.key(), file, meta),
+        Seals.ofEntry(entry.key(), file, meta),
+        Components.intern(session, components),
         meta.generation().isPresent() ? owner : null);
-    for (Map.Entry<String, String> component : components.entrySet()) {
-      session.update(
-          "INSERT INTO components(entry_id, name, value)"
-              + " VALUES ((SELECT id FROM entries WHERE key = ?), ?, ?)",
-          bytes(entry.key()),
-          component.getKey(),
-          component.getValue());
-    }
   }
 
   /** Removes the row of this very file, not of a later one with the same key. */
@@ -166,15 +213,37 @@ final class Rows {
   }
 
   Map<String, String> components(Session session, Key key) throws SQLException {
-    Map<String, String> components = new HashMap<>();
+    Optional<Long> id =
+        session.first(
+            "SELECT components_id FROM entries WHERE key = ?", row -> row.getLong(1), bytes(key));
+    return id.isPresent() ? Components.read(session, id.get()) : Map.of();
+  }
+
+  /** Oldest first. */
+  List<Entry> select(Session session, Selector selector, Instant now) throws SQLException {
+    List<Entry> selected = new ArrayList<>();
+    Map<Long, Map<String, String>> known = new HashMap<>();
     session.forEach(
-        "SELECT name, value FROM components WHERE entry_id = (SELECT id FROM entries WHERE key = ?)",
+        SELECT + "ORDER BY created_millis, id",
         row -> {
-          components.put(row.getString(1), row.getString(2));
+          long id = row.getLong(COMPONENTS_COLUMN);
+          Optional<Entry> entry = entry(row);
+          if (entry.isPresent()) {
+            Map<String, String> components = Map.of();
+            if (selector.needsComponents()) {
+              components = known.get(id);
+              if (components == null) {
+                components = Components.read(session, id);
+                known.put(id, components);
+              }
+            }
+            if (selector.matches(entry.get(), components, now)) {
+              selected.add(entry.get());
+            }
+          }
           return true;
-        },
-        bytes(key));
-    return components;
+        });
+    return selected;
   }
 
   static void recordAccess(Session session, Key key, long hits, Instant last) throws SQLException {
@@ -189,7 +258,7 @@ final class Rows {
   Optional<EntrySet> set(Session session, Key setKey) throws SQLException {
     Optional<SetRow> found =
         session.first(
-            "SELECT generation, partitions, description, created_millis, seal FROM sets"
+            "SELECT generation, partitions, description, created_millis, seal, components_id FROM sets"
                 + " WHERE set_key = ?",
             row ->
                 new SetRow(
@@ -197,32 +266,31 @@ final class Rows {
                     row.getInt(2),
                     row.getString(3),
                     Instant.ofEpochMilli(row.getLong(4)),
-                    row.getLong(5)),
+                    row.getLong(5),
+                    row.getLong(6)),
             bytes(setKey));
     if (found.isEmpty()) {
       return Optional.empty();
     }
     SetRow set = found.get();
     List<Entry> entries = byGeneration(session, set.generation);
-    if (set.seal != setSeal(setKey, set.generation, set.partitions)
+    if (set.seal != Seals.ofSet(setKey, set.generation, set.partitions)
         || !isWhole(entries, set.generation, set.partitions)) {
       damage.damagedSet(setKey);
       return Optional.empty();
     }
-    Map<String, String> components = new HashMap<>();
-    session.forEach(
-        "SELECT name, value FROM set_components WHERE set_key = ?",
-        row -> {
-          components.put(row.getString(1), row.getString(2));
-          return true;
-        },
-        bytes(setKey));
+    Map<String, String> components = Components.read(session, set.componentsId);
     return Optional.of(
         new EntrySet(setKey, set.generation, entries, components, set.description, set.createdAt));
   }
 
   private record SetRow(
-      Key generation, int partitions, String description, Instant createdAt, long seal) {}
+      Key generation,
+      int partitions,
+      String description,
+      Instant createdAt,
+      long seal,
+      long componentsId) {}
 
   /** Whether the entries, in partition order, are 0 to n-1 of that generation. */
   static boolean isWhole(List<Entry> entries, Key generation, int partitions) {
@@ -242,21 +310,15 @@ final class Rows {
       Session session, Key setKey, Key generation, int partitions, SetMeta meta, Instant now)
       throws SQLException {
     session.update(
-        "INSERT INTO sets(set_key, generation, partitions, description, created_millis, seal)"
-            + " VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO sets(set_key, generation, partitions, description, created_millis, seal,"
+            + " components_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
         bytes(setKey),
         bytes(generation),
         partitions,
         meta.description(),
         now.toEpochMilli(),
-        setSeal(setKey, generation, partitions));
-    for (Map.Entry<String, String> component : meta.components().entrySet()) {
-      session.update(
-          "INSERT INTO set_components(set_key, name, value) VALUES (?, ?, ?)",
-          bytes(setKey),
-          component.getKey(),
-          component.getValue());
-    }
+        Seals.ofSet(setKey, generation, partitions),
+        Components.intern(session, meta.components()));
   }
 
   static Optional<Key> generationOf(Session session, Key setKey) throws SQLException {
@@ -291,54 +353,6 @@ final class Rows {
     return writers;
   }
 
-  static Totals totals(Session session) throws SQLException {
-    return session
-        .first(
-            "SELECT entries, bytes, unfinished_bytes, (SELECT count(*) FROM sets),"
-                + " unindexed_files, unindexed_bytes FROM totals",
-            row ->
-                new Totals(
-                    row.getLong(1),
-                    row.getLong(2),
-                    row.getLong(3),
-                    row.getLong(4),
-                    row.getLong(5),
-                    row.getLong(6)))
-        .orElseThrow(() -> corrupt("the totals are missing"));
-  }
-
-  /**
-   * @param files names of entry files and their lengths in bytes
-   */
-  static void addUnindexed(Session session, Map<String, Long> files) throws SQLException {
-    for (Map.Entry<String, Long> file : files.entrySet()) {
-      session.update(
-          "INSERT INTO unindexed(name, bytes) VALUES (?, ?)", file.getKey(), file.getValue());
-    }
-  }
-
-  static boolean isUnindexed(Session session, String name) throws SQLException {
-    return session.first("SELECT 1 FROM unindexed WHERE name = ?", row -> true, name).isPresent();
-  }
-
-  /** Names and lengths, enough to free that many bytes. */
-  static Map<String, Long> someUnindexed(Session session, long bytes) throws SQLException {
-    Map<String, Long> files = new HashMap<>();
-    long[] sum = {0};
-    session.forEach(
-        "SELECT name, bytes FROM unindexed",
-        row -> {
-          files.put(row.getString(1), row.getLong(2));
-          sum[0] += row.getLong(2);
-          return sum[0] < bytes;
-        });
-    return files;
-  }
-
-  static boolean removeUnindexed(Session session, String name) throws SQLException {
-    return session.update("DELETE FROM unindexed WHERE name = ?", name) == 1;
-  }
-
   /** The row as an entry, or nothing, and a report, if the row is not what was written. */
   private Optional<Entry> entry(ResultSet row) throws SQLException {
     try {
@@ -359,7 +373,7 @@ final class Rows {
               row.getString(12),
               row.getString(13),
               Map.of());
-      if (row.getLong(17) == entrySeal(key, file, meta)) {
+      if (row.getLong(17) == Seals.ofEntry(key, file, meta)) {
         return Optional.of(
             new Entry(
                 key,
@@ -367,13 +381,12 @@ final class Rows {
                 meta,
                 Instant.ofEpochMilli(row.getLong(14)),
                 Instant.ofEpochMilli(row.getLong(15)),
-                row.getLong(16),
-                false));
+                row.getLong(16)));
       }
     } catch (IllegalArgumentException e) {
-      LOG.debug("Row {} of the index is out of range", row.getLong(18), e);
+      LOG.debug("Row {} of the index is out of range", row.getLong(ID_COLUMN), e);
     }
-    damage.damagedEntry(row.getLong(18));
+    damage.damagedEntry(row.getLong(ID_COLUMN));
     return Optional.empty();
   }
 
@@ -384,39 +397,15 @@ final class Rows {
         "UPDATE totals SET (entries, bytes, unfinished_bytes) = (SELECT count(*),"
             + " coalesce(sum(bytes), 0), coalesce(sum(iif(writer IS NULL, 0, bytes)), 0)"
             + " FROM entries)");
+    session.update("DELETE FROM tag_totals");
+    session.update(
+        "INSERT INTO tag_totals SELECT tag, sum(bytes) FROM entries WHERE tag <> '' GROUP BY tag");
   }
 
   private static String file(Entry entry) {
     return CacheDirectory.parseDataName(entry.path())
         .orElseThrow(() -> new IllegalArgumentException("Not an entry of a store: " + entry.path()))
         .file();
-  }
-
-  private static long entrySeal(Key key, String file, EntryMeta meta) {
-    CRC32C crc = new CRC32C();
-    crc.update(key.hex().getBytes(StandardCharsets.US_ASCII));
-    update(crc, file);
-    update(crc, meta.relation());
-    update(crc, meta.generation().map(Key::hex).orElse(""));
-    ByteBuffer numbers = ByteBuffer.allocate(4 * Long.BYTES);
-    numbers.putLong(meta.partition());
-    numbers.putLong(meta.rows()).putLong(meta.bytes()).putLong(meta.crc32c());
-    crc.update(numbers.flip());
-    return crc.getValue();
-  }
-
-  private static long setSeal(Key setKey, Key generation, int partitions) {
-    CRC32C crc = new CRC32C();
-    update(crc, setKey.hex());
-    update(crc, generation.hex());
-    crc.update(ByteBuffer.allocate(Integer.BYTES).putInt(partitions).flip());
-    return crc.getValue();
-  }
-
-  private static void update(CRC32C crc, String text) {
-    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-    crc.update(ByteBuffer.allocate(Integer.BYTES).putInt(bytes.length).flip());
-    crc.update(bytes);
   }
 
   private static byte[] bytes(Key key) {

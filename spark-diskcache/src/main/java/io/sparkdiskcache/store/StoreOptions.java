@@ -1,19 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import java.io.Serializable;
 import java.nio.file.Path;
 
 /**
- * How a store is opened.
+ * How a store is opened. Serializable, because executors open what the driver was told.
  *
  * @param directory the cache directory; created if it does not exist
- * @param maxBytes most bytes of entry files kept, not counting files private to a process
  */
-public record StoreOptions(Path directory, long maxBytes, VerifyMode verify) {
-  public StoreOptions {
-    if (maxBytes <= 0) {
-      throw new IllegalArgumentException(
-          "Cannot use maxBytes " + maxBytes + ": expected a positive number of bytes");
-    }
+public record StoreOptions(
+    String directory, StoreLimits limits, VerifyMode verify, EvictionPolicy eviction)
+    implements Serializable {
+
+  /** With a limit of bytes only and the default policy. */
+  public StoreOptions(Path directory, long maxBytes, VerifyMode verify) {
+    this(directory.toString(), StoreLimits.ofBytes(maxBytes), verify, EvictionPolicy.COST);
+  }
+
+  public Path path() {
+    return Path.of(directory);
+  }
+
+  /** {@code $XDG_CACHE_HOME/spark-diskcache}, else {@code ~/.cache/spark-diskcache}. */
+  public static Path defaultDirectory() {
+    String xdg = System.getenv("XDG_CACHE_HOME");
+    Path parent =
+        xdg == null || !Path.of(xdg).isAbsolute()
+            ? Path.of(System.getProperty("user.home"), ".cache")
+            : Path.of(xdg);
+    return parent.resolve("spark-diskcache").toAbsolutePath();
   }
 }

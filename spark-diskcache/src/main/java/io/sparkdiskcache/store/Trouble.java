@@ -4,15 +4,13 @@ package io.sparkdiskcache.store;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Where failures that only cost a hit go: each is counted, the first of a kind and every 100th is
  * logged.
  */
 final class Trouble {
-  private static final Logger LOG = LoggerFactory.getLogger(DiskStore.class);
+  private static final Log LOG = Log.of(DiskStore.class);
   private static final int LOG_EVERY = 100;
 
   private final Counters counters;

@@ -4,6 +4,8 @@ package io.sparkdiskcache.conf;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import io.sparkdiskcache.store.ByteLimit;
+import io.sparkdiskcache.store.EvictionPolicy;
 import io.sparkdiskcache.store.VerifyMode;
 import java.io.IOException;
 import java.lang.reflect.Field;
@@ -25,7 +27,9 @@ class DiskCacheConfTest {
     Settings settings = Settings.of(Map.of());
     assertThat(settings.enabled()).isTrue();
     assertThat(settings.directory()).isAbsolute().endsWithRaw(Path.of("spark-diskcache"));
-    assertThat(settings.maxBytes()).isEqualTo(50L << 30);
+    assertThat(settings.maxBytes()).isEqualTo(ByteLimit.ofBytes(50L << 30));
+    assertThat(settings.store().limits().tags()).isEmpty();
+    assertThat(settings.eviction()).isEqualTo(EvictionPolicy.COST);
     assertThat(settings.verify()).isEqualTo(VerifyMode.OPEN);
     assertThat(settings.settle()).isEqualTo(Duration.ofSeconds(2));
     assertThat(settings.chunkBytes()).isEqualTo(32L << 20);
@@ -53,6 +57,15 @@ class DiskCacheConfTest {
     "spark.diskcache.dir, '/a,/b'",
     "spark.diskcache.maxBytes, 1k",
     "spark.diskcache.maxBytes, plenty",
+    "spark.diskcache.maxBytes, 120%",
+    "spark.diskcache.maxBytes, -5%",
+    "spark.diskcache.maxBytes, x%",
+    "spark.diskcache.minFreeBytes, -1",
+    "spark.diskcache.ttl, yesterday",
+    "spark.diskcache.tag.maxBytes, nightly",
+    "spark.diskcache.tag.maxBytes, nightly=0",
+    "spark.diskcache.eviction, random",
+    "spark.diskcache.admission, never",
     "spark.diskcache.verify, sometimes",
     "spark.diskcache.inputs.settle, soon",
     "spark.diskcache.inputs.chunkBytes, 0"

@@ -99,11 +99,11 @@ class CacheDirectoryTest {
   @Test
   void newerFormatIsRefusedUntouched() throws Exception {
     open(temp).close();
-    Files.writeString(temp.resolve("format"), "spark-diskcache 2\n");
+    Files.writeString(temp.resolve("format"), "spark-diskcache 3\n");
     Map<String, Long> before = modificationTimes();
     assertRefused(temp, DirectoryProbe.system())
-        .hasMessageContaining("has format 2")
-        .hasMessageContaining("reads format 1")
+        .hasMessageContaining("has format 3")
+        .hasMessageContaining("reads format 2")
         .hasMessageContaining("Use the spark-diskcache version that wrote it");
     assertThat(modificationTimes()).isEqualTo(before);
   }

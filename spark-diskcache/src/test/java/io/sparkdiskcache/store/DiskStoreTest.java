@@ -43,7 +43,6 @@ class DiskStoreTest {
       Entry entry = store.find(key(1)).orElseThrow();
       assertThat(entry.meta()).isEqualTo(meta.withoutComponents());
       assertThat(entry.createdAt()).isEqualTo(published.createdAt());
-      assertThat(entry.isPrivate()).isFalse();
       assertThat(Files.readAllBytes(entry.path())).isEqualTo(bytes);
       assertThat(store.components(key(1))).contains(meta.components());
       assertThat(store.components(key(2))).isEmpty();
@@ -150,46 +149,6 @@ class DiskStoreTest {
   }
 
   @Test
-  void privateEntryIsUsableAndLeavesNoTrace() throws Exception {
-    Entry kept;
-    Entry discarded;
-    try (DiskStore store = open(temp)) {
-      kept = keepPrivate(store, key(1), 100);
-      discarded = keepPrivate(store, key(1), 50);
-      assertThat(kept.isPrivate()).isTrue();
-      assertThat(kept.path()).isNotEqualTo(discarded.path());
-      assertThat(StoreFixture.holdsContent(kept)).isTrue();
-      assertThat(store.verify(kept)).isTrue();
-      assertThat(store.find(key(1))).as("private entries are not in the index").isEmpty();
-      assertThat(store.stats().privateBytes()).isEqualTo(150);
-      discarded.discard();
-      discarded.discard();
-      assertThat(discarded.path()).doesNotExist();
-      assertThat(store.stats().privateBytes()).isEqualTo(100);
-      assertThat(store.stats().privateKept()).isEqualTo(2);
-    }
-    assertThat(kept.path()).doesNotExist();
-    assertThat(files(temp.resolve("private"))).isEmpty();
-  }
-
-  @Test
-  void publishedEntryCannotBeDiscarded() throws Exception {
-    try (DiskStore store = open(temp)) {
-      Entry entry = put(store, key(1), 10);
-      assertThatThrownBy(entry::discard).isInstanceOf(IllegalStateException.class);
-      assertThat(entry.path()).exists();
-    }
-  }
-
-  private static Entry keepPrivate(DiskStore store, Key key, int length) throws Exception {
-    byte[] bytes = content(key, length);
-    try (PendingEntry pending = store.begin(key)) {
-      write(pending.path(), bytes);
-      return pending.keepPrivate(meta(bytes));
-    }
-  }
-
-  @Test
   void accessesAreWrittenAtClose() throws Exception {
     StoreFixture.FakeClock clock = new StoreFixture.FakeClock();
     Entry entry;
@@ -248,7 +207,6 @@ class DiskStoreTest {
     Path directory = temp.resolve("a/b");
     try (DiskStore store = open(directory)) {
       put(store, key(1), 10);
-      keepPrivate(store, key(2), 10);
       for (String file : files(directory)) {
         assertThat(
                 PosixFilePermissions.toString(
@@ -272,7 +230,6 @@ class DiskStoreTest {
     Path directory = temp.resolve("cache");
     DiskStore store = open(directory);
     put(store, key(1), 10);
-    keepPrivate(store, key(2), 10);
     PendingEntry pending = store.begin(key(3));
     write(pending.path(), new byte[10]);
     store.find(key(1));
@@ -284,7 +241,6 @@ class DiskStoreTest {
     assertThat(openFiles(directory)).isEmpty();
     assertThat(storeThreads()).isEmpty();
     assertThat(files(directory.resolve("tmp"))).isEmpty();
-    assertThat(files(directory.resolve("private"))).isEmpty();
     assertThat(directory.resolve("index.db-wal")).doesNotExist();
 
     pending.close();

@@ -118,17 +118,6 @@ class EntrySetTest {
   }
 
   @Test
-  void generationThatFailedCanBeDropped() throws Exception {
-    try (DiskStore store = open(temp)) {
-      putPartition(store, G1, 0, 10);
-      putPartition(store, G1, 1, 10);
-      store.dropGeneration(G1);
-      assertThat(store.entries()).isEmpty();
-      assertThat(files(temp.resolve("data"))).isEmpty();
-    }
-  }
-
-  @Test
   void setsOfSeveralKeysDoNotMix() throws Exception {
     try (DiskStore store = open(temp)) {
       complete(store, G1, 2);

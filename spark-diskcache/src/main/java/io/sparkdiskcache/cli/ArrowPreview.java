@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.cli;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowFileReader;
+
+/**
+ * What only Arrow can read of an entry. Arrow comes from Spark; where it is absent there is no
+ * preview.
+ *
+ * @param statistics of all rows, by column
+ * @param rows the first ones, their values separated by tabs, names first
+ */
+record ArrowPreview(Map<String, String> statistics, List<String> rows) {
+  static Optional<ArrowPreview> of(Path file, int count) throws IOException {
+    try {
+      Class.forName(
+          "org.apache.arrow.vector.ipc.ArrowFileReader", true, ArrowPreview.class.getClassLoader());
+      return Optional.of(Reader.read(file, count));
+    } catch (ClassNotFoundException | NoClassDefFoundError e) {
+      return Optional.empty();
+    }
+  }
+
+  /** Loaded only where Arrow is. */
+  private static final class Reader {
+    static ArrowPreview read(Path file, int count) throws IOException {
+      try (RootAllocator allocator = new RootAllocator();
+          FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
+          ArrowFileReader reader = new ArrowFileReader(channel, allocator)) {
+        VectorSchemaRoot batch = reader.getVectorSchemaRoot();
+        Map<String, Long> nulls = new LinkedHashMap<>();
+        List<String> rows = new ArrayList<>();
+        batch.getSchema().getFields().forEach(field -> nulls.put(field.getName(), 0L));
+        rows.add(String.join("\t", nulls.keySet()));
+        long total = 0;
+        int batches = 0;
+        while (reader.loadNextBatch()) {
+          for (FieldVector vector : batch.getFieldVectors()) {
+            nulls.merge(vector.getName(), (long) vector.getNullCount(), Long::sum);
+          }
+          for (int row = 0; row < batch.getRowCount() && rows.size() <= count; row++) {
+            rows.add(row(batch, row));
+          }
+          total += batch.getRowCount();
+          batches++;
+        }
+        Map<String, String> statistics = new LinkedHashMap<>();
+        statistics.put("rows", total + " in " + batches + " batches");
+        nulls.forEach((name, n) -> statistics.put("nulls in " + name, Long.toString(n)));
+        return new ArrowPreview(statistics, rows);
+      }
+    }
+
+    private static String row(VectorSchemaRoot batch, int row) {
+      List<String> values = new ArrayList<>();
+      for (FieldVector vector : batch.getFieldVectors()) {
+        values.add(String.valueOf(vector.getObject(row)));
+      }
+      return String.join("\t", values);
+    }
+  }
+}

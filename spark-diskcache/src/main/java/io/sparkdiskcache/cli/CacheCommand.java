@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.cli;
+
+import io.sparkdiskcache.store.DiskStore;
+import io.sparkdiskcache.store.Entry;
+import io.sparkdiskcache.store.EvictionPolicy;
+import io.sparkdiskcache.store.Selector;
+import io.sparkdiskcache.store.StoreException;
+import io.sparkdiskcache.store.StoreLimits;
+import io.sparkdiskcache.store.StoreOptions;
+import io.sparkdiskcache.store.VerifyMode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** What all commands share: the directory, the form of the output, opening and closing. */
+@Command(mixinStandardHelpOptions = true)
+abstract class CacheCommand implements Callable<Integer> {
+  @Spec private @Nullable CommandSpec spec;
+
+  @Option(
+      names = "--dir",
+      paramLabel = "DIR",
+      description = "The cache directory; by default $XDG_CACHE_HOME or ~/.cache, spark-diskcache.")
+  private @Nullable Path directory;
+
+  @Option(names = "--json", description = "Print JSON.")
+  private boolean json;
+
+  /** The command itself; the store is closed by the caller. */
+  abstract int run(DiskStore store, Output out) throws IOException, StoreException;
+
+  @Override
+  public Integer call() throws IOException, StoreException {
+    Path chosen = directory == null ? StoreOptions.defaultDirectory() : directory;
+    if (!Files.isRegularFile(chosen.resolve("format"))) {
+      throw wrong("Cannot use '" + chosen + "': it is no cache directory. Name one with --dir.");
+    }
+    // Limits are the business of whoever writes: nothing is evicted here that was not asked for.
+    StoreOptions options =
+        new StoreOptions(
+            chosen.toString(),
+            StoreLimits.ofBytes(Long.MAX_VALUE),
+            VerifyMode.OPEN,
+            EvictionPolicy.NONE);
+    try (DiskStore store = DiskStore.open(options)) {
+      return run(store, new Output(commandLine().getOut(), json));
+    }
+  }
+
+  final CommandLine commandLine() {
+    if (spec == null) {
+      throw new IllegalStateException("picocli sets the specification before it calls");
+    }
+    return spec.commandLine();
+  }
+
+  /** Ends the command with one line and the exit code for a wrong call. */
+  final ParameterException wrong(String message) {
+    return new ParameterException(commandLine(), message);
+  }
+
+  /** Words of a selector as one. */
+  final Selector selector(List<String> words) {
+    try {
+      return Selector.parse(String.join(" ", quoted(words)));
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(commandLine(), e.getMessage(), e);
+    }
+  }
+
+  /** The shell has taken the quotes away. */
+  private static List<String> quoted(List<String> words) {
+    List<String> quoted = new ArrayList<>();
+    for (String word : words) {
+      int at = word.indexOf('=');
+      boolean one = at > 0 && word.contains(" ") && word.indexOf('=', at + 1) < 0;
+      quoted.add(one ? word.substring(0, at + 1) + '"' + word.substring(at + 1) + '"' : word);
+    }
+    return quoted;
+  }
+
+  /** All entries, or those selected. */
+  final List<Entry> entries(DiskStore store, List<String> words) {
+    return words.isEmpty() ? store.entries() : store.select(selector(words));
+  }
+
+  final ProgressLine progress() {
+    return new ProgressLine(commandLine().getErr(), System.console() != null);
+  }
+}

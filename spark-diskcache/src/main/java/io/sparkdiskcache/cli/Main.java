@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.cli;
+
+import io.sparkdiskcache.store.StoreException;
+import java.io.PrintWriter;
+import picocli.AutoComplete.GenerateCompletion;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+
+/**
+ * {@code diskcache}: looks into a cache directory and clears it up. Exit codes: 0 done, 1 it failed
+ * or {@code check} found something, 2 it was called wrongly.
+ */
+@Command(
+    name = "diskcache",
+    mixinStandardHelpOptions = true,
+    versionProvider = Main.Version.class,
+    description = "Looks into a cache directory of spark-diskcache and clears it up.",
+    footer = {
+      "",
+      "Exit codes: 0 done, 1 failed or something is wrong with the cache, 2 called wrongly.",
+      "A SELECTOR is one or more of tag=, relation=, function=, source=, table=, older=7d,",
+      "larger=1g, name=GLOB; all of them must hold."
+    },
+    subcommands = {
+      StatsCommand.class,
+      ListCommand.class,
+      ShowCommand.class,
+      CheckCommand.class,
+      EvictCommand.class,
+      ClearCommand.class,
+      ExportCommand.class,
+      ImportCommand.class,
+      BackupCommand.class,
+      TraceCommand.class,
+      GenerateCompletion.class
+    })
+public final class Main {
+  static final int FAILED = 1;
+  static final int CALLED_WRONGLY = 2;
+
+  private Main() {}
+
+  public static void main(String[] arguments) {
+    int code = run(new PrintWriter(System.out, true), new PrintWriter(System.err, true), arguments);
+    System.exit(code);
+  }
+
+  static int run(PrintWriter out, PrintWriter err, String... arguments) {
+    CommandLine commands = new CommandLine(new Main());
+    commands.setOut(out);
+    commands.setErr(err);
+    commands.setCaseInsensitiveEnumValuesAllowed(true);
+    commands.setParameterExceptionHandler(
+        (e, wrong) -> {
+          err.println(e.getMessage());
+          return CALLED_WRONGLY;
+        });
+    commands.setExecutionExceptionHandler(
+        (e, command, parsed) -> {
+          err.println(e instanceof StoreException ? e.getMessage() : e.toString());
+          return FAILED;
+        });
+    if (arguments.length == 0) {
+      commands.usage(err);
+      return CALLED_WRONGLY;
+    }
+    int code = commands.execute(arguments);
+    out.flush();
+    return code;
+  }
+
+  /** From the manifest of the jar. */
+  static final class Version implements CommandLine.IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      String version = Main.class.getPackage().getImplementationVersion();
+      return new String[] {"spark-diskcache " + (version == null ? "(not packaged)" : version)};
+    }
+  }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.cli;
+
+import io.sparkdiskcache.store.DiskStore;
+import io.sparkdiskcache.store.Entry;
+import io.sparkdiskcache.store.EntryDescription;
+import io.sparkdiskcache.store.Quantities;
+import java.io.IOException;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(
+    name = "show",
+    description = "One entry: what its key was made of, its schema and its first rows.")
+final class ShowCommand extends CacheCommand {
+  @Parameters(
+      paramLabel = "KEY",
+      description = "The key, or its first digits as far as they are unique.")
+  private String key = "";
+
+  @Option(names = "--rows", paramLabel = "N", description = "How many rows; default 5.")
+  private int rows = 5;
+
+  @Override
+  int run(DiskStore store, Output out) throws IOException {
+    Entry entry =
+        only(store.entries().stream().filter(e -> e.key().hex().startsWith(key)).toList());
+    Map<String, String> components = new TreeMap<>(store.components(entry.key()).orElse(Map.of()));
+    String schema = EntryDescription.read(entry.path()).map(EntryDescription::schema).orElse("");
+    Optional<ArrowPreview> preview =
+        store.verify(entry) ? ArrowPreview.of(entry.path(), rows) : Optional.empty();
+    if (out.isJson()) {
+      Map<String, Object> json = Entries.json(entry);
+      json.put("components", components);
+      json.put("schema", schema);
+      json.put("statistics", preview.map(ArrowPreview::statistics).orElse(null));
+      json.put("firstRows", preview.map(ArrowPreview::rows).orElse(null));
+      out.json(json);
+      return 0;
+    }
+    Entries.json(entry).forEach((name, value) -> print(out, name, String.valueOf(value)));
+    print(out, "size", Quantities.humanBytes(entry.bytes()));
+    print(out, "computed in", Quantities.humanDuration(entry.meta().computeTime()));
+    out.line("\ncomponents");
+    components.forEach((name, value) -> out.line("  " + name + " = " + value));
+    out.line("\nschema\n  " + (schema.isEmpty() ? "not described in the file" : schema));
+    if (preview.isEmpty()) {
+      out.line(
+          "\nfirst rows\n  Arrow is not on the class path: run bin/diskcache with SPARK_HOME set.");
+    } else {
+      out.line("\nstatistics");
+      preview.get().statistics().forEach((name, value) -> out.line("  " + name + "  " + value));
+      out.line("\nfirst rows");
+      preview.get().rows().forEach(row -> out.line("  " + row));
+    }
+    return 0;
+  }
+
+  private static void print(Output out, String name, String value) {
+    out.line("%-13s%s".formatted(name, value));
+  }
+
+  private Entry only(List<Entry> found) {
+    if (found.size() == 1) {
+      return found.get(0);
+    }
+    throw wrong(
+        found.isEmpty()
+            ? "Cannot show '" + key + "': no entry has a key that begins so. See diskcache ls."
+            : "Cannot show '%s': %d keys begin so. Give more digits.".formatted(key, found.size()));
+  }
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.store;
+
+/** Hears how far long work has come. */
+public interface Progress {
+  /** Nobody listens. */
+  Progress NONE = (done, total) -> {};
+
+  /**
+   * @param done and {@code total} in bytes
+   */
+  void at(long done, long total);
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.store;
+
+import java.io.IOException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.time.InstantSource;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Takes the files that are in no index, because theirs was lost, into the new one. Runs on the
+ * store's own thread, a file at a time, while lookups work; what is not done yet is a miss.
+ *
+ * <p>A file is taken if every byte of it is what was written, by the seal in its {@link
+ * EntryDescription}. Others are deleted: damaged ones, those of earlier formats, and members of
+ * sets, because only the lost index knew which sets were complete and published.
+ */
+final class Reindexer {
+  private static final Log LOG = Log.of(DiskStore.class);
+
+  private final CacheDirectory directory;
+  private final Owner owner;
+  private final Index index;
+  private final Rows rows;
+  private final Pins pins;
+  private final Counters counters;
+  private final InstantSource clock;
+
+  Reindexer(
+      CacheDirectory directory,
+      Owner owner,
+      Index index,
+      Rows rows,
+      Pins pins,
+      Counters counters,
+      InstantSource clock) {
+    this.directory = directory;
+    this.owner = owner;
+    this.index = index;
+    this.rows = rows;
+    this.pins = pins;
+    this.counters = counters;
+    this.clock = clock;
+  }
+
+  void run(BooleanSupplier stopping) throws SQLException, IOException {
+    long taken = 0;
+    long dropped = 0;
+    Map<String, Long> next = index.read(session -> Sums.someUnindexed(session, 1));
+    while (!next.isEmpty() && !stopping.getAsBoolean()) {
+      for (String name : next.keySet()) {
+        if (take(name)) {
+          taken++;
+        } else {
+          dropped++;
+        }
+      }
+      next = index.read(session -> Sums.someUnindexed(session, 1));
+    }
+    if (taken + dropped > 0) {
+      LOG.info(
+          "Indexed {} entry files in {} again; {} others did not describe themselves, or only"
+              + " together, and were deleted",
+          taken,
+          directory.root(),
+          dropped);
+    }
+  }
+
+  private boolean take(String name) throws SQLException, IOException {
+    Optional<CacheDirectory.DataName> parsed = CacheDirectory.parseDataName(Path.of(name));
+    if (parsed.isEmpty()) {
+      index.write(session -> Sums.removeUnindexed(session, name));
+      return false;
+    }
+    Path file = directory.dataFile(parsed.get().key(), parsed.get().file());
+    Optional<EntryDescription> description = describe(file, parsed.get().key());
+    if (description.isEmpty()) {
+      owner.token(); // before a row goes without its file
+    }
+    boolean taken =
+        index.write(
+            session -> {
+              // Another process may have taken, evicted or computed it meanwhile.
+              if (!Sums.removeUnindexed(session, name)
+                  || description.isEmpty()
+                  || rows.byKey(session, parsed.get().key()).isPresent()) {
+                return false;
+              }
+              rows.insert(session, entry(description.get(), file), components(description), "");
+              return true;
+            });
+    if (taken) {
+      counters.reindexed.increment();
+    } else if (!index.read(session -> Rows.holds(session, parsed.get()))) {
+      pins.delete(file);
+    }
+    return taken;
+  }
+
+  private static Optional<EntryDescription> describe(Path file, Key key) throws IOException {
+    try {
+      return EntryDescription.readVerified(file)
+          .filter(found -> found.key().equals(key) && found.meta().generation().isEmpty());
+    } catch (NoSuchFileException e) {
+      return Optional.empty();
+    }
+  }
+
+  private Entry entry(EntryDescription found, Path file) {
+    return new Entry(
+        found.key(), file, found.meta().withoutComponents(), found.createdAt(), clock.instant(), 0);
+  }
+
+  private static Map<String, String> components(Optional<EntryDescription> found) {
+    return found.map(description -> description.meta().components()).orElse(Map.of());
+  }
+}
