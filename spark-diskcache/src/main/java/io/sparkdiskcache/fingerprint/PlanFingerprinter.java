@@ -98,7 +98,7 @@ public final class PlanFingerprinter {
     function.putBytes(ConfDigest.ofHadoop(hadoopConf));
     function.putString(shape.planClass().name()).putBytes(planDigest);
     Optional<Instant> expires = putToday(function, encoding);
-    putFiles(function, shape, encoder.scans());
+    putFiles(function, shape, encoder.scans(), SplitColumns.of(plan));
 
     Optional<ScanFiles> unitScan = unitScan(shape, encoder.scans());
     boolean rowLocal = shape.planClass() == PlanClass.ROW_LOCAL;
@@ -156,7 +156,8 @@ public final class PlanFingerprinter {
    * Files that units do not name. Where several leaves feed one partition, its index alone does not
    * say which pieces: then the whole layout counts.
    */
-  private static void putFiles(CanonicalHasher function, PlanShape shape, List<ScanFiles> scans) {
+  private static void putFiles(
+      CanonicalHasher function, PlanShape shape, List<ScanFiles> scans, SplitColumns splits) {
     for (SparkPlan leaf : shape.leaves()) {
       function.putInt(PlanEncoder.slices(leaf));
     }
@@ -170,7 +171,7 @@ public final class PlanFingerprinter {
       scan.requireSettled();
       if (isLeaf) {
         function.tag('l').putBytes(scan.layout());
-      } else if (scan.showsSplits()) {
+      } else if (splits.areUsed(scan.scan())) {
         throw RefusedException.of(
             Refusal.Code.NON_DETERMINISTIC,
             scan.scan().nodeName(),

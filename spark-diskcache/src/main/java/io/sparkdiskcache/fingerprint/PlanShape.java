@@ -87,7 +87,9 @@ record PlanShape(PlanClass planClass, List<SparkPlan> leaves) {
 
   static PlanShape of(SparkPlan plan) {
     Optional<FileSourceScanExec> chunked = rowLocal(plan);
+    // Rows that tell where Spark cut the files are those of Spark's own cuts.
     if (chunked.isPresent()
+        && !SplitColumns.of(plan).areUsed(chunked.get())
         && plan.outputPartitioning() instanceof UnknownPartitioning
         && plan.outputOrdering().isEmpty()) {
       return new PlanShape(PlanClass.ROW_LOCAL, List.of(chunked.get()));
@@ -109,8 +111,7 @@ record PlanShape(PlanClass planClass, List<SparkPlan> leaves) {
     }
     if (plan instanceof FileSourceScanExec scan) {
       boolean byBucket = scan.bucketedScan() || scan.optionalBucketSet().isDefined();
-      // Rows that tell where Spark cut the files are those of Spark's own cuts.
-      return byBucket || ScanFiles.showsSplits(scan) ? Optional.empty() : Optional.of(scan);
+      return byBucket ? Optional.empty() : Optional.of(scan);
     }
     if (ROW_LOCAL.contains(plan.getClass()) || PythonNodes.isRowLocal(plan)) {
       return rowLocal(children(plan).get(0));

@@ -12,7 +12,6 @@ import org.apache.spark.sql.execution.FileSourceScanExec;
 import org.apache.spark.sql.execution.ListingPartition;
 import org.apache.spark.sql.execution.PartitionedFileUtil;
 import org.apache.spark.sql.execution.SparkPlan;
-import org.apache.spark.sql.execution.datasources.FileFormat;
 import org.apache.spark.sql.execution.datasources.FilePartition;
 import org.apache.spark.sql.execution.datasources.FileScanRDD;
 import org.apache.spark.sql.execution.datasources.FileStatusWithMetadata;
@@ -175,19 +174,6 @@ final class ScanFiles {
                 throw RefusedException.of(Refusal.Code.INPUT_UNSETTLED, scan.nodeName(), why);
               });
     }
-  }
-
-  boolean showsSplits() {
-    return showsSplits(scan);
-  }
-
-  /** Whether rows tell where Spark cut the files. */
-  static boolean showsSplits(FileSourceScanExec scan) {
-    return ScalaInterop.list(scan.fileConstantMetadataColumns()).stream()
-        .anyMatch(
-            column ->
-                column.name().equals(FileFormat.FILE_BLOCK_START())
-                    || column.name().equals(FileFormat.FILE_BLOCK_LENGTH()));
   }
 
   private FileChunk chunk(InputStats.Seen seen, PartitionedFile split) {

@@ -76,13 +76,13 @@ class ScenarioCodeSuite extends AnyFunSuite with Scenarios {
            |import org.apache.spark.sql.SparkSession
            |import org.apache.spark.sql.functions._
            |object Helper { def twice(x: Long): Long = inner(x) * 2; def inner(x: Long): Long = $inner }
-           |object Functions { val f = udf((x: Long) => Helper.twice(x)) }
+           |object Functions { def twice: Long => Long = (x: Long) => Helper.twice(x) }
            |object Job {
            |  def main(args: Array[String]): Unit = {
            |    val spark = SparkSession.builder().master("local[2]").config("spark.ui.enabled", "false")
            |      .config("spark.driver.host", "127.0.0.1").config("spark.diskcache.dir", args(1))
            |      .config("spark.diskcache.inputs.settle", "0s").getOrCreate()
-           |    val f = Functions.f
+           |    val f = udf(Functions.twice)
            |    val df = spark.read.parquet(args(0)).select(f(col("id"))).cache()
            |    val rows = df.collect().map(_.getLong(0)).sorted.mkString(",")
            |    val stats = io.sparkdiskcache.DiskCache.of(spark).stats()
@@ -128,19 +128,21 @@ class ScenarioCodeSuite extends AnyFunSuite with Scenarios {
     val cache = directory("9-notebook")
     def value(notebook: ScalaSnippets.Notebook): Long => Long =
       notebook.value("f").asInstanceOf[Long => Long]
-    val f = "val f = (x: Long) => twice(x) + 1"
-    val notebook = new ScalaSnippets.Notebook().run("def twice(x: Long): Long = x * 2", f)
+    // Not a val of a lambda: it would be a field of the very object that the lambda captures.
+    val f = Seq("def make: Long => Long = (x: Long) => twice(x) + 1", "val f = make")
+    val notebook = new ScalaSnippets.Notebook().run("def twice(x: Long): Long = x * 2" +: f: _*)
     val rows = loadedBy(notebook.loader)(application(cache) { spark =>
       val first = runIn(spark)(applied(_, value(notebook)))
       assert(first.miss, first)
-      notebook.run("def twice(x: Long): Long = x * 5", f)
+      notebook.run("def twice(x: Long): Long = x * 5" +: f: _*)
       val second = runIn(spark)(applied(_, value(notebook)))
       assert(second.miss && second.rows != first.rows)
       Seq(first.rows, second.rows)
     })
     Seq(2, 5).zip(rows).foreach { case (factor, expected) =>
       val kernel = new ScalaSnippets.Notebook()
-        .run("val other = 1", "println(other)", s"def twice(x: Long): Long = x * $factor", "1 + 1", f)
+        .run("val other = 1", "println(other)", s"def twice(x: Long): Long = x * $factor", "1 + 1")
+        .run(f: _*)
       val again = loadedBy(kernel.loader)(run(cache)(applied(_, value(kernel))))
       assert(again.hit && again.rows == expected, again)
     }
