@@ -113,8 +113,7 @@ public final class PolicySimulator {
                 request.bytes(), request.computeNanos(), request.millis(), request.millis(), 0));
         stored += request.bytes();
         if (stored > capacity) {
-          stored -=
-              evict(cache, policy, request, stored - (long) (capacity * LOW_WATERMARK));
+          stored -= evict(cache, policy, request, stored - (long) (capacity * LOW_WATERMARK));
         }
       }
     }

@@ -77,8 +77,7 @@ final class SyntheticTraces {
     long[] sizes =
         known.computeIfAbsent(
             key, k -> new long[] {logNormal(MEDIAN_BYTES, 1), logNormal(MEDIAN_NANOS, 1.5)});
-    trace.add(
-        new Request(trace.size() * STEP_MILLIS, Integer.toString(key), sizes[0], sizes[1]));
+    trace.add(new Request(trace.size() * STEP_MILLIS, Integer.toString(key), sizes[0], sizes[1]));
   }
 
   private long logNormal(double median, double sigma) {

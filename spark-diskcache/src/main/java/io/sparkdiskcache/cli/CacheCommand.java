@@ -95,6 +95,8 @@ abstract class CacheCommand implements Callable<Integer> {
     return words.isEmpty() ? store.entries() : store.select(selector(words));
   }
 
+  // From Java 22 on a redirected output has a console too: the line is then drawn into a file.
+  @SuppressWarnings("SystemConsoleNull")
   final ProgressLine progress() {
     return new ProgressLine(commandLine().getErr(), System.console() != null);
   }

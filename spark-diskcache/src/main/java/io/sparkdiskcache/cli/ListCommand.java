@@ -12,6 +12,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(name = "ls", description = "Lists entries, all or those selected.")
 final class ListCommand extends CacheCommand {
+  @SuppressWarnings("ImmutableEnumChecker") // comparators of getters have no state
   private enum Order {
     AGE(Comparator.comparing(Entry::createdAt)),
     SIZE(Comparator.comparingLong(Entry::bytes).reversed()),

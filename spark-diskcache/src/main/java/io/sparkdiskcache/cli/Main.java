@@ -3,6 +3,7 @@ package io.sparkdiskcache.cli;
 
 import io.sparkdiskcache.store.StoreException;
 import java.io.PrintWriter;
+import java.nio.charset.Charset;
 import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -42,7 +43,13 @@ public final class Main {
   private Main() {}
 
   public static void main(String[] arguments) {
-    int code = run(new PrintWriter(System.out, true), new PrintWriter(System.err, true), arguments);
+    // What the terminal shows is in its own charset.
+    Charset terminal = Charset.forName(System.getProperty("native.encoding"));
+    int code =
+        run(
+            new PrintWriter(System.out, true, terminal),
+            new PrintWriter(System.err, true, terminal),
+            arguments);
     System.exit(code);
   }
 

@@ -128,10 +128,14 @@ public final class SparkInternals {
                 Option.empty()));
   }
 
-  /** Whether columnar output would make plain Python UDFs of this application hang. */
+  /**
+   * Whether columnar output would make plain Python UDFs of this application hang. PySpark sets a
+   * serializer option that hardly anybody else sets; a Connect server runs its clients' functions.
+   */
   public static boolean columnarOutputHangsPython(SparkContext context) {
     return context.version().equals(ARROW_UDF_HANG)
-        && (context.getConf().contains("spark.executorEnv.PYTHONHASHSEED")
-            || context.getConf().get("spark.plugins", "").contains("SparkConnectPlugin"));
+        && (context.getConf().contains("spark.serializer.objectStreamReset")
+            || context.getConf().get("spark.plugins", "").contains("SparkConnectPlugin")
+            || System.getProperty("sun.java.command", "").contains("SparkConnectServer"));
   }
 }

@@ -24,7 +24,8 @@ final class Backup {
   }
 
   /**
-   * @param target an empty directory or none
+   * Copies to a directory that is empty or does not exist.
+   *
    * @return bytes copied
    */
   long to(Path target, Progress progress) throws StoreException, SQLException, IOException {

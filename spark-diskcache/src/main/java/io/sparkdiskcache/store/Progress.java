@@ -6,8 +6,6 @@ public interface Progress {
   /** Nobody listens. */
   Progress NONE = (done, total) -> {};
 
-  /**
-   * @param done and {@code total} in bytes
-   */
+  /** Says how many bytes are done, and how many there are in all. */
   void at(long done, long total);
 }

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class LeaseTest {
-  private static final Runnable NOTHING = () -> {};
+  private static void nothing() {}
 
   @TempDir Path temp;
 
@@ -25,8 +25,10 @@ class LeaseTest {
   void secondWaitsForTheFirstAndFindsItsEntry() throws Exception {
     try (DiskStore one = open(temp);
         DiskStore two = open(temp)) {
-      Lease lease = one.lease(key(1), Duration.ZERO, NOTHING).orElseThrow();
-      assertThat(two.lease(key(2), Duration.ZERO, NOTHING)).as("another key").isPresent();
+      Lease lease = one.lease(key(1), Duration.ZERO, LeaseTest::nothing).orElseThrow();
+      assertThat(two.lease(key(2), Duration.ZERO, LeaseTest::nothing))
+          .as("another key")
+          .isPresent();
       AtomicInteger waits = new AtomicInteger();
       Optional<Lease> second =
           two.lease(
@@ -57,9 +59,9 @@ class LeaseTest {
   void waitIsBoundedAndMayBeGivenUp() throws Exception {
     try (DiskStore one = open(temp);
         DiskStore two = open(temp)) {
-      try (Lease lease = one.lease(key(1), Duration.ZERO, NOTHING).orElseThrow()) {
+      try (Lease lease = one.lease(key(1), Duration.ZERO, LeaseTest::nothing).orElseThrow()) {
         assertThat(lease).isNotNull();
-        assertThat(two.lease(key(1), Duration.ofMillis(50), NOTHING)).isEmpty();
+        assertThat(two.lease(key(1), Duration.ofMillis(50), LeaseTest::nothing)).isEmpty();
         assertThatThrownBy(
                 () ->
                     two.lease(
@@ -78,9 +80,11 @@ class LeaseTest {
     try (StoreProcess holder = StoreProcess.start(temp, "lease", "1")) {
       assertThat(holder.readLine()).isEqualTo("leased");
       try (DiskStore store = open(temp)) {
-        assertThat(store.lease(key("1"), Duration.ZERO, NOTHING)).as("it lives").isEmpty();
+        assertThat(store.lease(key("1"), Duration.ZERO, LeaseTest::nothing))
+            .as("it lives")
+            .isEmpty();
         holder.killAndDrain();
-        try (Lease lease = store.lease(key("1"), Duration.ZERO, NOTHING).orElseThrow()) {
+        try (Lease lease = store.lease(key("1"), Duration.ZERO, LeaseTest::nothing).orElseThrow()) {
           assertThat(lease).isNotNull();
         }
       }
@@ -96,13 +100,13 @@ class LeaseTest {
     StoreFixture.FakeClock clock = new StoreFixture.FakeClock();
     try (DiskStore one = open(temp, 1 << 20, clock);
         DiskStore two = open(temp, 1 << 20, clock)) {
-      Lease first = one.lease(key(1), Duration.ZERO, NOTHING).orElseThrow();
+      Lease first = one.lease(key(1), Duration.ZERO, LeaseTest::nothing).orElseThrow();
       Path file = temp.resolve("tmp").resolve(key(1).hex() + Leases.SUFFIX);
       Files.setLastModifiedTime(
           file, java.nio.file.attribute.FileTime.from(clock.instant().minus(Leases.EXPIRY)));
-      assertThat(two.lease(key(1), Duration.ZERO, NOTHING)).isEmpty();
+      assertThat(two.lease(key(1), Duration.ZERO, LeaseTest::nothing)).isEmpty();
       clock.advance(Duration.ofSeconds(1));
-      Lease second = two.lease(key(1), Duration.ZERO, NOTHING).orElseThrow();
+      Lease second = two.lease(key(1), Duration.ZERO, LeaseTest::nothing).orElseThrow();
       first.close();
       assertThat(file).as("the late owner does not end another's").exists();
       second.close();

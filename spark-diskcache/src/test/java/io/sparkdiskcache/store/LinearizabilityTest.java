@@ -63,7 +63,7 @@ class LinearizabilityTest {
   }
 
   private static boolean overlap(Call a, Call b) {
-    return a != b && a.begin < b.end && b.begin < a.end;
+    return a.begin != b.begin && a.begin < b.end && b.begin < a.end;
   }
 
   private static List<Call> history(DiskStore store, Key key, long seed, ExecutorService threads)
@@ -97,16 +97,17 @@ class LinearizabilityTest {
 
   private static Optional<Integer> call(DiskStore store, Key key, Kind kind, int version)
       throws Exception {
-    switch (kind) {
-      case GET:
-        return store.find(key).map(LinearizabilityTest::version);
-      case PUT:
+    return switch (kind) {
+      case GET -> store.find(key).map(LinearizabilityTest::version);
+      case PUT -> {
         byte[] bytes = new byte[100 + version];
-        return Optional.of(version(StoreFixture.put(store, key, bytes, StoreFixture.meta(bytes))));
-      default:
+        yield Optional.of(version(StoreFixture.put(store, key, bytes, StoreFixture.meta(bytes))));
+      }
+      default -> {
         store.evict(entry -> entry.key().equals(key));
-        return Optional.empty();
-    }
+        yield Optional.empty();
+      }
+    };
   }
 
   /** By the length, which is known without the file. */
