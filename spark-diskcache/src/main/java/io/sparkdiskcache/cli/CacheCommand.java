@@ -96,6 +96,6 @@ abstract class CacheCommand implements Callable<Integer> {
   }
 
   final ProgressLine progress() {
-    return new ProgressLine(commandLine().getErr(), System.console() != null);
+    return new ProgressLine(commandLine().getErr(), CommandLine.Help.Ansi.AUTO.enabled());
   }
 }

@@ -24,6 +24,8 @@ final class Backup {
   }
 
   /**
+   * Makes the copy.
+   *
    * @param target an empty directory or none
    * @return bytes copied
    */

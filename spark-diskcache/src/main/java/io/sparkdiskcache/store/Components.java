@@ -6,8 +6,9 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -21,20 +22,17 @@ final class Components {
 
   /** Length-prefixed names and values, sorted. */
   static byte[] encode(Map<String, String> components) {
-    Map<byte[], byte[]> parts = new LinkedHashMap<>();
+    List<byte[]> parts = new ArrayList<>();
     int length = 0;
     for (Map.Entry<String, String> component : new TreeMap<>(components).entrySet()) {
-      byte[] name = component.getKey().getBytes(StandardCharsets.UTF_8);
-      byte[] value = component.getValue().getBytes(StandardCharsets.UTF_8);
-      parts.put(name, value);
-      length += 2 * Integer.BYTES + name.length + value.length;
+      for (String text : List.of(component.getKey(), component.getValue())) {
+        byte[] part = text.getBytes(StandardCharsets.UTF_8);
+        parts.add(part);
+        length += Integer.BYTES + part.length;
+      }
     }
     ByteBuffer buffer = ByteBuffer.allocate(length);
-    parts.forEach(
-        (name, value) -> {
-          buffer.putInt(name.length).put(name);
-          buffer.putInt(value.length).put(value);
-        });
+    parts.forEach(part -> buffer.putInt(part.length).put(part));
     return buffer.array();
   }
 

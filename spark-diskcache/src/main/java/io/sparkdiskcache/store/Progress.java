@@ -7,6 +7,8 @@ public interface Progress {
   Progress NONE = (done, total) -> {};
 
   /**
+   * Called after every file.
+   *
    * @param done and {@code total} in bytes
    */
   void at(long done, long total);
