@@ -98,6 +98,6 @@ abstract class CacheCommand implements Callable<Integer> {
   // From Java 22 on a redirected output has a console too: the line is then drawn into a file.
   @SuppressWarnings("SystemConsoleNull")
   final ProgressLine progress() {
-    return new ProgressLine(commandLine().getErr(), System.console() != null);
+    return new ProgressLine(commandLine().getErr(), CommandLine.Help.Ansi.AUTO.enabled());
   }
 }

@@ -14,17 +14,22 @@ import picocli.CommandLine.Parameters;
 final class ListCommand extends CacheCommand {
   @SuppressWarnings("ImmutableEnumChecker") // comparators of getters have no state
   private enum Order {
-    AGE(Comparator.comparing(Entry::createdAt)),
-    SIZE(Comparator.comparingLong(Entry::bytes).reversed()),
-    HITS(Comparator.comparingLong(Entry::hits).reversed()),
-    USED(Comparator.comparing(Entry::lastAccess).reversed()),
-    COST(Comparator.comparing((Entry e) -> e.meta().computeTime()).reversed()),
-    NAME(Comparator.comparing(Entry::description));
+    AGE,
+    SIZE,
+    HITS,
+    USED,
+    COST,
+    NAME;
 
-    private final Comparator<Entry> comparator;
-
-    Order(Comparator<Entry> comparator) {
-      this.comparator = comparator;
+    Comparator<Entry> comparator() {
+      return switch (this) {
+        case AGE -> Comparator.comparing(Entry::createdAt);
+        case SIZE -> Comparator.comparingLong(Entry::bytes).reversed();
+        case HITS -> Comparator.comparingLong(Entry::hits).reversed();
+        case USED -> Comparator.comparing(Entry::lastAccess).reversed();
+        case COST -> Comparator.comparing((Entry e) -> e.meta().computeTime()).reversed();
+        case NAME -> Comparator.comparing(Entry::description);
+      };
     }
   }
 
@@ -46,7 +51,7 @@ final class ListCommand extends CacheCommand {
   @Override
   int run(DiskStore store, Output out) {
     List<Entry> entries = new ArrayList<>(entries(store, selector));
-    entries.sort(reverse ? order.comparator.reversed() : order.comparator);
+    entries.sort(reverse ? order.comparator().reversed() : order.comparator());
     Entries.print(out, entries.stream().limit(limit).toList());
     return 0;
   }

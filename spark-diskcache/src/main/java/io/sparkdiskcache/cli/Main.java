@@ -43,13 +43,7 @@ public final class Main {
   private Main() {}
 
   public static void main(String[] arguments) {
-    // What the terminal shows is in its own charset.
-    Charset terminal = Charset.forName(System.getProperty("native.encoding"));
-    int code =
-        run(
-            new PrintWriter(System.out, true, terminal),
-            new PrintWriter(System.err, true, terminal),
-            arguments);
+    int code = run(new PrintWriter(System.out, true, Charset.defaultCharset()), new PrintWriter(System.err, true, Charset.defaultCharset()), arguments);
     System.exit(code);
   }
 

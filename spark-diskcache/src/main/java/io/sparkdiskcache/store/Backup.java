@@ -24,8 +24,9 @@ final class Backup {
   }
 
   /**
-   * Copies to a directory that is empty or does not exist.
+   * Makes the copy.
    *
+   * @param target an empty directory or none
    * @return bytes copied
    */
   long to(Path target, Progress progress) throws StoreException, SQLException, IOException {

@@ -25,11 +25,11 @@ final class Components {
     List<byte[]> parts = new ArrayList<>();
     int length = 0;
     for (Map.Entry<String, String> component : new TreeMap<>(components).entrySet()) {
-      byte[] name = component.getKey().getBytes(StandardCharsets.UTF_8);
-      byte[] value = component.getValue().getBytes(StandardCharsets.UTF_8);
-      parts.add(name);
-      parts.add(value);
-      length += 2 * Integer.BYTES + name.length + value.length;
+      for (String text : List.of(component.getKey(), component.getValue())) {
+        byte[] part = text.getBytes(StandardCharsets.UTF_8);
+        parts.add(part);
+        length += Integer.BYTES + part.length;
+      }
     }
     ByteBuffer buffer = ByteBuffer.allocate(length);
     parts.forEach(part -> buffer.putInt(part.length).put(part));

@@ -6,6 +6,10 @@ public interface Progress {
   /** Nobody listens. */
   Progress NONE = (done, total) -> {};
 
-  /** Says how many bytes are done, and how many there are in all. */
+  /**
+   * Called after every file.
+   *
+   * @param done and {@code total} in bytes
+   */
   void at(long done, long total);
 }

@@ -2,7 +2,6 @@
 package io.sparkdiskcache.store;
 
 import java.io.IOException;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.InstantSource;
@@ -101,11 +100,12 @@ final class Reindexer {
     return taken;
   }
 
-  private static Optional<EntryDescription> describe(Path file, Key key) throws IOException {
+  private static Optional<EntryDescription> describe(Path file, Key key) {
     try {
       return EntryDescription.readVerified(file)
           .filter(found -> found.key().equals(key) && found.meta().generation().isEmpty());
-    } catch (NoSuchFileException e) {
+    } catch (IOException e) {
+      LOG.warn("Cannot read entry file {}, so it is not indexed again: {}", file, e.toString());
       return Optional.empty();
     }
   }
