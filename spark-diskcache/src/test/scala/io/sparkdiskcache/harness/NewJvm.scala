@@ -47,8 +47,9 @@ object NewJvm {
       args: Seq[String],
       withCache: Boolean,
       log: Path,
-      properties: Map[String, String] = Map.empty): Finished = {
-    val process = start(mainClass, args, withCache, log, properties)
+      properties: Map[String, String] = Map.empty,
+      jvmOptions: Seq[String] = Nil): Finished = {
+    val process = start(mainClass, args, withCache, log, properties, jvmOptions)
     if (!process.waitFor(TimeoutSeconds, TimeUnit.SECONDS)) {
       process.destroyForcibly()
       throw new AssertionError(s"$mainClass did not end in $TimeoutSeconds s, see $log")
@@ -61,13 +62,15 @@ object NewJvm {
       args: Seq[String],
       withCache: Boolean,
       log: Path,
-      properties: Map[String, String] = Map.empty): Process = {
+      properties: Map[String, String] = Map.empty,
+      jvmOptions: Seq[String] = Nil): Process = {
     val classPath =
       (testClasses +: (if (withCache) Seq(jar.toString) else Nil)) ++ stockClassPath
     val command = Seq(Path.of(System.getProperty("java.home"), "bin", "java").toString) ++
       JavaModuleOptions.defaultModuleOptionArray ++
       Seq("-Xmx1g", "-Duser.timezone=UTC", "-ea") ++
       properties.map { case (k, v) => s"-D$k=$v" } ++
+      jvmOptions ++
       Seq("-cp", classPath.mkString(File.pathSeparator), mainClass) ++ args
     new ProcessBuilder(command.asJava)
       .redirectErrorStream(true)
