@@ -43,7 +43,11 @@ public final class Main {
   private Main() {}
 
   public static void main(String[] arguments) {
-    int code = run(new PrintWriter(System.out, true, Charset.defaultCharset()), new PrintWriter(System.err, true, Charset.defaultCharset()), arguments);
+    int code =
+        run(
+            new PrintWriter(System.out, true, Charset.defaultCharset()),
+            new PrintWriter(System.err, true, Charset.defaultCharset()),
+            arguments);
     System.exit(code);
   }
 

@@ -49,8 +49,10 @@ object NewJvm {
       log: Path,
       properties: Map[String, String] = Map.empty,
       classPath: Seq[String] = Nil,
-      environment: Map[String, String] = Map.empty): Finished = {
-    val process = start(mainClass, args, withCache, log, properties, classPath, environment)
+      environment: Map[String, String] = Map.empty,
+      jvmOptions: Seq[String] = Nil): Finished = {
+    val process =
+      start(mainClass, args, withCache, log, properties, classPath, environment, jvmOptions)
     if (!process.waitFor(TimeoutSeconds, TimeUnit.SECONDS)) {
       process.destroyForcibly()
       throw new AssertionError(s"$mainClass did not end in $TimeoutSeconds s, see $log")
@@ -65,13 +67,15 @@ object NewJvm {
       log: Path,
       properties: Map[String, String] = Map.empty,
       more: Seq[String] = Nil,
-      environment: Map[String, String] = Map.empty): Process = {
+      environment: Map[String, String] = Map.empty,
+      jvmOptions: Seq[String] = Nil): Process = {
     val classPath =
       (more :+ testClasses) ++ (if (withCache) Seq(jar.toString) else Nil) ++ stockClassPath
     val command = Seq(Path.of(System.getProperty("java.home"), "bin", "java").toString) ++
       JavaModuleOptions.defaultModuleOptionArray ++
       Seq("-Xmx1g", "-Duser.timezone=UTC", "-ea") ++
       properties.map { case (k, v) => s"-D$k=$v" } ++
+      jvmOptions ++
       Seq("-cp", classPath.mkString(File.pathSeparator), mainClass) ++ args
     val builder = new ProcessBuilder(command.asJava)
       .redirectErrorStream(true)
