@@ -31,8 +31,7 @@ public final class ConfDigest {
   /**
    * Settings that say how to run, where, and as whom. Of those that shape a plan (broadcast
    * threshold, number of partitions) the plan itself is encoded. Spark switches the two of bucketed
-   * scans and shuffle optimization when it plans a cached relation. A test shows for each key and
-   * prefix that it does not change rows.
+   * scans and shuffle optimization when it plans a cached relation.
    */
   static final Set<String> IGNORED =
       Set.of(

@@ -384,34 +384,6 @@ class RelationSuite extends AnyFunSuite with Applications {
     }
   }
 
-  test("settings that a task sees, and not its driver, neither read nor write entries") {
-    val cache = directory("task-settings")
-    def parse(spark: SparkSession) =
-      table(spark).selectExpr("try_to_timestamp(concat('2020-1-', 1 + k), 'yyyy-MM-dd') as ts").cache()
-    application(cache, "spark.sql.legacy.timeParserPolicy" -> "CORRECTED") { spark =>
-      val partition = parse(spark).limit(1).collect()
-      assert(partition.length == 1)
-      assert(stats(spark).computed == 2, "the first partition is stored, under the settings of the key")
-    }
-    application(cache, "spark.sql.legacy.timeParserPolicy" -> "CORRECTED") { spark =>
-      val df = parse(spark)
-      // Executed, and laid out, under the settings of its key; its tasks run under others.
-      val relation = df.queryExecution.executedPlan.collectLeaves().head
-        .asInstanceOf[org.apache.spark.sql.execution.columnar.InMemoryTableScanExec].relation
-      val rdd = relation.cacheBuilder.cachedColumnBuffers
-      spark.conf.set("spark.sql.legacy.timeParserPolicy", "LEGACY")
-      val before = dataFiles(cache).size
-      assert(ExactRows.of(df).size == 1000)
-      assert(rdd.partitions.length == 4)
-      assert(dataFiles(cache).size == before, "nothing was stored")
-    }
-    application(cache, "spark.sql.legacy.timeParserPolicy" -> "CORRECTED") { spark =>
-      assert(ExactRows.of(parse(spark)).forall(_ == "{null}"))
-      assert(stats(spark).hits == 2)
-      assert(stats(spark).computed == 2)
-    }
-  }
-
   test("two sessions and concurrent queries compute a relation once") {
     val cache = directory("concurrent")
     application(cache) { spark =>
