@@ -20,8 +20,8 @@ class PolicySimulatorTest {
 
   private static List<Request> requests(String keys, long nanos) {
     List<Request> trace = new ArrayList<>();
-    for (char key : keys.toCharArray()) {
-      trace.add(new Request(trace.size() * 60_000L, String.valueOf(key), 100, nanos));
+    for (int i = 0; i < keys.length(); i++) {
+      trace.add(new Request(i * 60_000L, keys.substring(i, i + 1), 100, nanos));
     }
     return trace;
   }

@@ -114,7 +114,7 @@ class SelectorTest {
       return;
     }
     TreeSet<String> expected = new TreeSet<>();
-    for (String name : names.split(" ")) {
+    for (String name : names.split(" ", -1)) {
       if (!name.isEmpty()) {
         expected.add(key(name).hex());
       }
