@@ -32,8 +32,14 @@ final class ShowCommand extends CacheCommand {
         only(store.entries().stream().filter(e -> e.key().hex().startsWith(key)).toList());
     Map<String, String> components = new TreeMap<>(store.components(entry.key()).orElse(Map.of()));
     String schema = EntryDescription.read(entry.path()).map(EntryDescription::schema).orElse("");
-    Optional<ArrowPreview> preview =
-        store.verify(entry) ? ArrowPreview.of(entry.path(), rows) : Optional.empty();
+    Optional<ArrowPreview> preview = Optional.empty();
+    String unread = "Arrow is not on the class path: run bin/diskcache with SPARK_HOME set.";
+    try {
+      preview = store.verify(entry) ? ArrowPreview.of(entry.path(), rows) : Optional.empty();
+    } catch (IOException | RuntimeException | LinkageError e) {
+      // Arrow asks for options of the JVM that bin/diskcache gives; all else can be shown without.
+      unread = "Arrow cannot read the file: " + e;
+    }
     if (out.isJson()) {
       Map<String, Object> json = Entries.json(entry);
       json.put("components", components);
@@ -50,8 +56,7 @@ final class ShowCommand extends CacheCommand {
     components.forEach((name, value) -> out.line("  " + name + " = " + value));
     out.line("\nschema\n  " + (schema.isEmpty() ? "not described in the file" : schema));
     if (preview.isEmpty()) {
-      out.line(
-          "\nfirst rows\n  Arrow is not on the class path: run bin/diskcache with SPARK_HOME set.");
+      out.line("\nfirst rows\n  " + unread);
     } else {
       out.line("\nstatistics");
       preview.get().statistics().forEach((name, value) -> out.line("  " + name + "  " + value));

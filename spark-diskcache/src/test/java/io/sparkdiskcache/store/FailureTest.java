@@ -144,8 +144,10 @@ class FailureTest {
 
   @Test
   void damagedTableCostsHitsOnly() throws Exception {
+    try (DiskStore writer = open(temp)) {
+      put(writer, key(1), 10);
+    }
     try (DiskStore store = open(temp)) {
-      put(store, key(1), 10);
       try (var connection = StoreFixture.connect(temp);
           var statement = connection.createStatement()) {
         statement.execute("UPDATE entries SET crc32c = 1, row_count = 8");
