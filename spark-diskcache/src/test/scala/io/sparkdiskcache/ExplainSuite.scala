@@ -49,7 +49,7 @@ class ExplainSuite extends AnyFunSuite with Applications {
   test("the body of a function, and a value that it captures") {
     def of(f: String => String)(spark: SparkSession, input: String) =
       spark.read.parquet(input).select(udf(f).apply(col("s")).as("s"))
-    val body = missAfter("body")(of(Clean.before))(of(Clean.after))
+    val body = missAfter("body")(of(Before.trimmed))(of(After.trimmed))
     assert(body.size >= 1 && body.forall(_.startsWith("function ")), body)
     val captured = missAfter("captured")(of(Clean.padded(2)))(of(Clean.padded(3)))
     assert(captured.size == 1 && captured.head.matches("function .* changed"), captured)
@@ -99,10 +99,15 @@ class ExplainSuite extends AnyFunSuite with Applications {
 
 object ExplainSuite {
 
-  /** Functions that a user might have edited. */
+  /** A function before it was edited, and after. */
+  object Before {
+    val trimmed: String => String = s => s.trim
+  }
+  object After {
+    val trimmed: String => String = s => s.trim.toLowerCase(java.util.Locale.ROOT)
+  }
+
   object Clean {
-    val before: String => String = s => s.trim
-    val after: String => String = s => s.trim.toLowerCase(java.util.Locale.ROOT)
     def padded(n: Int): String => String = s => s + "x" * n
   }
 }

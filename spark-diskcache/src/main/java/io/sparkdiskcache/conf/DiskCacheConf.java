@@ -97,10 +97,10 @@ public final class DiskCacheConf {
   public static final ConfEntry<Admission> ADMISSION =
       new ConfEntry<>(
           PREFIX + "admission",
-          "measured",
+          "always",
           oneOf(Admission.class),
-          "Which results are kept: `measured` those that take longer to compute than to write and"
-              + " read back, `always` all.",
+          "Which results are kept: `always` all, `measured` those that take longer to compute than"
+              + " to write and read back.",
           Scope.APPLICATION,
           enumOf(Admission.class));
 
