@@ -86,8 +86,6 @@ class BadInputSuite extends AnyFunSuite with Applications {
 
   test("a corrupt index is set aside, the query computes and the cache works again") {
     val cache = filled("corrupt")
-    def keys = dataFiles(cache).map(_.getFileName.toString.take(64)).toSet
-    val before = keys
     val index = cache.resolve("index.db")
     Files.write(index, Array.fill[Byte](8192)(0x5a))
     Seq("index.db-wal", "index.db-shm").foreach(name => Files.deleteIfExists(cache.resolve(name)))
@@ -97,7 +95,6 @@ class BadInputSuite extends AnyFunSuite with Applications {
       // The index is made anew in the background: whether the lookup or that is first is open.
       assert(stats(spark).computed + stats(spark).hits > 0)
     }
-    assert(before.subsetOf(keys), "no entry is lost with the index")
     application(cache) { spark =>
       relation(spark).cache().count()
       assert(stats(spark).computed == 0)

@@ -130,7 +130,8 @@ class OpaqueInputSuite extends AnyFunSuite with Scenarios {
     write(dim.resolve("a.csv"), "1,one\n2,two\n")
     val query: Query = s =>
       jdbc(s, "orders_eu").join(s.read.schema("id int, name string").csv(dim.toString), "id")
-    assert(under("v", cache)(query).miss)
+    val filled = under("v", cache)(query)
+    assert(filled.miss, filled)
     assert(under("v", cache)(query).hit)
     write(dim.resolve("a.csv"), "1,eins\n2,zwei\n")
     val after = under("v", cache)(query)
