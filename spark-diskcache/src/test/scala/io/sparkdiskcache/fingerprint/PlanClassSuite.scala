@@ -34,7 +34,7 @@ class PlanClassSuite extends AnyFunSuite with PlanFixture {
     ("partition filter", ROW_LOCAL, () => rf.filter("p = 1")),
     ("generate", ROW_LOCAL, () => rf.select(explode(col("arr")))),
     ("expand without aggregate", ROW_LOCAL, () => rf.selectExpr("stack(2, id, k)")),
-    ("split positions in rows", ROW_LOCAL, () => rf.selectExpr("_metadata.file_block_start")),
+    ("split positions in rows", PARTITION_LOCAL, () => rf.selectExpr("_metadata.file_block_start")),
     ("inner broadcast join", ROW_LOCAL, () => rf.join(broadcast(rd), "k")),
     ("left broadcast join", ROW_LOCAL, () => rf.join(broadcast(rd), Seq("k"), "left")),
     ("semi broadcast join", ROW_LOCAL, () => rf.join(broadcast(rd), Seq("k"), "left_semi")),
