@@ -271,3 +271,80 @@ def test_a_plain_function_over_a_cached_relation_ends(run: str, programs: Progra
     assert found["rows"] == [[i + 1, f"{i}!"] for i in range(300)]
     assert found["stats"] > 0
     assert "ArrowEvalPython" in found["plan"] and "InMemoryTableScan" in found["plan"]
+
+
+POINTS = """
+from pyspark.sql.types import DoubleType, StructField, StructType, UserDefinedType
+
+
+class PointType(UserDefinedType):
+    @classmethod
+    def sqlType(cls):
+        return StructType([StructField("x", DoubleType()), StructField("y", DoubleType())])
+
+    @classmethod
+    def module(cls):
+        return "points"
+
+    def serialize(self, obj):
+        return (obj.x, obj.y)
+
+    def deserialize(self, datum):
+        return Point(datum[0], datum[1])
+
+
+class Point:
+    __UDT__ = PointType()
+
+    def __init__(self, x, y):
+        self.x, self.y = x, y
+"""
+USER_TYPE = """
+import json, os, sys
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import udf
+from points import Point, PointType
+import sparkdiskcache
+
+result, conf, data = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
+builder = SparkSession.builder.master("local[2]")
+for key, value in conf.items():
+    builder = builder.config(key, value)
+spark = sparkdiskcache.configure(builder).getOrCreate()
+cache = sparkdiskcache.DiskCache(spark)
+points = os.path.join(os.path.dirname(result), "points.parquet")
+if not os.path.exists(points):
+    spark.createDataFrame([(i, Point(i + 0.5, 0.0)) for i in range(20)], ["id", "point"]).write.parquet(points)
+read = spark.read.parquet(points)
+assert isinstance(read.schema["point"].dataType, PointType)
+
+def left(point):
+    return point.x
+
+stored = read.filter("id < 10").cache()
+called = read.select("id", udf(left, "double")("point").alias("left")).cache()
+found = {
+    "stored": [[row.id, row.point.x] for row in stored.orderBy("id").collect()],
+    "called": [list(row) for row in called.orderBy("id").collect()],
+    "stats": cache.stats(),
+    "explain": str(cache.explain(called)),
+}
+with open(result, "w") as out:
+    json.dump(found, out)
+spark.stop()
+"""
+
+
+def test_columns_of_user_types_are_kept_and_functions_of_them_are_not(
+    programs: Programs, data: str
+) -> None:
+    programs.write("points.py", POINTS)
+    programs.write("program.py", USER_TYPE)
+    for stats in ({"hits": 0, "computed": 1}, {"hits": 1, "computed": 0}):
+        found = programs.run("program.py", data)
+        assert found["stored"] == [[i, i + 0.5] for i in range(10)]
+        assert found["called"] == [[i, i + 0.5] for i in range(20)]
+        for name, count in stats.items():
+            assert (int(found["stats"][name]) > 0) == (count > 0), found["stats"]
+        assert "DATA_TYPE=1" in str(found["stats"]["refused"]), found["stats"]
+        assert "point has a user-defined type" in found["explain"]

@@ -12,9 +12,27 @@
 Programs stay as they are; :class:`DiskCache` is for those who want to look inside.
 """
 
-from ._cache import DiskCache, Explanation, Relation
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._cache import DiskCache, Explanation, Relation, Stats
 from ._install import configure
 from .errors import DiskCacheError
 
-__all__ = ["DiskCache", "DiskCacheError", "Explanation", "Relation", "configure"]
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["DiskCache", "DiskCacheError", "Explanation", "Relation", "Stats", "configure"]
 __version__ = "0.1.0.dev0"
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """``%load_ext sparkdiskcache``: the magics ``%diskcache`` and ``%%cached``."""
+    try:
+        from ._notebook import load
+    except ImportError as e:
+        raise DiskCacheError(
+            f"Cannot load the magics: {e.name} is missing; pip install 'sparkdiskcache[notebook]'."
+        ) from e
+    load(shell)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyspark
+from pyspark.errors.exceptions.captured import IllegalArgumentException
 
+from . import _html
 from ._hooks import bridge_class
 from ._install import PLUGIN, require_supported
 from .errors import DiskCacheError
@@ -28,10 +30,13 @@ class Relation:
     :param found: partitions (file chunks) stored
     :param wanted: partitions (file chunks) there are; 0 if only an execution can tell
     :param bytes: size of what is stored
+    :param seconds: task time that computing what is stored took, without the stages below
     :param fingerprint: function hash in hexadecimal; empty if refused
     :param reason: name of the reason of a refusal; empty otherwise
     :param place: where in the plan it was found
     :param sentence: the reason for people
+    :param cure: what could be done about it
+    :param differences: for what is not wholly stored: what distinguishes it from the nearest that is
     """
 
     status: str
@@ -40,11 +45,14 @@ class Relation:
     found: int
     wanted: int
     bytes: int
+    seconds: float
     fingerprint: str
     directory: str
     reason: str = ""
     place: str = ""
     sentence: str = ""
+    cure: str = ""
+    differences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,16 @@ class Explanation:
 
     def __str__(self) -> str:
         return self.text
+
+    def _repr_html_(self) -> str:
+        return _html.explanation(self)
+
+
+class Stats(dict[str, Any]):
+    """Counters of an application by name; those of its store under ``store``."""
+
+    def _repr_html_(self) -> str:
+        return _html.stats(self)
 
 
 class DiskCache:
@@ -144,20 +162,25 @@ class DiskCache:
         ]
         return pd.DataFrame(rows, columns=columns)
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> Stats:
         """Counters of this application; those of the store under ``store``."""
-        stats = _record(self._java.stats())
+        stats = Stats(_record(self._java.stats()))
         stats["refused"] = dict(stats["refused"])
         stats["store"] = _record(stats["store"])
         return stats
 
-    def evict(self, *, tag: str = "", relation: str = "", application: str = "") -> int:
-        """Removes the entries that match all that is given; returns the bytes freed."""
-        if not (tag or relation or application):
-            raise TypeError(
-                "Cannot evict without a selector: give tag, relation or application, or call clear()."
-            )
-        return int(self._bridge.evict(self._java, tag, relation, application))
+    def evict(self, selector: str, *, dry_run: bool = False) -> int:
+        """Removes what a selector such as ``tag=nightly older=7d`` selects; returns the bytes freed.
+
+        :param dry_run: only say how many bytes it would free
+        :raises ValueError: if it is not a selector, saying what is
+        """
+        try:
+            if dry_run:
+                return sum(entry.bytes() for entry in self._java.select(selector))
+            return int(self._java.evict(selector))
+        except IllegalArgumentException as e:
+            raise ValueError(e.getMessage() or str(e)) from None
 
     def clear(self) -> int:
         """Removes everything that is stored; returns the bytes freed."""
@@ -170,21 +193,22 @@ class DiskCache:
 
 
 def _relation(java: Any) -> Relation:
-    refusal = java.reason()
+    refusal = java.reason().orElse(None)
     return Relation(
-        java.status().name().lower(),
-        java.name(),
-        java.cached(),
-        java.found(),
-        java.wanted(),
-        java.bytes(),
-        java.fingerprint(),
-        java.directory(),
-        *(
-            (refusal.get().code().name(), refusal.get().place(), refusal.get().sentence())
-            if refusal.isPresent()
-            else ()
-        ),
+        status=java.status().name().lower(),
+        name=java.name(),
+        cached=java.cached(),
+        found=java.found(),
+        wanted=java.wanted(),
+        bytes=java.bytes(),
+        seconds=java.computeTime().toMillis() / 1000,
+        fingerprint=java.fingerprint(),
+        directory=java.directory(),
+        reason=refusal.code().name() if refusal else "",
+        place=refusal.place() if refusal else "",
+        sentence=refusal.sentence() if refusal else "",
+        cure=refusal.code().cure() if refusal else "",
+        differences=tuple(java.differences()),
     )
 
 

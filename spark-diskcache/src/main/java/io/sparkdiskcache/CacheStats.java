@@ -9,6 +9,7 @@ import java.util.Map;
  * What the cache has done in this application, and what it holds.
  *
  * @param hits partitions (file chunks, for row-local plans) found when a relation was first used
+ * @param savedMillis task time that computing what was found had taken, without the stages below
  * @param computed partitions (file chunks) computed and written
  * @param stagesSkipped exchanges below relations that were found whole and so not executed
  * @param privateRelations relations kept for this application only, because an input or a setting
@@ -21,6 +22,7 @@ import java.util.Map;
  */
 public record CacheStats(
     long hits,
+    long savedMillis,
     long computed,
     long stagesSkipped,
     long privateRelations,
@@ -35,6 +37,7 @@ public record CacheStats(
     application.counters().refused().forEach((code, count) -> refused.put(code.name(), count));
     return new CacheStats(
         application.counters().hits(),
+        application.counters().savedMillis(),
         application.counters().computed(),
         application.counters().stagesSkipped(),
         application.counters().privateRelations(),

@@ -39,6 +39,11 @@ public record ExplainReport(List<Inspection> relations) {
       }
       if (!relation.fingerprint().isEmpty()) {
         text.append("  fingerprint  ").append(relation.fingerprint()).append('\n');
+        if (!relation.computeTime().isZero()) {
+          text.append("  saves        ")
+              .append(Utils.msDurationToString(relation.computeTime().toMillis()));
+          text.append(" of task time\n");
+        }
         text.append("  size         ").append(Utils.bytesToString(relation.bytes())).append('\n');
       }
       text.append("  where        ").append(relation.directory()).append('\n');

@@ -5,14 +5,12 @@ import io.sparkdiskcache.fingerprint.PythonFunctions;
 import io.sparkdiskcache.fingerprint.PythonFunctions.Identity;
 import io.sparkdiskcache.fingerprint.PythonFunctions.SourceFile;
 import io.sparkdiskcache.fingerprint.Refusal;
-import io.sparkdiskcache.store.Entry;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Predicate;
 import org.apache.spark.api.python.PythonFunction;
 
 /** What the Python package {@code sparkdiskcache} calls; for nobody else. */
@@ -59,23 +57,5 @@ public final class PythonBridge {
         .sorted()
         .distinct()
         .toList();
-  }
-
-  /**
-   * Evicts the entries that match all that is given; an empty string matches everything.
-   *
-   * @return bytes freed
-   */
-  public static long evict(DiskCache cache, String tag, String relation, String application) {
-    Predicate<Entry> selector =
-        entry ->
-            matches(tag, entry.tag())
-                && matches(relation, entry.relation())
-                && matches(application, entry.application());
-    return cache.evict(selector);
-  }
-
-  private static boolean matches(String wanted, String actual) {
-    return wanted.isEmpty() || wanted.equals(actual);
   }
 }

@@ -413,7 +413,7 @@ final class Materializer {
    * Remembers the partitions of which every unit is stored and not to be audited, and counts hits.
    */
   private void countFound(List<List<CacheUnit>> units, Map<Key, Entry> found) {
-    application.counters().hit(found.size());
+    application.counters().hit(found.values());
     if (!application.context().isLocal()) {
       return; // this process does not hold them
     }

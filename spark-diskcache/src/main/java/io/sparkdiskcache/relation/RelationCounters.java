@@ -2,6 +2,8 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.fingerprint.Refusal;
+import io.sparkdiskcache.store.Entry;
+import java.util.Collection;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
@@ -10,6 +12,7 @@ import java.util.concurrent.atomic.LongAdder;
 /** Write side of an application's counters. */
 public final class RelationCounters {
   private final LongAdder hits = new LongAdder();
+  private final LongAdder savedMillis = new LongAdder();
   private final LongAdder computed = new LongAdder();
   private final LongAdder stagesSkipped = new LongAdder();
   private final LongAdder privateRelations = new LongAdder();
@@ -18,8 +21,10 @@ public final class RelationCounters {
   private final LongAdder notAudited = new LongAdder();
   private final Map<Refusal.Code, LongAdder> refused = new ConcurrentHashMap<>();
 
-  void hit(long units) {
-    hits.add(units);
+  /** Entries found, each with what computing it took. */
+  void hit(Collection<Entry> entries) {
+    hits.add(entries.size());
+    entries.forEach(entry -> savedMillis.add(entry.meta().computeTime().toMillis()));
   }
 
   void computed(long units) {
@@ -50,6 +55,13 @@ public final class RelationCounters {
   /** Partitions (file chunks, for row-local plans) found in the cache when a relation was built. */
   public long hits() {
     return hits.sum();
+  }
+
+  /**
+   * Task time in milliseconds that computing what was found had taken, without the stages below.
+   */
+  public long savedMillis() {
+    return savedMillis.sum();
   }
 
   /** Partitions (file chunks, for row-local plans) computed and written. */

@@ -8,6 +8,7 @@ import io.sparkdiskcache.fingerprint.FingerprintResult.Refused;
 import io.sparkdiskcache.fingerprint.PlanClass;
 import io.sparkdiskcache.fingerprint.Refusal;
 import io.sparkdiskcache.shim.SparkInternals;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -50,6 +51,7 @@ public final class RelationInspector {
    * @param found partitions (file chunks) stored
    * @param wanted partitions (file chunks) there are; 0 if only an execution can tell
    * @param bytes size of what is stored
+   * @param computeTime task time that computing what is stored took, without the stages below
    * @param fingerprint function hash in hexadecimal; empty for a refused relation
    * @param directory the cache directory
    * @param reason why it was refused, or is not kept; empty otherwise
@@ -63,6 +65,7 @@ public final class RelationInspector {
       int found,
       int wanted,
       long bytes,
+      Duration computeTime,
       String fingerprint,
       String directory,
       Optional<Refusal> reason,
@@ -139,6 +142,7 @@ public final class RelationInspector {
         stored.found(),
         stored.wanted(),
         stored.bytes(),
+        stored.computeTime(),
         function,
         application.settings().directory().toString(),
         stored.complete() ? Optional.empty() : notKept,
@@ -153,6 +157,7 @@ public final class RelationInspector {
         0,
         0,
         0,
+        Duration.ZERO,
         "",
         application.settings().directory().toString(),
         Optional.of(refusal),

@@ -7,6 +7,8 @@ import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntrySet;
 import io.sparkdiskcache.store.Key;
+import java.time.Duration;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -18,10 +20,11 @@ import org.apache.spark.sql.execution.SparkPlan;
  * @param found units that are stored
  * @param wanted units there are; 0 where only an execution could tell
  * @param bytes size of what is stored
+ * @param computeTime task time that computing it took, without the stages below
  * @param complete whether a query would compute nothing
  */
-record StoredPart(int found, int wanted, long bytes, boolean complete) {
-  private static final StoredPart NOTHING = new StoredPart(0, 0, 0, false);
+record StoredPart(int found, int wanted, long bytes, Duration computeTime, boolean complete) {
+  private static final StoredPart NOTHING = new StoredPart(0, 0, 0, Duration.ZERO, false);
 
   /** Runs no job and changes nothing. */
   static StoredPart of(DiskCachedRelationBuilder builder, Accepted now, DiskStore store) {
@@ -48,14 +51,21 @@ record StoredPart(int found, int wanted, long bytes, boolean complete) {
   }
 
   private static StoredPart of(EntrySet set) {
-    int n = set.entries().size();
-    return new StoredPart(n, n, set.bytes(), true);
+    return of(set.entries(), set.entries().size());
   }
 
   private static StoredPart of(List<Key> keys, Map<Key, Entry> found) {
-    int wanted = (int) keys.stream().distinct().count();
-    long bytes = found.values().stream().mapToLong(Entry::bytes).sum();
-    return new StoredPart(found.size(), wanted, bytes, found.size() == wanted);
+    return of(found.values(), (int) keys.stream().distinct().count());
+  }
+
+  private static StoredPart of(Collection<Entry> found, int wanted) {
+    Duration computing = Duration.ZERO;
+    long bytes = 0;
+    for (Entry entry : found) {
+      computing = computing.plus(entry.meta().computeTime());
+      bytes += entry.bytes();
+    }
+    return new StoredPart(found.size(), wanted, bytes, computing, found.size() == wanted);
   }
 
   /** Where the store cannot be used. */

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every notebook, run twice with a new kernel: the second run computes nothing below its cached results.
+
+With ``NOTEBOOKS_WRITE=true`` the outputs of the second run are written into the notebooks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from conftest import CONF
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+STATUS = "cache-status"  # the tag of cells whose output says how results were found
+CELL_SECONDS = 280
+
+
+class Kernels:
+    """Runs a notebook in kernels of their own over one cache; Spark writes its listener's events."""
+
+    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.directory = directory
+        self.events = directory / "events"
+        conf = directory / "conf"
+        conf.mkdir()
+        self.events.mkdir()
+        settings = {
+            **CONF,
+            "spark.master": "local[2]",
+            "spark.diskcache.dir": str(directory / "cache"),
+            "spark.eventLog.enabled": "true",
+            "spark.eventLog.dir": self.events.as_uri(),
+            "spark.eventLog.rolling.enabled": "false",
+            "spark.eventLog.compress": "false",
+        }
+        (conf / "spark-defaults.conf").write_text("".join(f"{k} {v}\n" for k, v in settings.items()))
+        monkeypatch.setenv("SPARK_CONF_DIR", str(conf))
+        monkeypatch.setenv("IPYTHONDIR", str(directory / "ipython"))
+        monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+
+    def run(self, notebook: Path) -> tuple[Any, Counter[str]]:
+        """The notebook as executed, and the tasks that ran, by their type."""
+        copy = nbformat.read(notebook, as_version=4)
+        before = set(self.events.iterdir())
+        client = NotebookClient(
+            copy,
+            timeout=CELL_SECONDS,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(self.directory)}},
+        )
+        client.execute()
+        (log,) = set(self.events.iterdir()) - before
+        tasks: Counter[str] = Counter()
+        for line in log.read_text().splitlines():
+            event = json.loads(line)
+            if event["Event"] == "SparkListenerTaskEnd":
+                tasks[event["Task Type"]] += 1
+        return copy, tasks
+
+
+def outputs(notebook: Any) -> list[list[str]]:
+    """What cells show of their data, as text."""
+    return [
+        [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.outputs if output.get("name") != "stderr"]
+        for cell in notebook.cells
+        if cell.cell_type == "code" and STATUS not in cell.metadata.get("tags", [])
+    ]
+
+
+def status(notebook: Any) -> str:
+    """What the status line says."""
+    (line,) = [
+        output["data"]["text/plain"]
+        for cell in notebook.cells
+        if cell.cell_type == "code" and cell.source.strip() == "%diskcache"
+        for output in cell.outputs
+    ]
+    return str(line)
+
+
+def keep(executed: Any, notebook: Path, directory: Path) -> None:
+    """Writes the outputs back to where the notebook came from, without logs and this run's folder."""
+    for cell in executed.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    text = nbformat.writes(executed).replace(str(directory / "cache"), "/var/cache/spark-diskcache")
+    notebook.write_text(text.replace(str(directory), "/work") + "\n")
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_second_kernel_keeps_the_work(
+    notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernels = Kernels(tmp_path, monkeypatch)
+    first, computing = kernels.run(notebook)
+    assert re.search(r"\b0 of [1-9]\d* partitions found", status(first)), status(first)
+    second, reading = kernels.run(notebook)
+    assert outputs(second) == outputs(first)
+    found = re.search(r"([1-9]\d*) of ([1-9]\d*) partitions found, ([1-9]\d*) exchanges", status(second))
+    assert found and found[1] == found[2], status(second)
+    if os.environ.get("NOTEBOOKS_WRITE") == "true":
+        keep(second, notebook, tmp_path)
+    # What shuffles in the second run is what is asked of the cached results, not what is below them.
+    assert computing["ShuffleMapTask"] > 2 * reading["ShuffleMapTask"], (computing, reading)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_committed_outputs_are_of_the_second_run(notebook: Path) -> None:
+    committed = nbformat.read(notebook, as_version=4)
+    nbformat.validate(committed)
+    assert "exchanges not executed" in status(committed)
+    assert not re.search(r"\b0 exchanges", status(committed))
+    text = notebook.read_text()
+    assert "/root/" not in text and "/home/" not in text and "/tmp/" not in text
+
+
+def test_there_are_notebooks() -> None:
+    assert NOTEBOOKS and shutil.which("tpchgen-cli")
