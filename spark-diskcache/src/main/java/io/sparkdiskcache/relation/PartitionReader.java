@@ -77,6 +77,7 @@ final class PartitionReader {
       rows += entry.rows();
       bytes += entry.bytes();
     }
+    OpenEntries.process().show(rddId, partition.index());
     if (OpenEntries.process().firstAnnouncement(rddId, partition.index())) {
       SparkInternals.announce(rddId, partition.index(), bytes);
     }
@@ -115,7 +116,7 @@ final class PartitionReader {
    * they do not, unless this relation has shown the partition before: then its rows stay.
    */
   private boolean keysHold(int partition) {
-    return parent == null || OpenEntries.process().isAnnounced(rddId, partition) || sameSettings();
+    return parent == null || OpenEntries.process().wasShown(rddId, partition) || sameSettings();
   }
 
   /** Settings, and the day, bind when rows are computed and not when the plan is made. */
