@@ -16,12 +16,25 @@ final class CanonicalHasher {
   /** Length of every digest, in bytes. */
   static final int DIGEST_BYTES = 32;
 
+  /** Cloned, because looking a provider up costs more than hashing a small value. */
+  private static final MessageDigest EMPTY = sha256();
+
   private final MessageDigest sha;
   private final ByteBuffer scratch = ByteBuffer.allocate(Long.BYTES);
 
   CanonicalHasher() {
+    MessageDigest own;
     try {
-      sha = MessageDigest.getInstance("SHA-256");
+      own = (MessageDigest) EMPTY.clone();
+    } catch (CloneNotSupportedException e) {
+      own = sha256(); // a provider may have digests that cannot be cloned
+    }
+    sha = own;
+  }
+
+  private static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("every Java platform has SHA-256", e);
     }

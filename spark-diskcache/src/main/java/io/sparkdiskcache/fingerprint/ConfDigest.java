@@ -55,6 +55,7 @@ public final class ConfDigest {
           "spark.sql.warehouse.dir",
           "spark.cores.max",
           "spark.default.parallelism",
+          "spark.logConf",
           // Part of the keys of the Python functions whose rows depend on it.
           "spark.executorEnv.PYTHONHASHSEED",
           "spark.master",
@@ -62,72 +63,88 @@ public final class ConfDigest {
           "spark.rdd.compress",
           "spark.serializer.objectStreamReset");
 
-  static final List<String> IGNORED_PREFIXES =
+  /** Likewise these keys and all below them. */
+  static final List<String> IGNORED_TREES =
       List.of(
-          "spark.acls.",
-          "spark.admin.",
-          "spark.app.",
+          "spark.acls",
+          "spark.admin",
+          "spark.app",
           "spark.archives",
           "spark.authenticate",
-          "spark.blockManager.",
-          "spark.broadcast.",
-          "spark.cleaner.",
-          "spark.connect.",
-          "spark.decommission.",
-          "spark.deploy.",
-          "spark.driver.",
-          "spark.dynamicAllocation.",
-          "spark.eventLog.",
-          "spark.executor.",
+          "spark.blockManager",
+          "spark.broadcast",
+          "spark.cleaner",
+          "spark.connect",
+          "spark.decommission",
+          "spark.deploy",
+          "spark.driver",
+          "spark.dynamicAllocation",
+          "spark.eventLog",
+          "spark.executor",
           "spark.files",
-          "spark.history.",
+          "spark.history",
           "spark.jars",
           "spark.job",
-          "spark.kubernetes.",
-          "spark.local.",
-          "spark.locality.",
+          "spark.jobGroup",
+          "spark.kubernetes",
+          "spark.local",
+          "spark.locality",
           "spark.log",
-          "spark.memory.",
-          "spark.metrics.",
-          "spark.modify.",
-          "spark.network.",
-          "spark.port.",
+          "spark.memory",
+          "spark.metrics",
+          "spark.modify",
+          "spark.network",
+          "spark.port",
           "spark.rdd.scope",
-          "spark.redaction.",
-          "spark.repl.",
-          "spark.rpc.",
-          "spark.scheduler.",
-          "spark.shuffle.",
+          "spark.redaction",
+          "spark.repl",
+          "spark.rpc",
+          "spark.scheduler",
+          "spark.shuffle",
           "spark.speculation",
-          "spark.sql.adaptive.",
-          "spark.sql.codegen.",
-          "spark.sql.inMemoryColumnarStorage.",
-          "spark.sql.planChangeLog.",
-          "spark.sql.streaming.",
-          "spark.sql.thriftServer.",
-          "spark.sql.ui.",
-          "spark.ssl.",
-          "spark.stage.",
-          "spark.standalone.",
-          "spark.storage.",
-          "spark.submit.",
-          "spark.task.",
-          "spark.ui.",
-          "spark.yarn.");
+          "spark.sql.adaptive",
+          "spark.sql.codegen",
+          "spark.sql.inMemoryColumnarStorage",
+          "spark.sql.planChangeLog",
+          "spark.sql.streaming",
+          "spark.sql.thriftServer",
+          "spark.sql.ui",
+          "spark.ssl",
+          "spark.stage",
+          "spark.standalone",
+          "spark.storage",
+          "spark.submit",
+          "spark.task",
+          "spark.ui",
+          "spark.yarn");
+
+  /** Below ignored trees, but these decide which files and records are read. */
+  static final Set<String> COUNTED =
+      Set.of(
+          "spark.files.ignoreCorruptFiles",
+          "spark.files.ignoreMissingFiles",
+          "spark.sql.streaming.fileStreamSink.ignoreMetadata");
 
   private static final String OWN_PREFIX = "spark.diskcache.";
   private static final String OWN_CONTENT_PREFIX = "spark.diskcache.precision";
 
   /** Who reads, not what is read; tokens differ in every application. */
   private static final Pattern CREDENTIAL =
-      Pattern.compile("(?i)secret|passw|token|access[._-]?key|credential|private[._-]?key");
+      Pattern.compile("(?i)secret|passw|token(?!iz)|access[._-]?key|credential|private[._-]?key");
 
   /** Hadoop's settings come with hundreds of defaults; these choose and decode content. */
-  private static final Pattern HADOOP_CONTENT =
-      Pattern.compile(
-          "(parquet|orc|avro|io\\.compression|textinputformat|mapreduce\\.input)\\..*"
-              + "|fs\\.defaultFS|fs\\..*\\.(endpoint|impl)|fs\\.viewfs\\..*"
-              + "|dfs\\.nameservices|dfs\\.namenode\\.rpc-address.*");
+  private static final List<String> HADOOP_CONTENT =
+      List.of(
+          "parquet.",
+          "orc.",
+          "avro.",
+          "io.compression.",
+          "textinputformat.",
+          "mapreduce.input.",
+          "fs.defaultFS",
+          "fs.viewfs.",
+          "dfs.nameservices",
+          "dfs.namenode.rpc-address");
 
   private static final String SPARK_PREFIX = "spark.";
   private static final String SPARK_SQL_PREFIX = "spark.sql.";
@@ -181,7 +198,7 @@ public final class ConfDigest {
   static byte[] ofHadoop(Configuration conf) {
     SortedMap<String, String> settings = new TreeMap<>();
     for (Map.Entry<String, String> entry : conf) {
-      if (HADOOP_CONTENT.matcher(entry.getKey()).matches()) {
+      if (isHadoopContent(entry.getKey())) {
         settings.put(entry.getKey(), entry.getValue());
       }
     }
@@ -205,16 +222,27 @@ public final class ConfDigest {
   }
 
   private static boolean counts(String key) {
+    if (COUNTED.contains(key)) {
+      return true;
+    }
     if (!key.startsWith(SPARK_PREFIX) || IGNORED.contains(key)) {
       return false;
     }
     if (key.startsWith(OWN_PREFIX)) {
       return key.startsWith(OWN_CONTENT_PREFIX);
     }
-    if (!key.startsWith(SPARK_SQL_PREFIX) && CREDENTIAL.matcher(key).find()) {
-      return false;
-    }
-    return IGNORED_PREFIXES.stream().noneMatch(key::startsWith);
+    return IGNORED_TREES.stream().noneMatch(tree -> isIn(tree, key))
+        && (key.startsWith(SPARK_SQL_PREFIX) || !CREDENTIAL.matcher(key).find());
+  }
+
+  private static boolean isHadoopContent(String key) {
+    return HADOOP_CONTENT.stream().anyMatch(key::startsWith)
+        || (key.startsWith("fs.") && (key.endsWith(".endpoint") || key.endsWith(".impl")));
+  }
+
+  private static boolean isIn(String tree, String key) {
+    return key.startsWith(tree)
+        && (key.length() == tree.length() || key.charAt(tree.length()) == '.');
   }
 
   private static byte[] digest(SortedMap<String, String> settings) {

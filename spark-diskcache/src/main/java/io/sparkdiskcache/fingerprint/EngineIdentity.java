@@ -4,21 +4,16 @@ package io.sparkdiskcache.fingerprint;
 import com.fasterxml.jackson.core.JsonParser;
 import com.univocity.parsers.csv.CsvParser;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URISyntaxException;
 import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.nio.file.attribute.FileTime;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
-import java.util.zip.ZipEntry;
-import java.util.zip.ZipFile;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.orc.OrcFile;
 import org.apache.parquet.column.ColumnDescriptor;
@@ -29,6 +24,7 @@ import org.apache.spark.sql.execution.SparkPlan;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.types.variant.Variant;
 import org.apache.spark.unsafe.types.UTF8String;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The code that computes rows, besides the user's: Spark, the format readers and Scala, by the
@@ -56,12 +52,19 @@ record EngineIdentity(byte[] digest, SortedMap<String, String> parts) {
 
   private static final int SHOWN_DIGITS = 16;
 
-  private record Jar(Path path, long length, FileTime modified) {}
+  private static volatile @Nullable EngineIdentity known;
 
-  private static final Map<Jar, String> JARS = new ConcurrentHashMap<>();
-
-  /** The engine of this JVM. */
+  /** The engine of this JVM: of the jars as they were at the first question. */
   static EngineIdentity current() {
+    EngineIdentity current = known;
+    if (current == null) {
+      current = read();
+      known = current;
+    }
+    return current;
+  }
+
+  private static EngineIdentity read() {
     SortedMap<String, String> parts = new TreeMap<>();
     parts.put("spark", org.apache.spark.package$.MODULE$.SPARK_VERSION());
     parts.put("scala", scala.util.Properties.versionNumberString());
@@ -97,32 +100,10 @@ record EngineIdentity(byte[] digest, SortedMap<String, String> parts) {
 
   private static String content(Path path) {
     try {
-      BasicFileAttributes facts = Files.readAttributes(path, BasicFileAttributes.class);
-      Jar jar = new Jar(path, facts.size(), facts.lastModifiedTime());
-      if (facts.isDirectory()) {
-        return directory(path);
-      }
-      String known = JARS.get(jar);
-      if (known == null) {
-        known = directory(jar);
-        JARS.put(jar, known);
-      }
-      return known;
-    } catch (IOException e) {
+      return Files.isDirectory(path) ? directory(path) : JarIdentity.digest(path.toString());
+    } catch (IOException | UncheckedIOException e) {
       throw RefusedException.of(Refusal.Code.INTERNAL, "", "cannot read " + path + ": " + e);
     }
-  }
-
-  /** Names, sizes and checksums of the entries: no times, and nothing is decompressed. */
-  private static String directory(Jar jar) throws IOException {
-    SortedMap<String, ZipEntry> entries = new TreeMap<>();
-    try (ZipFile zip = new ZipFile(jar.path().toFile())) {
-      zip.stream().forEach(entry -> entries.put(entry.getName(), entry));
-    }
-    CanonicalHasher hasher = new CanonicalHasher().putInt(entries.size());
-    entries.forEach(
-        (name, entry) -> hasher.putString(name).putLong(entry.getSize()).putLong(entry.getCrc()));
-    return HexFormat.of().formatHex(hasher.digest());
   }
 
   /** Classes unpacked in a directory, as in a build of Spark itself. */

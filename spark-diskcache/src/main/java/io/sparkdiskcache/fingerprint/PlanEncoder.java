@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.PlanExpression;
@@ -87,6 +88,7 @@ final class PlanEncoder {
 
   private static final String PYTHON = "org.apache.spark.sql.execution.python.";
   private static final int FIELDS_IN_COMPONENTS = 25;
+  private static final Pattern EXPRESSION_ID = Pattern.compile("#\\d+L?");
 
   private final Encoding encoding;
   private final TypeEncoder types;
@@ -371,7 +373,7 @@ final class PlanEncoder {
 
   private void describe(SparkPlan plan) {
     if (!isWrapper(plan)) {
-      String text = plan.simpleString(FIELDS_IN_COMPONENTS).replaceAll("#\\d+L?", "");
+      String text = EXPRESSION_ID.matcher(plan.simpleString(FIELDS_IN_COMPONENTS)).replaceAll("");
       encoding.component(String.format(Locale.ROOT, "plan.node.%03d", nodes++), text);
     }
   }

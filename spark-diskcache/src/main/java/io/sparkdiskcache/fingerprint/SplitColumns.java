@@ -24,18 +24,29 @@ final class SplitColumns {
   private static final Set<String> NAMES =
       Set.of(FileFormat.FILE_BLOCK_START(), FileFormat.FILE_BLOCK_LENGTH());
 
+  private final SparkPlan plan;
   private final Set<SparkPlan> unused = Collections.newSetFromMap(new IdentityHashMap<>());
+  private boolean walked;
+
+  private SplitColumns(SparkPlan plan) {
+    this.plan = plan;
+  }
 
   static SplitColumns of(SparkPlan plan) {
-    SplitColumns columns = new SplitColumns();
-    columns.walk(plan, ids(ScalaInterop.list(plan.output())));
-    return columns;
+    return new SplitColumns(plan);
   }
 
   /** Whether rows may depend on the cuts; also true of a scan that the plan's walk did not meet. */
   boolean areUsed(FileSourceScanExec scan) {
+    if (splitColumns(scan).isEmpty()) {
+      return false; // as of nearly all scans, for which no plan is walked
+    }
+    if (!walked) {
+      walked = true;
+      walk(plan, ids(ScalaInterop.list(plan.output())));
+    }
     SparkPlan node = scan;
-    return !splitColumns(scan).isEmpty() && !unused.contains(node);
+    return !unused.contains(node);
   }
 
   private void walk(SparkPlan plan, Set<ExprId> wanted) {

@@ -30,6 +30,7 @@ final class OpenEntries {
   private final Map<Integer, Map<String, MappedEntry>> held = new HashMap<>();
   private final Map<Integer, List<Pin>> pins = new HashMap<>();
   private final Map<Integer, Set<Integer>> announced = new HashMap<>();
+  private final Map<Integer, Set<Integer>> shown = new HashMap<>();
   private final LinkedHashMap<String, MappedEntry> recent = new LinkedHashMap<>(64, 0.75f, true);
 
   static OpenEntries process() {
@@ -82,14 +83,20 @@ final class OpenEntries {
     return announced.computeIfAbsent(rddId, id -> new HashSet<>()).add(partition);
   }
 
-  /** Whether {@link #firstAnnouncement} was asked for the partition. */
-  synchronized boolean isAnnounced(int rddId, int partition) {
-    return announced.getOrDefault(rddId, Set.of()).contains(partition);
+  /** Notes that a task of this process hands out the rows of a partition. */
+  synchronized void show(int rddId, int partition) {
+    shown.computeIfAbsent(rddId, id -> new HashSet<>()).add(partition);
+  }
+
+  /** Whether {@link #show} was called: being announced says only that the rows are here. */
+  synchronized boolean wasShown(int rddId, int partition) {
+    return shown.getOrDefault(rddId, Set.of()).contains(partition);
   }
 
   /** Lets go of all that the relation holds here. */
   synchronized void release(int rddId) {
     announced.remove(rddId);
+    shown.remove(rddId);
     List<Pin> pinned = pins.remove(rddId);
     if (pinned != null) {
       pinned.forEach(Pin::close);
@@ -103,6 +110,7 @@ final class OpenEntries {
   /** Lets go of everything; for the end of the application. */
   synchronized void releaseAll() {
     announced.clear();
+    shown.clear();
     pins.values().forEach(pinned -> pinned.forEach(Pin::close));
     pins.clear();
     held.values().forEach(entries -> entries.values().forEach(MappedEntry::release));

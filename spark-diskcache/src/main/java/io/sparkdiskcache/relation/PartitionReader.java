@@ -68,7 +68,7 @@ final class PartitionReader {
     int unequal = 0;
     boolean keysHold = keysHold(partition.index(), access);
     // What the application has shown once is not put in question any more.
-    boolean audits = !OpenEntries.process().isAnnounced(rddId, partition.index());
+    boolean audits = !OpenEntries.process().wasShown(rddId, partition.index());
     for (CacheUnit named : partition.units()) {
       CacheUnit unit = keysHold ? named : named.withoutName();
       Optional<MappedEntry> found = access.find(unit);
@@ -96,6 +96,7 @@ final class PartitionReader {
       rows += entry.rows();
       bytes += entry.bytes();
     }
+    OpenEntries.process().show(rddId, partition.index());
     if (OpenEntries.process().firstAnnouncement(rddId, partition.index())) {
       SparkInternals.announce(rddId, partition.index(), bytes);
     }
@@ -150,7 +151,7 @@ final class PartitionReader {
   private boolean keysHold(int partition, EntryAccess access) {
     return parent == null
         || (!access.isDistrusted()
-            && (OpenEntries.process().isAnnounced(rddId, partition) || sameSettings()));
+            && (OpenEntries.process().wasShown(rddId, partition) || sameSettings()));
   }
 
   /** Settings, and the day, bind when rows are computed and not when the plan is made. */

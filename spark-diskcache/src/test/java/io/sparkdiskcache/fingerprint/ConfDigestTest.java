@@ -29,6 +29,8 @@ class ConfDigestTest {
         "spark.executor.memory",
         "spark.master",
         "spark.eventLog.dir",
+        "spark.files",
+        "spark.files.maxPartitionBytes",
         "spark.jobGroup.id",
         "spark.job.description",
         "spark.rdd.scope.noOverride",
@@ -59,6 +61,12 @@ class ConfDigestTest {
         "spark.hadoop.parquet.something",
         "spark.executorEnv.TZ",
         "spark.unknown",
+        "spark.jobs.of.somebody",
+        "spark.logistics.region",
+        "spark.nlp.tokenizer",
+        "spark.files.ignoreCorruptFiles",
+        "spark.files.ignoreMissingFiles",
+        "spark.sql.streaming.fileStreamSink.ignoreMetadata",
         "spark.diskcache.precision",
         "spark.diskcache.precision.maxRelativeError"
       })

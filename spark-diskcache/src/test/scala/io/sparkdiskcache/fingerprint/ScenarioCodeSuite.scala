@@ -172,30 +172,31 @@ class ScenarioCodeSuite extends AnyFunSuite with Scenarios {
     }
   }
 
-  private def refuses(number: Int, name: String, words: String*)(source: String): Unit =
+  // The words that the refusal says, the function, and the object that it uses.
+  private val ofObjects = Seq(
+    ("a var of an object", "u", "x + Cfg.u", "var u = 1L"),
+    ("a mutable map of an object", "reg", "Cfg.reg.getOrDefault(x, 0L)", "val reg = new java.util.HashMap[Long, Long]()"),
+    ("an array of an object", "a", "Cfg.a(0)", "val a = Array(1L)"))
+    .map { case (name, word, body, field) => (12, name, Seq("user.Cfg", word), body, s"object Cfg { $field }") }
+
+  private val ofTheWorld = Seq(
+    ("the environment", "getenv", "if (System.getenv(\"NONE\") == null) x else 0"),
+    ("a system property", "getProperty", "if (System.getProperty(\"NONE\") == null) x else 0"),
+    ("today", "LocalDate.now", "x + java.time.LocalDate.now.getYear"),
+    ("a random number", "java.util.Random", "x + new java.util.Random().nextInt(1)"),
+    ("a file", "java.nio.file", "if (java.nio.file.Files.exists(java.nio.file.Path.of(\"/none\"))) 0 else x"))
+    .map { case (name, word, body) =>
+      (13, name, Seq(word, "user.Helper"), "Helper.h(x)", s"object Helper { def h(x: Long): Long = $body }")
+    }
+
+  (ofObjects ++ ofTheWorld).foreach { case (number, name, words, body, used) =>
     test(s"$number: $name is refused, saying what and where") {
-      val seen = program(directory(s"$number"), source)
+      val seen = program(directory(s"$number"), app(s"(x: Long) => $body", used))
       assert(seen.refused.exists(r => Set(Refusal.Code.FUNCTION, Refusal.Code.FUNCTION_STATE)(r.code)), seen)
       words.foreach(word => assert(seen.refused.get.toString.contains(word), seen.refused))
       assert(seen.refused.get.place.contains("Project"))
     }
-
-  refuses(12, "a var of an object", "user.Cfg", "u")(
-    app("(x: Long) => x + Cfg.u", "object Cfg { var u = 1L }"))
-  refuses(12, "a mutable map of an object", "user.Cfg", "reg")(
-    app("(x: Long) => Cfg.reg.getOrDefault(x, 0L)", "object Cfg { val reg = new java.util.HashMap[Long, Long]() }"))
-  refuses(12, "an array of an object", "user.Cfg", "a")(
-    app("(x: Long) => Cfg.a(0)", "object Cfg { val a = Array(1L) }"))
-  refuses(13, "the environment", "getenv", "user.Helper")(
-    app("(x: Long) => Helper.h(x)", "object Helper { def h(x: Long): Long = if (System.getenv(\"NONE\") == null) x else 0 }"))
-  refuses(13, "a system property", "getProperty", "user.Helper")(
-    app("(x: Long) => Helper.h(x)", "object Helper { def h(x: Long): Long = if (System.getProperty(\"NONE\") == null) x else 0 }"))
-  refuses(13, "today", "LocalDate.now", "user.Helper")(
-    app("(x: Long) => Helper.h(x)", "object Helper { def h(x: Long): Long = x + java.time.LocalDate.now.getYear }"))
-  refuses(13, "a random number", "java.util.Random", "user.Helper")(
-    app("(x: Long) => Helper.h(x)", "object Helper { def h(x: Long): Long = x + new java.util.Random().nextInt(1) }"))
-  refuses(13, "a file", "java.nio.file", "user.Helper")(
-    app("(x: Long) => Helper.h(x)", "object Helper { def h(x: Long): Long = if (java.nio.file.Files.exists(java.nio.file.Path.of(\"/none\"))) 0 else x }"))
+  }
 
   test("14: an accumulator counts in every run") {
     val cache = directory("14")

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint
 
-import java.io.File
-import java.lang.management.ManagementFactory
-import java.nio.file.Path
+import java.nio.file.{Files, Path}
 import java.time.{Clock, Duration}
 
-import scala.io.Source
 import scala.jdk.CollectionConverters._
+import scala.util.Random
 
 import io.sparkdiskcache.fingerprint.FingerprintResult.{Accepted, Refused}
+import io.sparkdiskcache.harness.{NewJvm, SparkTestFiles, TpcdsTables, TpchTables}
 import org.apache.spark.sql.{Dataset, Encoders, SparkSession}
 import org.apache.spark.sql.classic
 import org.apache.spark.sql.functions._
 import org.scalatest.funsuite.AnyFunSuite
 
-/** Queries as people write them: all have keys, and the same keys in another JVM. */
+/** Queries as people write them, and TPC-H and TPC-DS: all have keys, and the same keys in other JVMs. */
 class StabilitySuite extends AnyFunSuite with PlanFixture {
   override protected def beforeAll(): Unit = {
     super.beforeAll()
@@ -33,25 +32,38 @@ class StabilitySuite extends AnyFunSuite with PlanFixture {
     }
   }
 
-  test("another JVM with other cores, and expression ids that began elsewhere, has the same keys") {
-    val here = Workload.report(spark, dir)
-    val arguments = ManagementFactory.getRuntimeMXBean.getInputArguments.asScala
-      .filter(a => a.startsWith("--add") || a.startsWith("-D") || a.startsWith("-XX"))
-    val command = Seq(Path.of(System.getProperty("java.home"), "bin", "java").toString) ++ arguments ++
-      Seq("-Xmx1g", "-cp", System.getProperty("java.class.path"), "io.sparkdiskcache.fingerprint.Workload", dir.toString)
-    val process = new ProcessBuilder(command.asJava)
-      .redirectError(ProcessBuilder.Redirect.to(new File(path("stderr"))))
-      .start()
-    val lines = Source.fromInputStream(process.getInputStream).getLines().toSeq
-    val there = lines.filter(_.startsWith(Workload.mark)).map(_.stripPrefix(Workload.mark))
-    assert(process.waitFor() == 0, Source.fromFile(path("stderr")).mkString)
-    assert(there == here)
+  test("100 plans have the same keys in three other JVMs") {
+    val plans = Workload.plans(seed)
+    assert(plans.size == 100)
+    val here = Workload.report(spark, dir, plans)
+    assert(here.values.filter(_.isLeft) == Nil, "plans without keys")
+    jvms.zipWithIndex.foreach { case ((master, options), i) =>
+      val out = dir.resolve(s"keys-$i")
+      val finished = NewJvm.run("io.sparkdiskcache.fingerprint.Workload",
+        Seq(dir.toString, master, seed.toString, (seed + i).toString, out.toString), withCache = true,
+        log = dir.resolve(s"jvm-$i.log"), properties = Map("diskcache.sparkTests" -> SparkTestFiles.root.toString),
+        jvmOptions = "-XX:+UnlockExperimentalVMOptions" +: options)
+      assert(finished.exit == 0, finished.output.takeRight(3000))
+      val there = Files.readAllLines(out).asScala.map(_.split("\t", 2)).map { case Array(name, keys) => name -> keys }.toMap
+      assert(there.size == plans.size)
+      plans.foreach(plan => assert(there(plan.name) == here(plan.name).merge, s"${plan.name} with $master ${options.mkString(" ")}"))
+    }
+    info(s"seed $seed: ${plans.size} plans have the same keys in ${jvms.size} other JVMs")
   }
+
+  private val seed: Long = java.lang.Long.getLong("diskcache.seed", 20261123L)
+
+  /**
+   * Other cores, locales, and ways to make identity hash codes; each plans in an order of its own.
+   * The JDK's immutable collections draw the seed of their order from the clock at every start.
+   */
+  private val jvms: Seq[(String, Seq[String])] = Seq(
+    "local[1]" -> Seq("-XX:ActiveProcessorCount=1", "-XX:hashCode=2", "-Duser.language=tr", "-Duser.country=TR"),
+    "local[2]" -> Seq("-XX:hashCode=0", "-Duser.language=de", "-Duser.country=CH", "-Dfile.encoding=ISO-8859-1"),
+    "local[4]" -> Seq("-XX:ActiveProcessorCount=4", "-XX:hashCode=4", "-Duser.language=ar", "-Duser.country=EG"))
 }
 
 object Workload {
-  val mark = "key: "
-
   private val sql: Seq[(String, String)] = Seq(
     "pricing summary" -> """select l_flag, sum(l_price) s, avg(l_price * (1 - l_disc)) a, count(*) c
        from lineitem where l_ship <= date'1998-09-02' - interval 90 days group by l_flag order by l_flag""",
@@ -119,28 +131,48 @@ object Workload {
     Seq("customer", "orders", "lineitem").foreach(name =>
       spark.read.parquet(dir.resolve(name).toString).createOrReplaceTempView(name))
 
-  def report(spark: SparkSession, dir: Path): Seq[String] = {
-    views(spark, dir)
-    val options = FingerprintOptions.of("test").withClock(Clock.offset(Clock.systemUTC(), Duration.ofHours(1)))
-    val state = spark.asInstanceOf[classic.SparkSession].sessionState
-    for {
-      adaptive <- Seq("true", "false")
-      _ = spark.conf.set("spark.sql.adaptive.enabled", adaptive)
-      name <- names
-    } yield {
-      val plan = query(spark, name).asInstanceOf[classic.Dataset[_]].queryExecution.executedPlan
-      new PlanFingerprinter(FakeFunctions, new InputStats(options.settle, options.clock), options)
-        .fingerprint(plan, state.conf, state.newHadoopConf()) match {
-        case a: Accepted => s"$adaptive $name ${PlanFixture.keys(a).mkString(" ")}"
-        case r: Refused => s"$adaptive $name ${r.refusal}"
-      }
-    }
+  /** A query of this object, of TPC-H or of TPC-DS, planned under two settings that change plans. */
+  final case class Plan(source: String, query: String, adaptive: Boolean, broadcast: Boolean) {
+    def name: String = s"$source $query, adaptive $adaptive, broadcast $broadcast"
   }
 
+  def plans(seed: Long): Seq[Plan] = {
+    val own = names.flatMap(name => Seq(true, false).map(adaptive => Plan("own", name, adaptive, broadcast = adaptive)))
+    val others = TpchTables.queries.map("tpch" -> _._1) ++
+      new Random(seed).shuffle(TpcdsTables.queries.map("tpcds" -> _._1)).take(36)
+    own ++ others.zipWithIndex.map { case ((source, query), i) => Plan(source, query, i % 2 == 0, i % 3 == 0) }
+  }
+
+  /** By plan, its keys or why there are none. */
+  def report(spark: SparkSession, dir: Path, plans: Seq[Plan]): Map[String, Either[String, String]] = {
+    val sessions = Map("own" -> spark, "tpch" -> spark.newSession(), "tpcds" -> spark.newSession())
+    views(spark, dir)
+    TpchTables.emptyViews(sessions("tpch"), dir)
+    TpcdsTables.emptyViews(sessions("tpcds"), dir)
+    val options = FingerprintOptions.of("test").withClock(Clock.offset(Clock.systemUTC(), Duration.ofHours(1)))
+    val texts = Map("tpch" -> TpchTables.queries.toMap, "tpcds" -> TpcdsTables.queries.toMap)
+    plans.map { plan =>
+      val session = sessions(plan.source)
+      session.conf.set("spark.sql.adaptive.enabled", plan.adaptive)
+      session.conf.set("spark.sql.autoBroadcastJoinThreshold", if (plan.broadcast) "10m" else "-1")
+      val df: Dataset[_] = if (plan.source == "own") query(session, plan.query) else session.sql(texts(plan.source)(plan.query))
+      val state = session.asInstanceOf[classic.SparkSession].sessionState
+      val physical = df.asInstanceOf[classic.Dataset[_]].queryExecution.executedPlan
+      plan.name -> (new PlanFingerprinter(FakeFunctions, new InputStats(options.settle, options.clock), options)
+        .fingerprint(physical, state.conf, state.newHadoopConf()) match {
+        case a: Accepted => Right(PlanFixture.keys(a).mkString(" ")).filterOrElse(_.nonEmpty, "no keys")
+        case r: Refused => Left(r.refusal.toString)
+      })
+    }.toMap
+  }
+
+  /** Another JVM: input directory, master, seed of the choice, seed of the order, file for the keys. */
   def main(args: Array[String]): Unit = {
-    val spark = PlanFixture.session("local[1]", Map.empty)
-    (1 to 7).foreach(i => spark.range(i).selectExpr("id + 1", "id * 2").schema)
-    report(spark, Path.of(args(0))).foreach(line => println(mark + line))
-    spark.stop()
+    val spark = PlanFixture.session(args(1), Map.empty)
+    try {
+      (1 to 7).foreach(i => spark.range(i).selectExpr("id + 1", "id * 2").schema)
+      val keys = report(spark, Path.of(args(0)), new Random(args(3).toLong).shuffle(plans(args(2).toLong)))
+      Files.write(Path.of(args(4)), keys.map { case (name, keys) => s"$name\t${keys.merge}" }.asJava)
+    } finally spark.stop()
   }
 }

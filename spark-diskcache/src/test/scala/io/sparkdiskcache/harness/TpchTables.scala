@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.harness
 
-import java.nio.file.Path
+import java.nio.file.{Files, Path}
 
 import scala.jdk.CollectionConverters._
 
@@ -18,14 +18,24 @@ object TpchTables {
 
   def write(spark: SparkSession, dir: Path, scale: Double): Unit =
     TpchTable.getTables.asScala.foreach { table =>
-      val schema = StructType(
-        table.getColumns.asScala.map(column => StructField(column.getColumnName, dataType(column.getType))).toSeq)
+      val schema = schemaOf(table)
       val rows = table.createGenerator(scale, 1, 1).asScala.map(entity => row(entity.asInstanceOf[TpchEntity], schema)).toSeq
       spark.createDataFrame(rows.asJava, schema).repartition(2).write.parquet(dir.resolve(table.getTableName).toString)
     }
 
   def views(spark: SparkSession, dir: Path): Unit =
     names.foreach(name => spark.read.parquet(dir.resolve(name).toString).createOrReplaceTempView(name))
+
+  /** The tables without files, for plans only. */
+  def emptyViews(spark: SparkSession, dir: Path): Unit = {
+    val empty = Files.createDirectories(dir.resolve("no-files")).toString
+    TpchTable.getTables.asScala.foreach { table =>
+      spark.read.schema(schemaOf(table)).parquet(empty).createOrReplaceTempView(table.getTableName)
+    }
+  }
+
+  private def schemaOf(table: TpchTable[_]): StructType = StructType(
+    table.getColumns.asScala.map(column => StructField(column.getColumnName, dataType(column.getType))).toSeq)
 
   private def dataType(column: TpchColumnType): DataType = column.getBase match {
     case TpchColumnType.Base.IDENTIFIER => LongType
