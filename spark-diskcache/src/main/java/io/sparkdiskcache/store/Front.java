@@ -9,9 +9,9 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Entries that were looked up lately, so that the next lookup asks the file system only and not the
- * index. Sound because names of files are never used twice and a file goes when its entry goes: if
- * the file is there, what was known of it still holds. What this process removes is forgotten at
- * once, for its pins may keep a file longer than its entry.
+ * index. Sound because names of files are never used twice and whoever removes an entry, whichever
+ * process, deletes or moves its file right after the row, pinned or not: while the file is there,
+ * what was known of it holds, and a removal has happened elsewhere when its file is gone.
  */
 final class Front {
   private static final int MAX_ENTRIES = 1 << 16;

@@ -162,12 +162,17 @@ final class Publisher {
   private Addition add(Session session, Entry entry, EntryMeta meta, String writer)
       throws SQLException {
     Entry existing = rows.byKey(session, entry.key()).orElse(null);
-    if (existing != null && !Files.exists(existing.path())) {
+    if (existing != null && existing.path().equals(entry.path())) {
+      // The index was lost after the move, and a Reindexer found the file before its row was added.
       Rows.delete(session, existing);
-      counters.missingFiles.increment();
+      existing = null;
+    } else if (existing != null && removal.droppedAsMissing(session, existing)) {
       existing = null;
     }
     if (existing == null) {
+      if (!Files.exists(entry.path())) { // see Reindexer
+        throw new SQLException("its file is gone: " + entry.path());
+      }
       rows.insert(session, entry, meta.components(), writer);
       Sums.removeUnindexed(session, CacheDirectory.name(entry.path()));
     }
