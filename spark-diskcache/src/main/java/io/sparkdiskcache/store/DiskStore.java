@@ -400,6 +400,7 @@ public final class DiskStore implements AutoCloseable {
   }
 
   private long evict(List<Entry> victims, String reason) {
+    front.clear();
     return lookUp("Cannot evict", 0L, () -> removal.remove(victims, EvictionCause.REQUEST, reason));
   }
 

@@ -126,6 +126,7 @@ final class Publisher {
       try {
         moveDurably(pending.path(), target);
         String writer = owner.token();
+        long ticket = front.ticket();
         Addition addition = index.write(session -> add(session, entry, meta, writer));
         added = addition.existing == null;
         if (addition.isOver) {
@@ -137,7 +138,7 @@ final class Publisher {
           Files.deleteIfExists(target);
           return addition.existing;
         }
-        front.replace(entry);
+        front.replace(entry, ticket);
         counters.published.increment();
         trace.put(entry, entry.createdAt());
         return entry;

@@ -67,19 +67,8 @@ final class Removal {
     long count = 0;
     try {
       for (int from = 0; from < entries.size(); from += BATCH) {
-        List<Entry> batch = entries.subList(from, Math.min(entries.size(), from + BATCH));
         List<Entry> removed =
-            index.write(
-                session -> {
-                  List<Entry> gone = new ArrayList<>();
-                  for (Entry entry : batch) {
-                    if (Rows.delete(session, entry)) {
-                      gone.add(entry);
-                    }
-                  }
-                  return gone;
-                });
-        deleteFiles(removed);
+            removeBatch(entries.subList(from, Math.min(entries.size(), from + BATCH)));
         removed.forEach(entry -> LOG.debug("Evicted {}, {}: {}", entry.key(), cause, reason));
         count += removed.size();
         bytes += removed.stream().mapToLong(Entry::bytes).sum();
@@ -91,6 +80,27 @@ final class Removal {
       }
     }
     return bytes;
+  }
+
+  private List<Entry> removeBatch(List<Entry> batch) throws SQLException {
+    front.removing(batch);
+    try {
+      List<Entry> removed =
+          index.write(
+              session -> {
+                List<Entry> gone = new ArrayList<>();
+                for (Entry entry : batch) {
+                  if (Rows.delete(session, entry)) {
+                    gone.add(entry);
+                  }
+                }
+                return gone;
+              });
+      deleteFiles(removed);
+      return removed;
+    } finally {
+      front.removed();
+    }
   }
 
   /**
@@ -191,11 +201,16 @@ final class Removal {
         entry.key(),
         entry.path(),
         aside);
+    front.removing(List.of(entry));
     try {
       index.write(session -> Rows.delete(session, entry));
     } finally {
       forget(entry);
-      Files.move(entry.path(), aside, StandardCopyOption.ATOMIC_MOVE);
+      try {
+        Files.move(entry.path(), aside, StandardCopyOption.ATOMIC_MOVE);
+      } finally {
+        front.removed();
+      }
     }
     trimQuarantine(aside);
   }
