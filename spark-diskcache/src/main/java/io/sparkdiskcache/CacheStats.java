@@ -13,6 +13,9 @@ import java.util.Map;
  * @param stagesSkipped exchanges below relations that were found whole and so not executed
  * @param privateRelations relations kept for this application only, because an input or a setting
  *     moved under them
+ * @param audits hits that were computed all the same and compared with what was stored
+ * @param auditMismatches audits that found other rows: their functions are not cached any more
+ * @param notAudited relations chosen for an audit whose rows may differ from run to run
  * @param refused relations left to Spark, by name of the reason
  * @param store the store of this process
  */
@@ -21,6 +24,9 @@ public record CacheStats(
     long computed,
     long stagesSkipped,
     long privateRelations,
+    long audits,
+    long auditMismatches,
+    long notAudited,
     Map<String, Long> refused,
     StoreStats store) {
 
@@ -32,6 +38,9 @@ public record CacheStats(
         application.counters().computed(),
         application.counters().stagesSkipped(),
         application.counters().privateRelations(),
+        application.counters().audits(),
+        application.counters().auditMismatches(),
+        application.counters().notAudited(),
         refused,
         store);
   }

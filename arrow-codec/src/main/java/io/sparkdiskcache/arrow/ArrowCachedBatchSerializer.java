@@ -4,10 +4,12 @@ package io.sparkdiskcache.arrow;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.stream.IntStream;
 import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -201,6 +203,12 @@ public final class ArrowCachedBatchSerializer extends SimpleMetricsCachedBatchSe
         selected[i] = indexOf(wanted.get(i), cached);
       }
       return new Selection(types(cached), selected);
+    }
+
+    static Selection all(StructType schema) {
+      DataType[] types = new DataType[schema.length()];
+      Arrays.setAll(types, i -> schema.fields()[i].dataType());
+      return new Selection(types, IntStream.range(0, types.length).toArray());
     }
 
     private static int indexOf(Attribute wanted, List<Attribute> cached) {

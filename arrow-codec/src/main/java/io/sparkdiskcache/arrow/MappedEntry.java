@@ -10,12 +10,14 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.arrow.flatbuf.Message;
 import org.apache.arrow.flatbuf.MetadataVersion;
 import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.columnar.CachedBatch;
 import org.apache.spark.sql.types.StructType;
 
 /**
@@ -199,6 +201,18 @@ public final class MappedEntry {
   /** A batch, from 0; nothing of it is read until its columns are loaded. */
   public ArrowCachedBatch batch(int index) {
     return new ArrowCachedBatch(this, index);
+  }
+
+  /**
+   * All rows in order, the same object again and again, their values as the plan computed them; the
+   * caller holds a reference meanwhile.
+   */
+  public Iterator<InternalRow> rowIterator() {
+    List<CachedBatch> all = new ArrayList<>(batchCount());
+    for (int i = 0; i < batchCount(); i++) {
+      all.add(batch(i));
+    }
+    return ArrowCachedBatchSerializer.Selection.all(schema()).rows(all.iterator());
   }
 
   int rows(int batch) {

@@ -145,6 +145,17 @@ public final class DiskCacheConf {
           Scope.APPLICATION,
           DiskCacheConf::atLeastOneMebibyte);
 
+  public static final ConfEntry<Double> AUDIT_FRACTION =
+      new ConfEntry<>(
+          PREFIX + "audit.fraction",
+          "0",
+          "a number from 0 to 1, such as 0.01",
+          "The share of hits that are computed all the same and compared with what is stored. Where"
+              + " they differ the computed rows are returned, and the function is not cached in this"
+              + " directory any more. Results that may differ from run to run cannot be compared.",
+          Scope.SESSION,
+          DiskCacheConf::fraction);
+
   private static final List<ConfEntry<?>> ENTRIES =
       List.of(
           ENABLED,
@@ -158,7 +169,8 @@ public final class DiskCacheConf {
           VERIFY,
           TAG,
           SETTLE,
-          CHUNK_BYTES);
+          CHUNK_BYTES,
+          AUDIT_FRACTION);
 
   private DiskCacheConf() {}
 
@@ -250,6 +262,14 @@ public final class DiskCacheConf {
       throw new IllegalArgumentException(text);
     }
     return Duration.ofMillis(millis);
+  }
+
+  private static double fraction(String text) {
+    double fraction = Double.parseDouble(text);
+    if (!(fraction >= 0 && fraction <= 1)) {
+      throw new IllegalArgumentException(text);
+    }
+    return fraction;
   }
 
   private static String label(String text) {

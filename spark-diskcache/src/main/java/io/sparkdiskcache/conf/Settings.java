@@ -25,6 +25,7 @@ import java.util.Map;
  * @param tag label of entries written
  * @param settle how long an input file must have been unchanged
  * @param chunkBytes size of a canonical file chunk, in bytes
+ * @param auditFraction share of hits that are computed all the same, from 0 to 1
  */
 public record Settings(
     boolean enabled,
@@ -38,7 +39,8 @@ public record Settings(
     VerifyMode verify,
     String tag,
     Duration settle,
-    long chunkBytes) {
+    long chunkBytes,
+    double auditFraction) {
 
   /**
    * Reads every key, with its default where it is not set.
@@ -58,7 +60,8 @@ public record Settings(
         read(DiskCacheConf.VERIFY, conf),
         read(DiskCacheConf.TAG, conf),
         read(DiskCacheConf.SETTLE, conf),
-        read(DiskCacheConf.CHUNK_BYTES, conf));
+        read(DiskCacheConf.CHUNK_BYTES, conf),
+        read(DiskCacheConf.AUDIT_FRACTION, conf));
   }
 
   /** How the store is opened. */

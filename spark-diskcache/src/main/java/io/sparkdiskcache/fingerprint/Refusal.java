@@ -54,6 +54,9 @@ public record Refusal(Code code, String place, String sentence) {
     ENCRYPTION("Unset spark.io.encryption.enabled, if the cache directory may hold rows in plain."),
     /** It takes longer to write and read back than to compute. */
     ADMISSION("Set spark.diskcache.admission=always to keep it all the same."),
+    /** An audit found that what was stored of the function is not what it computes. */
+    AUDIT(
+        "Look for what the function reads besides its arguments, or report it; delete the file that is named to have it cached again."),
     /** An error inside the fingerprint itself; reported with its class and message. */
     INTERNAL("Please report it with its message; the query is computed as in plain Spark.");
 

@@ -16,9 +16,19 @@ import org.jspecify.annotations.Nullable;
  * @param split what to hand to the parent RDD; null in a detached relation, which has no parent
  * @param inputs the files whose change between opening and draining forbids publishing
  * @param publish whether later applications may find the entry
+ * @param audit whether an entry that was found is to be compared with what the unit computes
  */
-record CacheUnit(String key, @Nullable Partition split, List<InputFile> inputs, boolean publish)
+record CacheUnit(
+    String key, @Nullable Partition split, List<InputFile> inputs, boolean publish, boolean audit)
     implements Serializable {
+
+  CacheUnit(String key, @Nullable Partition split, List<InputFile> inputs, boolean publish) {
+    this(key, split, inputs, publish, false);
+  }
+
+  CacheUnit audited() {
+    return new CacheUnit(key, split, inputs, publish, true);
+  }
 
   /** The same unit, held for its relation only. */
   CacheUnit withoutName() {

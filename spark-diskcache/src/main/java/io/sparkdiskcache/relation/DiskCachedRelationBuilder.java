@@ -3,7 +3,6 @@ package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.ArrowCachedBatchSerializer;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
-import io.sparkdiskcache.fingerprint.Keys;
 import io.sparkdiskcache.fingerprint.PlanClass;
 import io.sparkdiskcache.relation.RelationFingerprint.Identity;
 import io.sparkdiskcache.shim.SparkInternals;
@@ -41,6 +40,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
   private final transient RelationFingerprint fingerprint;
   private final transient Accepted planned;
   private final String tag;
+  private final transient AuditSample audits;
 
   private transient @Nullable Materialization current;
 
@@ -52,7 +52,8 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
       CachedRDDBuilder original,
       RelationFingerprint fingerprint,
       Accepted planned,
-      String tag) {
+      String tag,
+      AuditSample audits) {
     super(
         new ArrowCachedBatchSerializer(
             !SparkInternals.columnarOutputHangsPython(application.context())),
@@ -65,6 +66,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     this.fingerprint = fingerprint;
     this.planned = planned;
     this.tag = tag;
+    this.audits = audits;
   }
 
   @Override
@@ -171,6 +173,11 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     return planned;
   }
 
+  /** Which of its hits are audited. */
+  AuditSample audits() {
+    return audits;
+  }
+
   /** What this application holds of it, if it was used. */
   synchronized Optional<Materialization> materialization() {
     return Optional.ofNullable(current);
@@ -193,7 +200,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     if (planned.planClass() != PlanClass.RUN_BOUND
         && fingerprint.whenExecuted() instanceof Accepted now
         && now.settled()) {
-      return Optional.of(new Identity(Keys.setKey(now.function(), now.inputs()), now.inputs()));
+      return Units.identity(now);
     }
     cachedColumnBuffers();
     return current == null ? Optional.empty() : current.identity();
@@ -204,12 +211,18 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     if (current != null) {
       return current.identity();
     }
-    return fingerprint.whenExplained() instanceof Accepted now
-        ? materializer().peekIdentity(now)
-        : Optional.empty();
+    if (!(fingerprint.whenExplained() instanceof Accepted now)) {
+      return Optional.empty();
+    }
+    if (now.planClass() != PlanClass.RUN_BOUND) {
+      return Units.identity(now);
+    }
+    return ProcessStores.find(application.storeOptions())
+        .flatMap(store -> store.findSet(Units.setKey(now)))
+        .map(set -> Units.runIdentity(set.setKey(), set.generation(), now));
   }
 
-  Materializer materializer() {
+  private Materializer materializer() {
     return new Materializer(application, this, tag);
   }
 

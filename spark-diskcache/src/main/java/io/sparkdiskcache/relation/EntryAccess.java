@@ -32,6 +32,7 @@ import org.apache.spark.sql.util.ArrowUtils;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import scala.collection.Iterator;
+import scala.jdk.javaapi.CollectionConverters;
 
 /**
  * Finds the entry of a unit, or computes and stores it.
@@ -92,25 +93,51 @@ final class EntryAccess {
     try {
       MappedEntry mapped = MappedEntry.open(entry.path());
       AdmissionLedger.process().read(entry.bytes(), System.nanoTime() - start);
-      if (mapped.rows() != entry.rows()) {
+      long found = mapped.rows();
+      if (found != entry.rows()) {
         mapped.release();
-        log.warn(
-            "Entry {} holds {} rows where its index says {}; it is set aside and computed again.",
-            entry.path(),
-            mapped.rows(),
-            entry.rows());
-        store.quarantine(entry);
+        store.quarantine(
+            entry, "it holds %d rows where its index says %d".formatted(found, entry.rows()));
         return Optional.empty();
       }
       OpenEntries.process().remember(entry.key().hex(), mapped);
       return Optional.of(mapped);
     } catch (IOException e) {
       if (Files.exists(entry.path())) {
-        log.warn("Entry {} cannot be read; it is set aside and computed again.", entry.path(), e);
-        store.quarantine(entry);
+        store.quarantine(entry, "it cannot be read: " + e.getMessage());
       }
       return Optional.empty();
     }
+  }
+
+  /** Whether an audit has found that entries of this relation's function are wrong. */
+  boolean isDistrusted() {
+    return store.isPresent() && store.get().distrusted(spec.relation()).isPresent();
+  }
+
+  /**
+   * Compares what is stored of a unit with what it computes.
+   *
+   * @param rows the computed rows
+   * @param comparable asked where they differ: whether the rows really should be the same
+   * @param nowAndThen called between rows; may throw to give up
+   */
+  Audit.Outcome audit(
+      CacheUnit unit,
+      MappedEntry stored,
+      Iterator<InternalRow> rows,
+      BooleanSupplier comparable,
+      Runnable nowAndThen) {
+    return store.isEmpty()
+        ? Audit.Outcome.UNKNOWN
+        : Audit.compare(
+            store.get(),
+            spec,
+            unit,
+            stored,
+            CollectionConverters.asJava(rows),
+            comparable,
+            nowAndThen);
   }
 
   /**

@@ -3,15 +3,12 @@ package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.fingerprint.ConfDigest;
-import io.sparkdiskcache.fingerprint.EnvironmentIdentity;
 import io.sparkdiskcache.fingerprint.FileChunk;
 import io.sparkdiskcache.fingerprint.FingerprintResult;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Refused;
 import io.sparkdiskcache.fingerprint.InputFile;
 import io.sparkdiskcache.fingerprint.InputStats;
-import io.sparkdiskcache.fingerprint.Keys;
-import io.sparkdiskcache.fingerprint.PlanClass;
 import io.sparkdiskcache.relation.RelationFingerprint.Identity;
 import io.sparkdiskcache.shim.SparkInternals;
 import io.sparkdiskcache.store.DiskStore;
@@ -20,13 +17,13 @@ import io.sparkdiskcache.store.EntrySet;
 import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.SetMeta;
 import io.sparkdiskcache.store.StoreException;
-import java.security.SecureRandom;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.HexFormat;
-import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -37,7 +34,6 @@ import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.execution.FileSourceScanExec;
 import org.apache.spark.sql.execution.SparkPlan;
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec;
 import org.apache.spark.sql.execution.datasources.FilePartition;
@@ -47,7 +43,6 @@ import org.apache.spark.util.SerializableConfiguration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import scala.Tuple2;
-import scala.jdk.javaapi.CollectionConverters;
 
 /**
  * From a fingerprint to an RDD: looks up what is stored, executes the plan if it must, and lays out
@@ -55,8 +50,6 @@ import scala.jdk.javaapi.CollectionConverters;
  */
 final class Materializer {
   private static final Logger log = LoggerFactory.getLogger(Materializer.class);
-  private static final SecureRandom RANDOM = new SecureRandom();
-  private static final int KEY_BYTES = 32;
 
   private final CacheApplication application;
   private final DiskCachedRelationBuilder builder;
@@ -102,6 +95,10 @@ final class Materializer {
     if (store.isEmpty()) {
       return privately("the cache directory cannot be used");
     }
+    Optional<Path> distrusted = store.get().distrusted(HexFormat.of().formatHex(now.function()));
+    if (distrusted.isPresent()) {
+      return privately(Audit.refusal(distrusted.get()));
+    }
     return switch (now.planClass()) {
       case ROW_LOCAL -> rowLocal(now, store.get());
       case PARTITION_LOCAL -> partitionLocal(now, store.get());
@@ -112,24 +109,14 @@ final class Materializer {
   // ---- row-local: one unit per file chunk
 
   private Optional<Materialization> rowLocal(Accepted now, DiskStore store) {
-    List<List<FileChunk>> packed = pack(now.chunks(), now.chunkedScan().orElseThrow());
-    List<List<CacheUnit>> units = new ArrayList<>();
-    for (List<FileChunk> chunks : packed) {
-      List<CacheUnit> ofPartition = new ArrayList<>();
-      for (FileChunk chunk : chunks) {
-        FilePartition split =
-            new FilePartition(units.size(), new PartitionedFile[] {chunk.split()});
-        String key =
-            chunk.settled() ? key(Keys.chunkKey(now.function(), chunk)) : Key.of(random()).hex();
-        ofPartition.add(new CacheUnit(key, split, List.of(chunk.file()), chunk.settled()));
-      }
-      units.add(ofPartition);
-    }
+    List<List<FileChunk>> packed = Units.pack(now.chunks(), now.chunkedScan().orElseThrow());
+    List<List<CacheUnit>> units = Units.ofChunks(now, packed);
     Map<Key, Entry> found = find(units, store);
-    Optional<Identity> identity = identity(now);
-    if (!isFree(plan)) {
+    boolean audited = chooseForAudit(units, found);
+    Optional<Identity> identity = Units.identity(now);
+    if (PlanShapes.runsJobs(plan)) {
       Optional<Materialization> detached =
-          identity.flatMap(of -> detach(now, units, found, store, of));
+          audited ? Optional.empty() : identity.flatMap(of -> detach(now, units, found, store, of));
       if (detached.isPresent() || !mayExecute) {
         return detached;
       }
@@ -165,49 +152,14 @@ final class Materializer {
     return others;
   }
 
-  /** Of rows that do not depend on the run; none while an input is unsettled. */
-  private static Optional<Identity> identity(Accepted now) {
-    return now.settled()
-        ? Optional.of(new Identity(Keys.setKey(now.function(), now.inputs()), now.inputs()))
-        : Optional.empty();
-  }
-
-  /** Spark's own packing, over canonical chunks. */
-  private static List<List<FileChunk>> pack(List<FileChunk> chunks, FileSourceScanExec scan) {
-    IdentityHashMap<PartitionedFile, FileChunk> bySplit = new IdentityHashMap<>();
-    List<PartitionedFile> splits = new ArrayList<>();
-    chunks.stream()
-        .sorted((a, b) -> Long.compare(b.length(), a.length()))
-        .forEach(
-            chunk -> {
-              bySplit.put(chunk.split(), chunk);
-              splits.add(chunk.split());
-            });
-    long maxSplitBytes =
-        FilePartition.maxSplitBytes(scan.relation().sparkSession(), scan.selectedPartitions());
-    List<List<FileChunk>> packed = new ArrayList<>();
-    for (FilePartition partition :
-        CollectionConverters.asJava(
-            FilePartition.getFilePartitions(
-                scan.relation().sparkSession(),
-                CollectionConverters.asScala(splits).toSeq(),
-                maxSplitBytes))) {
-      packed.add(
-          Arrays.stream(partition.files())
-              .map(split -> java.util.Objects.requireNonNull(bySplit.get(split)))
-              .toList());
-    }
-    return packed;
-  }
-
   // ---- partition-local: one unit per Spark partition, known by what it reads
 
   private Optional<Materialization> partitionLocal(Accepted now, DiskStore store) {
-    if (!isFree(plan)) {
+    if (PlanShapes.runsJobs(plan)) {
       return runBound(now, store, Optional.empty());
     }
     RDD<InternalRow> parent = plan.execute();
-    Optional<List<List<CacheUnit>>> laidOut = partitionUnits(now, parent);
+    Optional<List<List<CacheUnit>>> laidOut = Units.ofPartitions(now, parent);
     if (laidOut.isEmpty()) {
       return runBound(now, store, Optional.of(parent));
     }
@@ -217,40 +169,12 @@ final class Materializer {
     if (!mayExecute && found.size() < n) {
       return Optional.empty();
     }
+    chooseForAudit(units, found);
     countFound(units, found);
     DiskCachedRDD rdd =
         DiskCachedRDD.attached(
             spec(now, Optional.empty()), parent, partitions(units), results, serializableConf());
-    return ready(rdd, n, identity(now), now);
-  }
-
-  /** One unit per partition of the plan, or empty if its lineage does not say what they read. */
-  private static Optional<List<List<CacheUnit>>> partitionUnits(
-      Accepted now, RDD<InternalRow> parent) {
-    int n = parent.partitions().length;
-    boolean ownChunks =
-        now.partitions().size() == n && LineageDigest.handsSplitsThrough(parent) && n > 0;
-    Optional<byte[]> lineage = LineageDigest.of(parent);
-    if (lineage.isEmpty()) {
-      return Optional.empty();
-    }
-    byte[] setKey = Keys.setKey(now.function(), now.inputs());
-    List<List<CacheUnit>> units = new ArrayList<>();
-    for (int i = 0; i < n; i++) {
-      boolean settled =
-          ownChunks ? now.partitions().get(i).stream().allMatch(FileChunk::settled) : now.settled();
-      byte[] unitKey =
-          ownChunks
-              ? Keys.partitionKey(now.function(), i, now.partitions().get(i))
-              : Keys.packedKey(setKey, lineage.get(), i);
-      List<InputFile> inputs =
-          ownChunks
-              ? now.partitions().get(i).stream().map(FileChunk::file).distinct().toList()
-              : now.inputs();
-      String key = settled ? key(unitKey) : Key.of(random()).hex();
-      units.add(List.of(new CacheUnit(key, parent.partitions()[i], inputs, settled)));
-    }
-    return Optional.of(units);
+    return ready(rdd, n, Units.identity(now), now);
   }
 
   // ---- run-bound: all partitions of one run, or none
@@ -260,13 +184,15 @@ final class Materializer {
     if (!now.settled()) {
       return privately("an input file changed a moment ago");
     }
-    Key setKey = new Key(key(Keys.setKey(now.function(), now.inputs())));
+    Key setKey = Units.setKey(now);
     // A plan that AQE has already finished has a partitioning of its own, known to Spark's planner:
     // another run's partitions would not fit it.
     boolean finished = plan instanceof AdaptiveSparkPlanExec adaptive && adaptive.isFinalPlan();
+    Optional<SetAudit> audit = Optional.empty();
     if (executed.isEmpty() && !finished) {
       Optional<EntrySet> set = store.findSet(setKey);
-      if (set.isPresent()) {
+      audit = set.flatMap(this::auditOf);
+      if (set.isPresent() && audit.isEmpty()) {
         Optional<Materialization> detached = detachSet(now, set.get(), store);
         if (detached.isPresent()) {
           return detached;
@@ -279,25 +205,35 @@ final class Materializer {
     }
     RDD<InternalRow> parent = executed.orElseGet(plan::execute);
     int n = parent.partitions().length;
-    Key generation = Key.of(random());
+    Key generation = Units.randomKey();
     List<List<CacheUnit>> units = new ArrayList<>();
     boolean local = application.context().isLocal();
     for (int i = 0; i < n; i++) {
       units.add(
           List.of(
               new CacheUnit(
-                  memberKey(setKey, generation, i), parent.partitions()[i], List.of(), local)));
+                  Units.memberKey(setKey, generation, i),
+                  parent.partitions()[i],
+                  List.of(),
+                  local)));
     }
     RelationSpec spec = spec(now, Optional.of(generation));
     DiskCachedRDD rdd =
         DiskCachedRDD.attached(spec, parent, partitions(units), results, serializableConf());
-    Runnable publish = () -> publishSet(store, setKey, generation, n, now, spec);
+    List<Key> members = rdd.unitKeys();
+    Optional<SetAudit> toCompare = audit;
+    Runnable publish =
+        () -> {
+          if (toCompare.isEmpty() || isConfirmed(store, spec, toCompare.get(), members)) {
+            publishSet(store, setKey, generation, n, now, spec);
+          }
+        };
     if (n == 0) {
       publish.run();
     } else if (local) {
       Generations.process().begin(generation.hex(), n, publish);
     }
-    return ready(rdd, n, Optional.of(runIdentity(setKey, generation, now)), now);
+    return ready(rdd, n, Optional.of(Units.runIdentity(setKey, generation, now)), now);
   }
 
   private Optional<Materialization> detachSet(Accepted now, EntrySet set, DiskStore store) {
@@ -307,7 +243,7 @@ final class Materializer {
       units.add(List.of(new CacheUnit(entry.key().hex(), null, List.of(), true)));
       found.put(entry.key(), entry);
     }
-    return detach(now, units, found, store, runIdentity(set.setKey(), set.generation(), now));
+    return detach(now, units, found, store, Units.runIdentity(set.setKey(), set.generation(), now));
   }
 
   /** Runs in the task that stored the last partition. */
@@ -325,89 +261,51 @@ final class Materializer {
     }
   }
 
-  private static Identity runIdentity(Key setKey, Key generation, Accepted now) {
-    return new Identity(Keys.inEnvironment(bytes(setKey), bytes(generation)), now.inputs());
-  }
+  // ---- audits, see Audit
 
-  private static String memberKey(Key setKey, Key generation, int partition) {
-    return Key.of(
-            Keys.partitionKey(
-                Keys.inEnvironment(bytes(setKey), bytes(generation)), partition, List.of()))
-        .hex();
-  }
-
-  /** What {@link DiskCachedRelationBuilder#peekIdentity} can say without building anything. */
-  Optional<Identity> peekIdentity(Accepted now) {
-    byte[] setKey = Keys.setKey(now.function(), now.inputs());
-    if (now.planClass() != PlanClass.RUN_BOUND) {
-      return identity(now);
-    }
-    Key stored = new Key(key(setKey));
-    return ProcessStores.find(application.storeOptions())
-        .flatMap(store -> store.findSet(stored))
-        .map(set -> runIdentity(stored, set.generation(), now));
-  }
-
-  /** How much of the relation is stored, without any effect. */
-  Stored peek(Accepted now) {
-    DiskStore store = ProcessStores.find(application.storeOptions()).orElse(null);
-    if (store == null) {
-      return Stored.nothing();
-    }
-    if (now.planClass() == PlanClass.ROW_LOCAL) {
-      List<Key> keys =
-          now.chunks().stream()
-              .map(chunk -> new Key(key(Keys.chunkKey(now.function(), chunk))))
-              .toList();
-      Map<Key, Entry> found = store.findAll(keys);
-      return Stored.of(keys, found);
-    }
-    Optional<Materialization> built = builder.materialization();
-    if (now.planClass() == PlanClass.PARTITION_LOCAL && isFree(plan)) {
-      Optional<List<Key>> keys =
-          built
-              .map(ready -> ready.rdd().unitKeys())
-              .or(
-                  () ->
-                      partitionUnits(now, plan.execute())
-                          .map(
-                              units ->
-                                  units.stream()
-                                      .flatMap(List::stream)
-                                      .map(CacheUnit::storeKey)
-                                      .toList()));
-      if (keys.isPresent()) {
-        return Stored.of(keys.get(), store.findAll(keys.get()));
+  /** Marks units among those found; whether there are any. */
+  private boolean chooseForAudit(List<List<CacheUnit>> units, Map<Key, Entry> found) {
+    boolean any = false;
+    for (List<CacheUnit> ofPartition : units) {
+      for (int i = 0; i < ofPartition.size(); i++) {
+        Key key = ofPartition.get(i).storeKey();
+        if (found.containsKey(key) && builder.audits().contains(key)) {
+          ofPartition.set(i, ofPartition.get(i).audited());
+          any = true;
+        }
       }
     }
-    return store
-        .findSet(new Key(key(Keys.setKey(now.function(), now.inputs()))))
-        .map(
-            set ->
-                new Stored(
-                    set.entries().size(),
-                    set.entries().size(),
-                    set.entries().stream().mapToLong(Entry::bytes).sum(),
-                    true))
-        .orElseGet(Stored::nothing);
+    return any;
   }
 
   /**
-   * @param found units that are stored
-   * @param wanted units there are; 0 where only an execution could tell
-   * @param bytes size of what is stored
-   * @param complete whether a query would compute nothing
+   * @param older what is stored
+   * @param inexact columns that are compared with tolerance
    */
-  record Stored(int found, int wanted, long bytes, boolean complete) {
-    static Stored nothing() {
-      return new Stored(0, 0, 0, false);
-    }
+  private record SetAudit(EntrySet older, BitSet inexact) {}
 
-    static Stored of(List<Key> keys, Map<Key, Entry> found) {
-      int wanted = (int) keys.stream().distinct().count();
-      long bytes = found.values().stream().mapToLong(Entry::bytes).sum();
-      return new Stored(found.size(), wanted, bytes, found.size() == wanted);
+  /** The audit of a set that was found, if it is chosen for one and another run can be compared. */
+  private Optional<SetAudit> auditOf(EntrySet set) {
+    if (!builder.audits().contains(set.generation())) {
+      return Optional.empty();
     }
+    Optional<BitSet> inexact = Repeatability.inexactColumns(plan);
+    if (inexact.isEmpty()) {
+      application.counters().couldNotAudit();
+      log.info("{} cannot be audited: its rows may differ from run to run.", description());
+    }
+    return inexact.map(columns -> new SetAudit(set, columns));
+  }
+
+  private boolean isConfirmed(
+      DiskStore store, RelationSpec spec, SetAudit audit, List<Key> members) {
+    Audit.Outcome outcome = Audit.compare(store, spec, audit.older(), members, audit.inexact());
+    if (outcome != Audit.Outcome.UNKNOWN) {
+      application
+          .counters()
+          .audited(audit.older().entries().size(), outcome == Audit.Outcome.OTHER ? 1 : 0);
+    }
+    return outcome != Audit.Outcome.OTHER;
   }
 
   // ---- for this application only
@@ -423,7 +321,8 @@ final class Materializer {
     List<List<CacheUnit>> units = new ArrayList<>();
     for (int i = 0; i < n; i++) {
       units.add(
-          List.of(new CacheUnit(Key.of(random()).hex(), parent.partitions()[i], List.of(), false)));
+          List.of(
+              new CacheUnit(Units.randomKey().hex(), parent.partitions()[i], List.of(), false)));
     }
     Accepted planned = builder.planned();
     DiskCachedRDD rdd =
@@ -510,7 +409,9 @@ final class Materializer {
     return store.findAll(units.stream().flatMap(List::stream).map(CacheUnit::storeKey).toList());
   }
 
-  /** Remembers the partitions of which every unit is stored, and counts hits. */
+  /**
+   * Remembers the partitions of which every unit is stored and not to be audited, and counts hits.
+   */
   private void countFound(List<List<CacheUnit>> units, Map<Key, Entry> found) {
     application.counters().hit(found.size());
     if (!application.context().isLocal()) {
@@ -519,17 +420,17 @@ final class Materializer {
     for (int i = 0; i < units.size(); i++) {
       List<Entry> entries =
           units.get(i).stream()
+              .filter(unit -> !unit.audit())
               .map(unit -> found.get(unit.storeKey()))
               .filter(java.util.Objects::nonNull)
               .toList();
       if (entries.size() == units.get(i).size()) {
         known.put(
             i,
-            new PartitionResult(
+            PartitionResult.found(
                 entries.stream().mapToLong(Entry::rows).sum(),
                 entries.stream().mapToLong(Entry::bytes).sum(),
-                entries.size(),
-                0));
+                entries.size()));
       }
     }
   }
@@ -542,13 +443,6 @@ final class Materializer {
 
   private static int count(List<List<CacheUnit>> units) {
     return (int) units.stream().flatMap(List::stream).map(CacheUnit::key).distinct().count();
-  }
-
-  /**
-   * Whether executing the plan runs no job: nothing in it exchanges, broadcasts or asks a query.
-   */
-  static boolean isFree(SparkPlan plan) {
-    return !PlanShapes.runsJobs(plan);
   }
 
   private RelationSpec spec(Accepted now, Optional<Key> generation) {
@@ -572,20 +466,5 @@ final class Materializer {
 
   private SerializableConfiguration serializableConf() {
     return new SerializableConfiguration(hadoopConf);
-  }
-
-  /** As this process stores and finds it. */
-  private static String key(byte[] key) {
-    return Key.of(Keys.inEnvironment(key, EnvironmentIdentity.current())).hex();
-  }
-
-  private static byte[] bytes(Key key) {
-    return HexFormat.of().parseHex(key.hex());
-  }
-
-  private static byte[] random() {
-    byte[] bytes = new byte[KEY_BYTES];
-    RANDOM.nextBytes(bytes);
-    return bytes;
   }
 }

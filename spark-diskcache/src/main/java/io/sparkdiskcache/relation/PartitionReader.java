@@ -6,9 +6,11 @@ import io.sparkdiskcache.fingerprint.ConfDigest;
 import io.sparkdiskcache.shim.SparkInternals;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Iterator;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
@@ -21,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import scala.Tuple2;
+import scala.collection.Iterator;
 
 /**
  * Makes one partition complete, in a task: every unit is found, or computed and written to its end.
@@ -52,18 +55,33 @@ final class PartitionReader {
   }
 
   /** All batches of the partition; the partition is complete and announced when this returns. */
-  Iterator<CachedBatch> read(CachedPartition partition) {
+  java.util.Iterator<CachedBatch> read(CachedPartition partition) {
     EntryAccess access = EntryAccess.of(rddId, spec);
     List<MappedEntry> entries = new ArrayList<>(partition.units().size());
     // Registered first, so that Spark runs it last: after whatever reads the columns has stopped.
-    context.addTaskCompletionListener(releaseAll(entries));
+    List<MappedEntry> toRelease = new ArrayList<>();
+    context.addTaskCompletionListener(releaseAll(toRelease));
     long rows = 0;
     long bytes = 0;
     int read = 0;
-    boolean keysHold = keysHold(partition.index());
+    int audited = 0;
+    int unequal = 0;
+    boolean keysHold = keysHold(partition.index(), access);
+    // What the application has shown once is not put in question any more.
+    boolean audits = !OpenEntries.process().isAnnounced(rddId, partition.index());
     for (CacheUnit named : partition.units()) {
       CacheUnit unit = keysHold ? named : named.withoutName();
       Optional<MappedEntry> found = access.find(unit);
+      found.ifPresent(toRelease::add);
+      if (found.isPresent() && audits && unit.audit() && parent != null) {
+        Audit.Outcome outcome = audit(access, unit, found.get());
+        audited += outcome == Audit.Outcome.UNKNOWN ? 0 : 1;
+        if (outcome == Audit.Outcome.OTHER) {
+          unequal++;
+          unit = unit.withoutName();
+          found = Optional.empty();
+        }
+      }
       MappedEntry entry;
       if (found.isPresent()) {
         entry = found.get();
@@ -72,6 +90,7 @@ final class PartitionReader {
         context.taskMetrics().inputMetrics().incRecordsRead(entry.rows());
       } else {
         entry = compute(access, unit, partition.index());
+        toRelease.add(entry);
       }
       entries.add(entry);
       rows += entry.rows();
@@ -83,8 +102,16 @@ final class PartitionReader {
     results.add(
         new Tuple2<>(
             partition.index(),
-            new PartitionResult(rows, bytes, read, partition.units().size() - read)));
+            new PartitionResult(
+                rows, bytes, read, partition.units().size() - read, audited, unequal)));
     return batches(entries);
+  }
+
+  private Audit.Outcome audit(EntryAccess access, CacheUnit unit, MappedEntry stored) {
+    BooleanSupplier comparable = () -> sameSettings() && inputs.unchanged(unit.inputs());
+    return comparable.getAsBoolean()
+        ? access.audit(unit, stored, rows(unit).get(), comparable, context::killTaskIfInterrupted)
+        : Audit.Outcome.UNKNOWN;
   }
 
   private MappedEntry compute(EntryAccess access, CacheUnit unit, int partition) {
@@ -98,24 +125,32 @@ final class PartitionReader {
                       SparkEnv.get().blockManager().blockManagerId().host())
               + "Run the query again: the partition is then computed.");
     }
-    RDD<InternalRow> source = parent;
     return access.compute(
         unit,
         partition,
         context,
-        () -> {
-          inputs.opened();
-          return source.iterator(unit.split(), context);
-        },
+        rows(unit),
         () -> unit.publish() && sameSettings() && inputs.unchanged(unit.inputs()));
+  }
+
+  /** The rows of a unit that has a split, from the start at each call. */
+  private Supplier<Iterator<InternalRow>> rows(CacheUnit unit) {
+    RDD<InternalRow> source = Objects.requireNonNull(parent);
+    return () -> {
+      inputs.opened();
+      return source.iterator(unit.split(), context);
+    };
   }
 
   /**
    * Whether the names of entries promise the rows that would be computed here. Under other settings
-   * they do not, unless this relation has shown the partition before: then its rows stay.
+   * they do not, unless this relation has shown the partition before: then its rows stay. Those of
+   * a function that an audit found wrong never do.
    */
-  private boolean keysHold(int partition) {
-    return parent == null || OpenEntries.process().isAnnounced(rddId, partition) || sameSettings();
+  private boolean keysHold(int partition, EntryAccess access) {
+    return parent == null
+        || (!access.isDistrusted()
+            && (OpenEntries.process().isAnnounced(rddId, partition) || sameSettings()));
   }
 
   /** Settings, and the day, bind when rows are computed and not when the plan is made. */
@@ -136,8 +171,8 @@ final class PartitionReader {
     return ended -> entries.forEach(MappedEntry::release);
   }
 
-  private static Iterator<CachedBatch> batches(List<MappedEntry> entries) {
-    return new Iterator<>() {
+  private static java.util.Iterator<CachedBatch> batches(List<MappedEntry> entries) {
+    return new java.util.Iterator<>() {
       private int entry;
       private int batch;
 

@@ -13,6 +13,9 @@ public final class RelationCounters {
   private final LongAdder computed = new LongAdder();
   private final LongAdder stagesSkipped = new LongAdder();
   private final LongAdder privateRelations = new LongAdder();
+  private final LongAdder audits = new LongAdder();
+  private final LongAdder auditMismatches = new LongAdder();
+  private final LongAdder notAudited = new LongAdder();
   private final Map<Refusal.Code, LongAdder> refused = new ConcurrentHashMap<>();
 
   void hit(long units) {
@@ -29,6 +32,15 @@ public final class RelationCounters {
 
   void madePrivate() {
     privateRelations.increment();
+  }
+
+  void audited(long units, long unequal) {
+    audits.add(units);
+    auditMismatches.add(unequal);
+  }
+
+  void couldNotAudit() {
+    notAudited.increment();
   }
 
   void refused(Refusal refusal) {
@@ -56,6 +68,21 @@ public final class RelationCounters {
   /** Relations kept for the application only, because an input or a setting moved under them. */
   public long privateRelations() {
     return privateRelations.sum();
+  }
+
+  /** Hits that were computed all the same and compared with what was stored. */
+  public long audits() {
+    return audits.sum();
+  }
+
+  /** Audits that found other rows. */
+  public long auditMismatches() {
+    return auditMismatches.sum();
+  }
+
+  /** Relations chosen for an audit whose rows may differ from run to run. */
+  public long notAudited() {
+    return notAudited.sum();
   }
 
   /** Relations left to Spark, by reason. */

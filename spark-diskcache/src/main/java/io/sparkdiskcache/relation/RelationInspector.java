@@ -120,7 +120,10 @@ public final class RelationInspector {
       return refused(builder, cached, refused.refusal());
     }
     Accepted accepted = (Accepted) now;
-    Materializer.Stored stored = builder.materializer().peek(accepted);
+    StoredPart stored =
+        ProcessStores.find(application.storeOptions())
+            .map(store -> StoredPart.of(builder, accepted, store))
+            .orElseGet(StoredPart::nothing);
     String function = HexFormat.of().formatHex(accepted.function());
     Optional<Refusal> notKept =
         application.settings().admission() == Admission.ALWAYS

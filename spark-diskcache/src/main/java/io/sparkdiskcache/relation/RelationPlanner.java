@@ -9,8 +9,11 @@ import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Refused;
 import io.sparkdiskcache.fingerprint.Refusal;
 import io.sparkdiskcache.shim.SparkInternals;
+import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.StoreException;
+import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.spark.sql.classic.SparkSession;
@@ -116,8 +119,9 @@ public final class RelationPlanner {
           CacheApplication.IO_ENCRYPTION
               + " is true and entries are not encrypted, so nothing is stored; unset it, or keep to Spark's own cache.");
     }
+    DiskStore store;
     try {
-      application.store();
+      store = application.store();
     } catch (StoreException e) {
       return left(Refusal.Code.STORE, String.valueOf(e.getMessage()));
     }
@@ -132,13 +136,19 @@ public final class RelationPlanner {
     if (planned instanceof Refused refused) {
       return new Decision.LeftToSpark(refused.refusal());
     }
+    Accepted accepted = (Accepted) planned;
+    Optional<Path> distrusted = store.distrusted(HexFormat.of().formatHex(accepted.function()));
+    if (distrusted.isPresent()) {
+      return left(Refusal.Code.AUDIT, Audit.refusal(distrusted.get()));
+    }
     return new Decision.Kept(
         new DiskCachedRelationBuilder(
             application,
             original,
             fingerprint,
-            (Accepted) planned,
-            application.tag(original).orElse(settings.tag())));
+            accepted,
+            application.tag(original).orElse(settings.tag()),
+            new AuditSample(settings.auditFraction())));
   }
 
   private static Decision left(Refusal.Code code, String sentence) {

@@ -22,6 +22,7 @@ import java.util.regex.Pattern;
  * tmp/OWNER-N.arrow, tmp/OWNER.lock      files being written; the lock says that OWNER lives
  * tmp/KEY.lease                          entries being computed, see Leases
  * quarantine/                            damaged entries and indexes
+ * distrusted/FUNCTION.txt                functions whose entries are not believed, see Distrust
  * trace/OWNER.csv                        requests, recorded while the folder exists
  * </pre>
  *
@@ -117,6 +118,10 @@ final class CacheDirectory {
 
   Path quarantine() {
     return root.resolve("quarantine");
+  }
+
+  Path distrusted() {
+    return root.resolve("distrusted");
   }
 
   Path trace() {

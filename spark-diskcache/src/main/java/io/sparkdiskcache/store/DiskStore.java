@@ -74,6 +74,7 @@ public final class DiskStore implements AutoCloseable {
   private final Trace trace;
   private final Front front = new Front();
   private final Leases leases;
+  private final Distrust distrust;
   private volatile boolean closed;
 
   private DiskStore(
@@ -93,6 +94,7 @@ public final class DiskStore implements AutoCloseable {
     this.removal =
         new Removal(directory, owner, index, trouble, verifier, front, counters, room.maxBytes());
     this.leases = new Leases(directory, owner, clock);
+    this.distrust = new Distrust(directory);
     this.evictor = new Evictor(index, rows, pins, removal, room, options.eviction(), clock);
     this.reindexer = new Reindexer(directory, owner, index, rows, removal, counters, clock);
     this.trace = new Trace(directory.trace());
@@ -266,7 +268,7 @@ public final class DiskStore implements AutoCloseable {
       if (verifier.matches(entry)) {
         return true;
       }
-      removal.quarantine(entry);
+      removal.quarantine(entry, "its length or checksum is not the one written");
     } catch (NoSuchFileException e) {
       attempt("Cannot drop an entry without a file", () -> removal.dropMissing(entry));
     } catch (IOException | SQLException e) {
@@ -275,9 +277,31 @@ public final class DiskStore implements AutoCloseable {
     return false;
   }
 
-  /** Sets an entry aside whose file has the right checksum and still is not what it should be. */
-  public void quarantine(Entry entry) {
-    attempt("Cannot quarantine an entry", () -> removal.quarantine(entry));
+  /**
+   * Sets an entry aside whose file has the right checksum and still is not what it should be.
+   *
+   * @param cause what is wrong, such as "it cannot be read"
+   */
+  public void quarantine(Entry entry, String cause) {
+    attempt("Cannot quarantine an entry", () -> removal.quarantine(entry, cause));
+  }
+
+  /**
+   * Remembers, for all processes and until somebody deletes the file that is named in the answer,
+   * that entries of a function are not to be believed. It is for the caller to ask.
+   *
+   * @param function as in {@link EntryMeta#relation}
+   * @param report what was found, for whoever looks into it
+   * @return the file that says so
+   */
+  public Path distrust(String function, String report) {
+    attempt("Cannot note a distrusted function", () -> distrust.add(function, report));
+    return distrust.file(function);
+  }
+
+  /** The file by which a function is distrusted; empty if it is trusted. */
+  public Optional<Path> distrusted(String function) {
+    return distrust.contains(function) ? Optional.of(distrust.file(function)) : Optional.empty();
   }
 
   /**

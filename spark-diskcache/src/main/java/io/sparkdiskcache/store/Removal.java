@@ -191,14 +191,18 @@ final class Removal {
     }
   }
 
-  /** Sets a damaged file aside; the row goes even if the file cannot be moved. */
-  void quarantine(Entry entry) throws SQLException, IOException {
+  /**
+   * Sets a file aside that must not be served; the row goes even if the file cannot be moved.
+   *
+   * @param cause such as "its checksum is not the one written"
+   */
+  void quarantine(Entry entry, String cause) throws SQLException, IOException {
     counters.quarantined.increment();
     Path aside = directory.quarantine().resolve(CacheDirectory.name(entry.path()));
     LOG.warn(
-        "Entry {} is damaged: its length or checksum is not the one written. {} is moved to {},"
-            + " and the rows are computed again",
+        "Entry {} is set aside: {}. {} is moved to {}, and the rows are computed again",
         entry.key(),
+        cause,
         entry.path(),
         aside);
     front.removing(List.of(entry));

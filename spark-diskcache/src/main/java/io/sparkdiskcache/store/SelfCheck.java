@@ -57,7 +57,7 @@ final class SelfCheck {
     List<Path> orphans = orphans();
     if (fix) {
       for (Entry entry : damaged) {
-        removal.quarantine(entry);
+        removal.quarantine(entry, "its length or checksum is not the one written");
       }
       for (Entry entry : missing) {
         removal.dropMissing(entry);

@@ -156,7 +156,7 @@ class EvictionTest {
           StoreFixture.putPartition(other, key("h"), 0, 300);
           other.completeSet(key("set"), key("h"), 1, new SetMeta("", Map.of()));
         }
-        case QUARANTINE -> other.quarantine(entry);
+        case QUARANTINE -> other.quarantine(entry, "by the test");
         case EXPIRE -> {
           clock.advance(Duration.ofDays(8));
           StoreLimits limits =
