@@ -7,7 +7,6 @@ import io.sparkdiskcache.store.StoreException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
@@ -29,11 +28,7 @@ final class BackupCommand extends CacheCommand {
     try (ProgressLine progress = progress()) {
       bytes = store.maintenance().backup(target, progress);
     }
-    if (out.isJson()) {
-      out.json(Map.of("bytes", bytes));
-    } else {
-      out.line("copied " + Quantities.humanBytes(bytes));
-    }
+    out.result("bytes", bytes, "copied " + Quantities.humanBytes(bytes));
     return 0;
   }
 

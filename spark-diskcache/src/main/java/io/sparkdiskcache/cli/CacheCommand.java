@@ -54,7 +54,12 @@ abstract class CacheCommand implements Callable<Integer> {
             VerifyMode.OPEN,
             EvictionPolicy.NONE);
     try (DiskStore store = DiskStore.open(options)) {
-      return run(store, new Output(commandLine().getOut(), json));
+      int code = run(store, new Output(commandLine().getOut(), json));
+      long errors = store.stats().errors(); // which cost a query a hit, but here the answer
+      if (errors > 0) {
+        commandLine().getErr().println(errors + " errors in the cache, see the warnings above.");
+      }
+      return code == 0 && errors > 0 ? Main.FAILED : code;
     }
   }
 

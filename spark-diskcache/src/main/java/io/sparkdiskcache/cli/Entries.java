@@ -20,7 +20,10 @@ final class Entries {
 
   private Entries() {}
 
-  static void print(Output out, List<Entry> entries) {
+  /**
+   * @param all how many there are, of which these are shown
+   */
+  static void print(Output out, List<Entry> entries, int all) {
     if (out.isJson()) {
       out.json(entries.stream().map(Entries::json).toList());
       return;
@@ -41,9 +44,14 @@ final class Entries {
     }
     out.table(HEADER, rows);
     out.line(
-        entries.size()
-            + " entries, "
+        (all == entries.size() ? "" : "first " + entries.size() + " of ")
+            + count(all)
+            + ", "
             + Quantities.humanBytes(entries.stream().mapToLong(Entry::bytes).sum()));
+  }
+
+  static String count(long entries) {
+    return entries + (entries == 1 ? " entry" : " entries");
   }
 
   private static String shortened(String text) {
@@ -51,6 +59,32 @@ final class Entries {
     return line.length() <= DESCRIPTION_CHARS
         ? line
         : line.substring(0, DESCRIPTION_CHARS - 3) + "...";
+  }
+
+  /** For people: what they can read, and nothing that is empty. */
+  static Map<String, String> described(Entry entry) {
+    Map<String, String> lines = new LinkedHashMap<>();
+    lines.put("key", entry.key().hex());
+    lines.put("relation", entry.relation());
+    entry.generation().ifPresent(generation -> lines.put("generation", generation.hex()));
+    lines.put("partition", Integer.toString(entry.partition()));
+    lines.put("rows", Long.toString(entry.rows()));
+    lines.put("size", Quantities.humanBytes(entry.bytes()));
+    lines.put("computed in", Quantities.humanDuration(entry.meta().computeTime()));
+    lines.put("written in", Quantities.humanDuration(entry.meta().writeTime()));
+    lines.put("hits", Long.toString(entry.hits()));
+    lines.put("created", ago(entry.createdAt()));
+    lines.put("last used", ago(entry.lastAccess()));
+    lines.put("tag", entry.tag());
+    lines.put("application", entry.application());
+    lines.put("description", entry.description());
+    lines.put("file", entry.path().toString());
+    lines.values().removeIf(String::isEmpty);
+    return lines;
+  }
+
+  private static String ago(Instant time) {
+    return Quantities.humanDuration(Duration.between(time, Instant.now())) + " ago, " + time;
   }
 
   static Map<String, Object> json(Entry entry) {

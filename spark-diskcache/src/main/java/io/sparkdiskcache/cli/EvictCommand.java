@@ -24,14 +24,14 @@ final class EvictCommand extends CacheCommand {
     Selector selector = selector(words);
     List<Entry> selected = store.select(selector);
     if (dryRun) {
-      Entries.print(out, selected);
+      Entries.print(out, selected, selected.size());
       return 0;
     }
     long bytes = store.evict(selector);
     if (out.isJson()) {
       out.json(Map.of("entries", selected.size(), "bytes", bytes));
     } else {
-      out.line("evicted %d entries, %s".formatted(selected.size(), Quantities.humanBytes(bytes)));
+      out.line("evicted " + Entries.count(selected.size()) + ", " + Quantities.humanBytes(bytes));
     }
     return 0;
   }

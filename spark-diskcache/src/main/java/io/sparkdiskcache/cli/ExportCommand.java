@@ -6,7 +6,6 @@ import io.sparkdiskcache.store.StoreException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 
@@ -31,11 +30,7 @@ final class ExportCommand extends CacheCommand {
     try (ProgressLine progress = progress()) {
       entries = store.maintenance().exportTo(file, entries(store, words), progress);
     }
-    if (out.isJson()) {
-      out.json(Map.of("entries", entries));
-    } else {
-      out.line("exported " + entries + " entries");
-    }
+    out.result("entries", entries, "exported " + Entries.count(entries));
     return 0;
   }
 }

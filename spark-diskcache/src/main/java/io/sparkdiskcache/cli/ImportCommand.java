@@ -5,7 +5,6 @@ import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.StoreException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 
@@ -26,11 +25,7 @@ final class ImportCommand extends CacheCommand {
     try (ProgressLine progress = progress()) {
       entries = store.maintenance().importFrom(file, progress);
     }
-    if (out.isJson()) {
-      out.json(Map.of("entries", entries));
-    } else {
-      out.line("imported " + entries + " entries");
-    }
+    out.result("entries", entries, "imported " + Entries.count(entries));
     return 0;
   }
 }

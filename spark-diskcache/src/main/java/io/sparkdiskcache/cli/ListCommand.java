@@ -50,9 +50,12 @@ final class ListCommand extends CacheCommand {
 
   @Override
   int run(DiskStore store, Output out) {
+    if (limit < 0) {
+      throw wrong("Cannot list " + limit + " entries: --limit takes 0 or more.");
+    }
     List<Entry> entries = new ArrayList<>(entries(store, selector));
     entries.sort(reverse ? order.comparator().reversed() : order.comparator());
-    Entries.print(out, entries.stream().limit(limit).toList());
+    Entries.print(out, entries.stream().limit(limit).toList(), entries.size());
     return 0;
   }
 }

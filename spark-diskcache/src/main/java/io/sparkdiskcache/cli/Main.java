@@ -20,8 +20,8 @@ import picocli.CommandLine.Command;
     footer = {
       "",
       "Exit codes: 0 done, 1 failed or something is wrong with the cache, 2 called wrongly.",
-      "A SELECTOR is one or more of tag=, relation=, function=, source=, table=, older=7d,",
-      "larger=1g, name=GLOB; all of them must hold."
+      "A SELECTOR is one or more of tag=, relation=, function=, source=, table=,",
+      "older=7d, larger=1g, name=GLOB; all of them must hold."
     },
     subcommands = {
       StatsCommand.class,

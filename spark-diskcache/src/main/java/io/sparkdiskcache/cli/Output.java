@@ -6,6 +6,7 @@ import com.google.gson.GsonBuilder;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /** A table for people, or JSON for scripts. */
 final class Output {
@@ -33,6 +34,15 @@ final class Output {
    */
   void json(Object value) {
     out.println(GSON.toJson(value));
+  }
+
+  /** What was done, in one number: as a sentence or as JSON. */
+  void result(String name, long number, String sentence) {
+    if (json) {
+      json(Map.of(name, number));
+    } else {
+      line(sentence);
+    }
   }
 
   /** Columns as wide as they must be; those that hold numbers only are aligned to the right. */

@@ -4,7 +4,6 @@ package io.sparkdiskcache.cli;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntryDescription;
-import io.sparkdiskcache.store.Quantities;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +27,9 @@ final class ShowCommand extends CacheCommand {
 
   @Override
   int run(DiskStore store, Output out) throws IOException {
+    if (rows < 0) {
+      throw wrong("Cannot show " + rows + " rows: --rows takes 0 or more.");
+    }
     Entry entry =
         only(store.entries().stream().filter(e -> e.key().hex().startsWith(key)).toList());
     Map<String, String> components = new TreeMap<>(store.components(entry.key()).orElse(Map.of()));
@@ -49,9 +51,7 @@ final class ShowCommand extends CacheCommand {
       out.json(json);
       return 0;
     }
-    Entries.json(entry).forEach((name, value) -> print(out, name, String.valueOf(value)));
-    print(out, "size", Quantities.humanBytes(entry.bytes()));
-    print(out, "computed in", Quantities.humanDuration(entry.meta().computeTime()));
+    Entries.described(entry).forEach((name, value) -> out.line("%-13s%s".formatted(name, value)));
     out.line("\ncomponents");
     components.forEach((name, value) -> out.line("  " + name + " = " + value));
     out.line("\nschema\n  " + (schema.isEmpty() ? "not described in the file" : schema));
@@ -64,10 +64,6 @@ final class ShowCommand extends CacheCommand {
       preview.get().rows().forEach(row -> out.line("  " + row));
     }
     return 0;
-  }
-
-  private static void print(Output out, String name, String value) {
-    out.line("%-13s%s".formatted(name, value));
   }
 
   private Entry only(List<Entry> found) {

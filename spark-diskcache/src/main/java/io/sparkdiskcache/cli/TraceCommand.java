@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -47,11 +46,7 @@ final class TraceCommand extends CacheCommand {
       }
       Files.write(chosen.out, lines);
     }
-    if (out.isJson()) {
-      out.json(Map.of("requests", lines.size()));
-    } else {
-      out.line(lines.size() + " requests recorded");
-    }
+    out.result("requests", lines.size(), lines.size() + " requests recorded");
     return 0;
   }
 }

@@ -2,6 +2,7 @@
 package io.sparkdiskcache.relation;
 
 import java.time.Duration;
+import java.util.function.LongSupplier;
 
 /**
  * Tells the time of computing rows from that of writing them, although the two take turns. One
@@ -12,28 +13,49 @@ import java.time.Duration;
 final class WriteTimer {
   private static final int STRIDE = 7;
 
-  private final long start = System.nanoTime();
+  private final LongSupplier clock;
+  private final long start;
+  private long rows;
+  private long samples;
   private long sampled;
   private long rowsDone;
   private long end;
 
-  /** Now if this row is timed, else 0. */
+  WriteTimer() {
+    this(System::nanoTime);
+  }
+
+  /**
+   * @param clock in nanoseconds, never 0
+   */
+  WriteTimer(LongSupplier clock) {
+    this.clock = clock;
+    this.start = clock.getAsLong();
+  }
+
+  /**
+   * Now if this row is timed, else 0.
+   *
+   * @param row counted from 0
+   */
   long beforeRow(long row) {
-    return row % STRIDE == 0 ? System.nanoTime() : 0;
+    rows = row + 1;
+    return row % STRIDE == 0 ? clock.getAsLong() : 0;
   }
 
   void afterRow(long before) {
     if (before != 0) {
-      sampled += System.nanoTime() - before;
+      sampled += clock.getAsLong() - before;
+      samples++;
     }
   }
 
   void endOfRows() {
-    rowsDone = System.nanoTime();
+    rowsDone = clock.getAsLong();
   }
 
   void end() {
-    end = System.nanoTime();
+    end = clock.getAsLong();
   }
 
   /** All rows without their appends; never negative, the appends are estimated. */
@@ -47,6 +69,7 @@ final class WriteTimer {
   }
 
   private long appends() {
-    return Math.min(rowsDone - start, sampled * STRIDE);
+    long estimate = samples == 0 ? 0 : (long) ((double) sampled * rows / samples);
+    return Math.min(rowsDone - start, estimate);
   }
 }

@@ -64,7 +64,7 @@ public final class DiskStore implements AutoCloseable {
   private final Counters counters = new Counters();
   private final Trouble trouble = new Trouble(counters);
   private final Background background = new Background(trouble);
-  private final Pins pins = new Pins(trouble);
+  private final Pins pins = new Pins();
   private final Verifier verifier;
   private final Removal removal;
   private final Evictor evictor;
@@ -92,11 +92,11 @@ public final class DiskStore implements AutoCloseable {
     this.rows = new Rows(directory, new DamagedRows(index, background, trouble));
     this.verifier = new Verifier(options.verify());
     this.removal =
-        new Removal(directory, owner, index, pins, verifier, front, counters, room.maxBytes());
+        new Removal(directory, owner, index, trouble, verifier, front, counters, room.maxBytes());
     this.leases = new Leases(directory, owner, clock);
     this.distrust = new Distrust(directory);
     this.evictor = new Evictor(index, rows, pins, removal, room, options.eviction(), clock);
-    this.reindexer = new Reindexer(directory, owner, index, rows, pins, counters, clock);
+    this.reindexer = new Reindexer(directory, owner, index, rows, removal, counters, clock);
     this.trace = new Trace(directory.trace());
     this.publisher =
         new Publisher(
@@ -318,7 +318,11 @@ public final class DiskStore implements AutoCloseable {
     return new Maintenance(this, directory, index, new SelfCheck(directory, index, rows, removal));
   }
 
-  /** Keeps the entry's file from being deleted by this process; close the pin to release it. */
+  /**
+   * Keeps this process from evicting the entry for room; close the pin to release it. It may still
+   * be evicted on request, or by another process, and its file with it: who must go on reading
+   * opens or maps the file.
+   */
   public Pin pin(Entry entry) {
     return pins.pin(entry);
   }
@@ -391,8 +395,8 @@ public final class DiskStore implements AutoCloseable {
   }
 
   /**
-   * Removes the published entries that the predicate chooses, pinned ones included: they cannot be
-   * found any more, and their files stay until the last pin is closed.
+   * Removes the published entries that the predicate chooses, pinned ones included, with their
+   * files: what has one open goes on reading it, and nobody finds it any more.
    *
    * @return bytes freed; after an error, those freed until then
    */
@@ -420,6 +424,7 @@ public final class DiskStore implements AutoCloseable {
   }
 
   private long evict(List<Entry> victims, String reason) {
+    front.clear();
     return lookUp("Cannot evict", 0L, () -> removal.remove(victims, EvictionCause.REQUEST, reason));
   }
 
@@ -516,7 +521,6 @@ public final class DiskStore implements AutoCloseable {
     attempt("Cannot write access times", () -> accesses.flush(index));
     attempt("Cannot write the trace", () -> trace.flush(owner));
     attempt("Cannot close the index", index::close);
-    pins.close();
     attempt(
         "Cannot delete temporary files",
         () -> {

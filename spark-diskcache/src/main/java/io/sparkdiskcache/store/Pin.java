@@ -2,8 +2,8 @@
 package io.sparkdiskcache.store;
 
 /**
- * Keeps the file of an entry where it is until closed: no eviction by this process deletes it.
- * Other processes do not see it; a file that is already open or mapped survives them as well.
+ * Keeps this process from evicting an entry for room until closed. Requests and other processes
+ * evict it all the same; a file that is open or mapped stays readable.
  */
 public interface Pin extends AutoCloseable {
   Entry entry();

@@ -126,6 +126,7 @@ final class Publisher {
       try {
         moveDurably(pending.path(), target);
         String writer = owner.token();
+        long ticket = front.ticket();
         Addition addition = index.write(session -> add(session, entry, meta, writer));
         added = addition.existing == null;
         if (addition.isOver) {
@@ -137,7 +138,7 @@ final class Publisher {
           Files.deleteIfExists(target);
           return addition.existing;
         }
-        front.replace(entry);
+        front.replace(entry, ticket);
         counters.published.increment();
         trace.put(entry, entry.createdAt());
         return entry;
@@ -162,12 +163,17 @@ final class Publisher {
   private Addition add(Session session, Entry entry, EntryMeta meta, String writer)
       throws SQLException {
     Entry existing = rows.byKey(session, entry.key()).orElse(null);
-    if (existing != null && !Files.exists(existing.path())) {
+    if (existing != null && existing.path().equals(entry.path())) {
+      // The index was lost after the move, and a Reindexer found the file before its row was added.
       Rows.delete(session, existing);
-      counters.missingFiles.increment();
+      existing = null;
+    } else if (existing != null && removal.droppedAsMissing(session, existing)) {
       existing = null;
     }
     if (existing == null) {
+      if (!Files.exists(entry.path())) { // see Reindexer
+        throw new SQLException("its file is gone: " + entry.path());
+      }
       rows.insert(session, entry, meta.components(), writer);
       Sums.removeUnindexed(session, CacheDirectory.name(entry.path()));
     }

@@ -16,6 +16,10 @@ import java.util.function.BooleanSupplier;
  * <p>A file is taken if every byte of it is what was written, by the seal in its {@link
  * EntryDescription}. Others are deleted: damaged ones, those of earlier formats, and members of
  * sets, because only the lost index knew which sets were complete and published.
+ *
+ * <p>The writer of a file may still live and be about to add its row, to this index instead of the
+ * lost one. So the file is deleted inside the transaction that takes it off the list: the writer,
+ * in its own, either finds the file gone and publishes nothing, or was first.
  */
 final class Reindexer {
   private static final Log LOG = Log.of(DiskStore.class);
@@ -24,7 +28,7 @@ final class Reindexer {
   private final Owner owner;
   private final Index index;
   private final Rows rows;
-  private final Pins pins;
+  private final Removal removal;
   private final Counters counters;
   private final InstantSource clock;
 
@@ -33,14 +37,14 @@ final class Reindexer {
       Owner owner,
       Index index,
       Rows rows,
-      Pins pins,
+      Removal removal,
       Counters counters,
       InstantSource clock) {
     this.directory = directory;
     this.owner = owner;
     this.index = index;
     this.rows = rows;
-    this.pins = pins;
+    this.removal = removal;
     this.counters = counters;
     this.clock = clock;
   }
@@ -83,10 +87,13 @@ final class Reindexer {
     boolean taken =
         index.write(
             session -> {
-              // Another process may have taken, evicted or computed it meanwhile.
-              if (!Sums.removeUnindexed(session, name)
-                  || description.isEmpty()
-                  || rows.byKey(session, parsed.get().key()).isPresent()) {
+              if (!Sums.removeUnindexed(session, name)) {
+                return false; // another process has taken, evicted or published it meanwhile
+              }
+              Optional<Entry> existing = rows.byKey(session, parsed.get().key());
+              if (description.isEmpty()
+                  || (existing.isPresent() && !removal.droppedAsMissing(session, existing.get()))) {
+                removal.deleteFile(file);
                 return false;
               }
               rows.insert(session, entry(description.get(), file), components(description), "");
@@ -94,8 +101,6 @@ final class Reindexer {
             });
     if (taken) {
       counters.reindexed.increment();
-    } else if (!index.read(session -> Rows.holds(session, parsed.get()))) {
-      pins.delete(file);
     }
     return taken;
   }

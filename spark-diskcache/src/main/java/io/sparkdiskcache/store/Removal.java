@@ -28,7 +28,7 @@ final class Removal {
   private final CacheDirectory directory;
   private final Owner owner;
   private final Index index;
-  private final Pins pins;
+  private final Trouble trouble;
   private final Verifier verifier;
   private final Front front;
   private final Counters counters;
@@ -38,7 +38,7 @@ final class Removal {
       CacheDirectory directory,
       Owner owner,
       Index index,
-      Pins pins,
+      Trouble trouble,
       Verifier verifier,
       Front front,
       Counters counters,
@@ -46,7 +46,7 @@ final class Removal {
     this.directory = directory;
     this.owner = owner;
     this.index = index;
-    this.pins = pins;
+    this.trouble = trouble;
     this.verifier = verifier;
     this.front = front;
     this.counters = counters;
@@ -67,19 +67,8 @@ final class Removal {
     long count = 0;
     try {
       for (int from = 0; from < entries.size(); from += BATCH) {
-        List<Entry> batch = entries.subList(from, Math.min(entries.size(), from + BATCH));
         List<Entry> removed =
-            index.write(
-                session -> {
-                  List<Entry> gone = new ArrayList<>();
-                  for (Entry entry : batch) {
-                    if (Rows.delete(session, entry)) {
-                      gone.add(entry);
-                    }
-                  }
-                  return gone;
-                });
-        deleteFiles(removed);
+            removeBatch(entries.subList(from, Math.min(entries.size(), from + BATCH)));
         removed.forEach(entry -> LOG.debug("Evicted {}, {}: {}", entry.key(), cause, reason));
         count += removed.size();
         bytes += removed.stream().mapToLong(Entry::bytes).sum();
@@ -91,6 +80,27 @@ final class Removal {
       }
     }
     return bytes;
+  }
+
+  private List<Entry> removeBatch(List<Entry> batch) throws SQLException {
+    front.removing(batch);
+    try {
+      List<Entry> removed =
+          index.write(
+              session -> {
+                List<Entry> gone = new ArrayList<>();
+                for (Entry entry : batch) {
+                  if (Rows.delete(session, entry)) {
+                    gone.add(entry);
+                  }
+                }
+                return gone;
+              });
+      deleteFiles(removed);
+      return removed;
+    } finally {
+      front.removed();
+    }
   }
 
   /**
@@ -114,7 +124,19 @@ final class Removal {
   void deleteFiles(List<Entry> entries) {
     for (Entry entry : entries) {
       forget(entry);
-      pins.delete(entry.path());
+      deleteFile(entry.path());
+    }
+  }
+
+  /**
+   * The file of an entry that has no row any more. Readers that have it open or mapped keep its
+   * bytes; nobody else finds it, above all no {@link Front} of another process.
+   */
+  void deleteFile(Path path) {
+    try {
+      Files.deleteIfExists(path);
+    } catch (IOException e) {
+      trouble.report("Cannot delete an entry file", e);
     }
   }
 
@@ -138,7 +160,7 @@ final class Removal {
               });
       for (String name : removed) {
         CacheDirectory.parseDataName(Path.of(name))
-            .ifPresent(parsed -> pins.delete(directory.dataFile(parsed.key(), parsed.file())));
+            .ifPresent(parsed -> deleteFile(directory.dataFile(parsed.key(), parsed.file())));
         freed += files.getOrDefault(name, 0L);
       }
     }
@@ -146,6 +168,17 @@ final class Removal {
       LOG.info("Evicted {} unindexed files ({} bytes): {}", names.size(), freed, reason);
     }
     return freed;
+  }
+
+  /** In a write transaction: drops the row if the entry's file is gone, and says whether it did. */
+  boolean droppedAsMissing(Session session, Entry entry) throws SQLException {
+    if (Files.exists(entry.path())) {
+      return false;
+    }
+    if (Rows.delete(session, entry)) {
+      counters.missingFiles.increment();
+    }
+    return true;
   }
 
   /** Drops the row of an entry whose file is gone. */
@@ -172,11 +205,16 @@ final class Removal {
         cause,
         entry.path(),
         aside);
+    front.removing(List.of(entry));
     try {
       index.write(session -> Rows.delete(session, entry));
     } finally {
       forget(entry);
-      Files.move(entry.path(), aside, StandardCopyOption.ATOMIC_MOVE);
+      try {
+        Files.move(entry.path(), aside, StandardCopyOption.ATOMIC_MOVE);
+      } finally {
+        front.removed();
+      }
     }
     trimQuarantine(aside);
   }

@@ -98,8 +98,7 @@ class ConcurrencyTest {
 
   @Test
   void readersWritersAndEvictionNeverMeetWrongBytes() throws Exception {
-    long seed = System.nanoTime();
-    System.out.println("ConcurrencyTest.readersWriters seed " + seed);
+    long seed = StoreFixture.seed("ConcurrencyTest.readersWriters");
     try (DiskStore store = DiskStore.open(new StoreOptions(temp, 20_000, VerifyMode.OPEN))) {
       inParallel(
           number -> {
@@ -131,8 +130,7 @@ class ConcurrencyTest {
 
   @Test
   void processesShareTheDirectoryWithoutLockErrors() throws Exception {
-    long seed = System.nanoTime();
-    System.out.println("ConcurrencyTest.processes seed " + seed);
+    long seed = StoreFixture.seed("ConcurrencyTest.processes");
     List<StoreProcess> processes = new ArrayList<>();
     try {
       // In full: -Ddiskcache.stress.processes=8 -Ddiskcache.stress.operations=10000

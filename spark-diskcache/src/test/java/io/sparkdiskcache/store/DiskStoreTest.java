@@ -68,8 +68,7 @@ class DiskStoreTest {
 
   @Test
   void findAllAnswersInTheOrderAsked() throws Exception {
-    long seed = System.nanoTime();
-    System.out.println("DiskStoreTest.findAll seed " + seed);
+    long seed = StoreFixture.seed("DiskStoreTest.findAll");
     List<Key> asked = new ArrayList<>();
     try (DiskStore store = open(temp)) {
       for (int i = 0; i < 2000; i++) {

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.sparkdiskcache.store.StoreFixture.FakeClock;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -16,6 +17,8 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class EvictionTest {
   private static final SetMeta META = new SetMeta("", Map.of());
@@ -99,19 +102,82 @@ class EvictionTest {
     }
   }
 
+  /** Its file must not stay behind the row: the front of another process would go on serving it. */
   @Test
-  void requestedEvictionHidesPinnedEntriesAndKeepsTheirFile() throws Exception {
-    try (DiskStore store = open(temp, 1000, clock)) {
+  void requestedEvictionTakesPinnedEntriesInAllProcesses() throws Exception {
+    try (DiskStore store = open(temp, 1000, clock);
+        DiskStore other = open(temp, 1000, clock)) {
       Entry entry = putNext(store, 0, 300);
-      try (Pin pin = store.pin(entry)) {
+      assertThat(other.find(key(0))).contains(entry);
+      byte[] read = new byte[300];
+      try (Pin pin = store.pin(entry);
+          InputStream opened = Files.newInputStream(entry.path())) {
         assertThat(store.clear()).isEqualTo(300);
+        assertThat(entry.path()).doesNotExist();
         assertThat(store.find(key(0))).isEmpty();
-        assertThat(StoreFixture.holdsContent(pin.entry())).isTrue();
-        Entry again = putNext(store, 0, 300);
-        assertThat(again.path()).isNotEqualTo(entry.path());
+        assertThat(other.find(key(0))).isEmpty();
+        assertThat(opened.readNBytes(read, 0, 300)).isEqualTo(300);
+        assertThat(read).as("a reader goes on").isEqualTo(StoreFixture.content(key(0), 300));
+        Entry again = putNext(other, 0, 300);
+        assertThat(again.path()).isNotEqualTo(pin.entry().path());
       }
-      assertThat(entry.path()).doesNotExist();
       assertThat(store.find(key(0))).isPresent();
+    }
+  }
+
+  private enum RemovedElsewhere {
+    EVICT,
+    SELECTOR,
+    CLEAR,
+    DROP_SET,
+    REPLACE_SET,
+    QUARANTINE,
+    EXPIRE,
+    LIMIT
+  }
+
+  /** What one process has looked up lately is asked of the file system only. */
+  @ParameterizedTest
+  @EnumSource(RemovedElsewhere.class)
+  void whatAnotherProcessRemovesIsNotServed(RemovedElsewhere how) throws Exception {
+    try (DiskStore store = open(temp, 1000, clock);
+        DiskStore other = open(temp, 1000, clock)) {
+      Entry entry = StoreFixture.putPartition(other, key("g"), 0, 300);
+      assertThat(other.completeSet(key("set"), key("g"), 1, new SetMeta("", Map.of()))).isTrue();
+      for (int i = 0; i < 2; i++) {
+        assertThat(store.find(entry.key())).contains(entry);
+      }
+      switch (how) {
+        case EVICT -> other.evict(e -> e.key().equals(entry.key()));
+        case SELECTOR -> other.evict(Selector.parse("tag=tag"));
+        case CLEAR -> other.clear();
+        case DROP_SET -> other.dropSet(key("set"));
+        case REPLACE_SET -> {
+          StoreFixture.putPartition(other, key("h"), 0, 300);
+          other.completeSet(key("set"), key("h"), 1, new SetMeta("", Map.of()));
+        }
+        case QUARANTINE -> other.quarantine(entry, "by the test");
+        case EXPIRE -> {
+          clock.advance(Duration.ofDays(8));
+          StoreLimits limits =
+              new StoreLimits(ByteLimit.ofBytes(1000), 0, Duration.ofDays(7), Map.of());
+          try (DiskStore third = StoreFixture.open(temp, limits, EvictionPolicy.COST, clock)) {
+            third.enforceLimits();
+          }
+        }
+        case LIMIT -> {
+          for (int i = 0; i < 2; i++) {
+            clock.advance(Duration.ofMinutes(1));
+            put(other, key(i), 400);
+            other.settle();
+          }
+        }
+        default -> throw new AssertionError(how);
+      }
+      assertThat(store.find(entry.key())).isEmpty();
+      assertThat(store.findAll(List.of(entry.key()))).isEmpty();
+      store.settle();
+      assertThat(store.stats().errors()).isZero();
     }
   }
 
@@ -186,7 +252,7 @@ class EvictionTest {
   }
 
   @Test
-  void replacedSetThatIsPinnedKeepsItsFiles() throws Exception {
+  void replacedSetGoesAlthoughItIsPinned() throws Exception {
     try (DiskStore store = open(temp, 1000, clock)) {
       putPartition(store, key("g1"), 0, 100);
       assertThat(store.completeSet(key("set"), key("g1"), 1, META)).isTrue();
@@ -194,9 +260,8 @@ class EvictionTest {
       try (Pin pin = store.pin(old)) {
         putPartition(store, key("g2"), 0, 100);
         assertThat(store.completeSet(key("set"), key("g2"), 1, META)).isTrue();
-        assertThat(StoreFixture.holdsContent(pin.entry())).isTrue();
+        assertThat(pin.entry().path()).doesNotExist();
       }
-      assertThat(Files.exists(old.path())).isFalse();
       assertThat(List.of(store.stats().entries(), store.stats().sets())).containsExactly(1L, 1L);
     }
   }

@@ -243,8 +243,7 @@ class IndexFileTest {
   /** No flipped bit may make the store serve a file under another key or with other bounds. */
   @Test
   void flippedBitsInTheIndexNeverServeAnotherEntry() throws Exception {
-    long seed = System.nanoTime();
-    System.out.println("IndexFileTest.flippedBits seed " + seed);
+    long seed = StoreFixture.seed("IndexFileTest.flippedBits");
     Random random = new Random(seed);
     Path origin = temp.resolve("origin");
     int count = 40;

@@ -282,8 +282,7 @@ class LimitsTest {
 
   @Test
   void victimsAreTheLeastValuableWhateverTheOrderOfTheIndex() throws Exception {
-    long seed = System.nanoTime();
-    System.out.println("LimitsTest.victims seed " + seed);
+    long seed = StoreFixture.seed("LimitsTest.victims");
     java.util.Random random = new java.util.Random(seed);
     StoreLimits limits = limits(10_000, Duration.ZERO, Map.of());
     try (DiskStore store = open(temp, limits, EvictionPolicy.COST, clock)) {

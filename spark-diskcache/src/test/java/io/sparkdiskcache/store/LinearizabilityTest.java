@@ -40,8 +40,7 @@ class LinearizabilityTest {
 
   @Test
   void historiesOfOneKeyAreLinearizable() throws Exception {
-    long seed = System.nanoTime();
-    System.out.println("LinearizabilityTest seed " + seed);
+    long seed = StoreFixture.seed("LinearizabilityTest");
     Random random = new Random(seed);
     ExecutorService threads = Executors.newFixedThreadPool(THREADS);
     int overlapping = 0;

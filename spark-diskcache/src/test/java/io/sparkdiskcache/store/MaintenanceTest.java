@@ -95,8 +95,7 @@ class MaintenanceTest {
   /** Others publish and evict all the while; whatever is in the copy is whole. */
   @Test
   void backupIsConsistentWhileTheCacheIsInUse() throws Exception {
-    long seed = System.nanoTime();
-    System.out.println("MaintenanceTest.backup seed " + seed);
+    long seed = StoreFixture.seed("MaintenanceTest.backup");
     AtomicBoolean stop = new AtomicBoolean();
     try (DiskStore store = open(temp.resolve("cache"))) {
       for (int i = 0; i < 50; i++) {
@@ -155,8 +154,7 @@ class MaintenanceTest {
 
   @Test
   void damagedArchivesAreRefused() throws Exception {
-    long seed = System.nanoTime();
-    System.out.println("MaintenanceTest.damagedArchives seed " + seed);
+    long seed = StoreFixture.seed("MaintenanceTest.damagedArchives");
     java.util.Random random = new java.util.Random(seed);
     Path file = temp.resolve("cache.zip");
     try (DiskStore store = open(temp.resolve("from"))) {

@@ -22,8 +22,7 @@ class RecoveryTest {
 
   @Test
   void killedWriterLosesNothingItWasToldIsPublished() throws Exception {
-    long seed = System.nanoTime();
-    System.out.println("RecoveryTest.killedWriter seed " + seed);
+    long seed = StoreFixture.seed("RecoveryTest.killedWriter");
     Random random = new Random(seed);
     Map<String, Integer> published = new HashMap<>();
     List<String> sets = new ArrayList<>();

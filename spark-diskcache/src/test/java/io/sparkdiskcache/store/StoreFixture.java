@@ -37,6 +37,13 @@ final class StoreFixture {
 
   private StoreFixture() {}
 
+  /** Printed, so that a failure can be repeated: {@code -Ddiskcache.seed}. */
+  static long seed(String test) {
+    long seed = Long.getLong("diskcache.seed", System.nanoTime());
+    System.out.println(test + " seed " + seed);
+    return seed;
+  }
+
   static Key key(Object name) {
     try {
       return Key.of(

@@ -21,8 +21,7 @@ class VerifyTest {
 
   @Test
   void everyFlippedBitIsFound() throws Exception {
-    long seed = System.nanoTime();
-    System.out.println("VerifyTest.everyFlippedBitIsFound seed " + seed);
+    long seed = StoreFixture.seed("VerifyTest.everyFlippedBitIsFound");
     Random random = new Random(seed);
     int flips = Integer.getInteger("diskcache.flips", 200); // in full: 1000
     try (DiskStore store = open(temp)) {
