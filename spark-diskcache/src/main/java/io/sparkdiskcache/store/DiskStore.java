@@ -25,10 +25,10 @@ import java.util.function.Predicate;
  * <h2>Publishing</h2>
  *
  * The writer fills and forces a file under {@code tmp/} ({@link #begin}). Publishing renames it to
- * a name under {@code data/} that was never used before, forces the folder, and adds the row in one
- * transaction: a row never precedes its file. Names are unique, so writers of the same key cannot
- * overwrite each other; the second finds the row of the first and discards its own file. No lock is
- * held while a data file is written, moved or read.
+ * a name under {@code data/} that was never used before and adds the row in one transaction: a row
+ * never precedes its file. Names are unique, so writers of the same key cannot overwrite each
+ * other; the second finds the row of the first and discards its own file. No lock is held while a
+ * data file is written, moved or read.
  *
  * <h2>Looking up</h2>
  *

@@ -124,7 +124,7 @@ final class Publisher {
       Entry entry = newEntry(key, target, meta);
       boolean added = false;
       try {
-        moveDurably(pending.path(), target);
+        move(pending.path(), target);
         String writer = owner.token();
         long ticket = front.ticket();
         Addition addition = index.write(session -> add(session, entry, meta, writer));
@@ -253,12 +253,14 @@ final class Publisher {
    * A power cut may still lose the file's new name with a folder that was just created above it;
    * that leaves a row without a file, which is a miss, and does not pay for two more fsyncs.
    */
-  private void moveDurably(Path from, Path to) throws IOException {
-    Path folder = Objects.requireNonNull(to.getParent());
-    Directories.createPrivate(folder);
+  /**
+   * The folder is not forced: a power cut may take the name and leave the row, which is then a row
+   * without a file as any other. That the name shows other bytes cannot be, the file was forced.
+   */
+  private static void move(Path from, Path to) throws IOException {
+    Directories.createPrivate(Objects.requireNonNull(to.getParent()));
     Directories.restrictToOwner(from);
     Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
-    Directories.fsyncDirectory(folder);
   }
 
   /** See {@link DiskStore#completeSet}. */

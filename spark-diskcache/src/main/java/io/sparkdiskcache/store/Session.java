@@ -53,6 +53,7 @@ final class Session implements AutoCloseable {
     config.setBusyTimeout(busyMillis);
     config.enforceForeignKeys(true);
     config.setSynchronous(SQLiteConfig.SynchronousMode.NORMAL);
+    config.setGetGeneratedKeys(false); // nobody asks, and each insert would be followed by a query
     Properties properties = config.toProperties();
     // As a URI: a '?' in a plain path would start the driver's own parameters.
     Connection connection =
