@@ -110,8 +110,10 @@ def test_a_second_kernel_keeps_the_work(
     assert found and found[1] == found[2], status(second)
     if os.environ.get("NOTEBOOKS_WRITE") == "true":
         keep(second, notebook, tmp_path)
-    # What shuffles in the second run is what is asked of the cached results, not what is below them.
-    assert computing["ShuffleMapTask"] > 2 * reading["ShuffleMapTask"], (computing, reading)
+    # Each exchange below a cached result had tasks in the first run, and none in the second.
+    skipped = int(found[3])
+    assert computing.total() - reading.total() >= skipped, (computing, reading, skipped)
+    assert computing["ShuffleMapTask"] > reading["ShuffleMapTask"], (computing, reading)
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._cache import Explanation, Relation
 
-# Borders take the text's colour, so that they are seen on a dark page as well.
+# Borders have the text's colour, so that they are seen on a dark page as well.
 _TABLE = '<table style="border-collapse: collapse; margin: 0.5em 0; text-align: left">'
-_CELL = 'style="text-align: left; padding: 0.15em 0.8em 0.15em 0; border-bottom: 1px solid; border-color: color-mix(in srgb, currentColor 25%, transparent)"'
+_CELL = 'style="text-align: left; padding: 0.15em 0.8em 0.15em 0; border-bottom: 1px solid"'
 _CAPTION = 'style="caption-side: top; text-align: left; font-weight: bold; color: inherit"'
 
 

@@ -41,6 +41,26 @@ class ExplainSuite extends AnyFunSuite with Applications {
   private def filtered(spark: SparkSession, input: String): DataFrame =
     spark.read.parquet(input).filter("k < 3").select("id", "s")
 
+  test("a query that was explained is cached, read and explained like any other") {
+    val input = directory("looked-at-input").resolve("t").toString
+    application(directory("looked-at")) { spark =>
+      spark.range(0, 100, 1, 2).selectExpr("id", "id % 7 as k", "cast(id as string) as s")
+        .write.parquet(input)
+      val df = filtered(spark, input)
+      assert(status(spark, df) == Status.MISS)
+      df.cache()
+      assert(df.collect().length == 44)
+      assert(DiskCache.of(spark).stats().computed == 2)
+      assert(status(spark, df) == Status.HIT)
+      assert(DiskCache.of(spark).explain(df).relations().get(0).cached())
+      // A command is not run again to be explained.
+      val command = spark.sql(s"insert overwrite directory '$input-copy' using parquet select 1 as one")
+      val written = Files.list(java.nio.file.Path.of(s"$input-copy")).sorted().toList
+      DiskCache.of(spark).explain(command)
+      assert(Files.list(java.nio.file.Path.of(s"$input-copy")).sorted().toList == written)
+    }
+  }
+
   test("a setting") {
     val said = missAfter("conf", "spark.sql.mapKeyDedupPolicy" -> "LAST_WIN")(filtered)(filtered)
     assert(said == Seq("setting spark.sql.mapKeyDedupPolicy: (unset) -> LAST_WIN"))

@@ -74,7 +74,7 @@ public final class RelationInspector {
   /** Every cached relation that the query reads; if there is none, the query itself. */
   public List<Inspection> inspect(Dataset<?> df) {
     List<InMemoryRelation> relations = new ArrayList<>();
-    collect(df.queryExecution().withCachedData(), relations);
+    collect(SparkInternals.withCachedRelations(df), relations);
     List<Inspection> inspections = new ArrayList<>();
     if (relations.isEmpty()) {
       inspections.add(inspect(SparkInternals.hypotheticalRelation(df).cacheBuilder(), false));

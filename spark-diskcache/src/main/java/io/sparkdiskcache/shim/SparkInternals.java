@@ -9,6 +9,7 @@ import org.apache.spark.SparkContext;
 import org.apache.spark.SparkContext$;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.rdd.RDD;
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.classic.Dataset;
 import org.apache.spark.sql.classic.SparkSession;
 import org.apache.spark.sql.classic.SparkSession$;
@@ -124,8 +125,21 @@ public final class SparkInternals {
                 StorageLevel.MEMORY_AND_DISK(),
                 session
                     .sessionState()
-                    .executePlan(df.queryExecution().analyzed(), CommandExecutionMode.ALL()),
+                    .executePlan(
+                        df.queryExecution().commandExecuted(), CommandExecutionMode.SKIP()),
                 Option.empty()));
+  }
+
+  /**
+   * The plan of a query with its cached relations, as a query that is made now would have it. A
+   * Dataset keeps the plan it is asked for first: asking the given one would take from it what is
+   * cached later.
+   */
+  public static LogicalPlan withCachedRelations(Dataset<?> df) {
+    return df.sparkSession()
+        .sessionState()
+        .executePlan(df.queryExecution().commandExecuted(), CommandExecutionMode.SKIP())
+        .withCachedData();
   }
 
   /**
