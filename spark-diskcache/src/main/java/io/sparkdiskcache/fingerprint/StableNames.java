@@ -61,6 +61,8 @@ final class StableNames {
   static String label(String owner, String method) {
     return ofClass(owner).replace('/', '.')
         + "."
-        + method.replaceFirst("\\$([0-9a-f]{7,8}\\$)?\\d+$", "");
+        + NOTEBOOK
+            .matcher(method.replaceFirst("\\$([0-9a-f]{7,8}\\$)?\\d+$", ""))
+            .replaceAll("$1#");
   }
 }

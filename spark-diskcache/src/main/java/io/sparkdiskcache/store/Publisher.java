@@ -2,6 +2,7 @@
 package io.sparkdiskcache.store;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -256,8 +257,13 @@ final class Publisher {
   /**
    * The folder is not forced: a power cut may take the name and leave the row, which is then a row
    * without a file as any other. That the name shows other bytes cannot be, the file was forced.
+   *
+   * @throws InterruptedIOException if the thread is: a task that is killed publishes nothing
    */
   private static void move(Path from, Path to) throws IOException {
+    if (Thread.currentThread().isInterrupted()) {
+      throw new InterruptedIOException("the thread was interrupted");
+    }
     Directories.createPrivate(Objects.requireNonNull(to.getParent()));
     Directories.restrictToOwner(from);
     Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Code typed into the real spark-shell has the same identity in the next shell, at whatever line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pyspark
+import sparkdiskcache
+from conftest import CONF
+
+TIMEOUT_SECONDS = 280
+CELLS = """
+case class Rate(factor: Long, label: String)
+val rate = Rate(2, "twice")
+def helper(x: Long): Long = x * rate.factor
+
+val scored = udf((x: Long) => helper(x) + 1)
+val df = spark.read.parquet("DATA").select(scored(col("id")).as("score")).cache()
+val rows = df.collect().map(_.getLong(0)).sorted.mkString(" ")
+val stats = io.sparkdiskcache.DiskCache.of(spark).stats()
+val report = s"${stats.hits} ${stats.computed} ${stats.refused}\\n$rows"
+java.nio.file.Files.writeString(java.nio.file.Path.of("RESULT"), report)
+"""
+
+
+class Shell:
+    def __init__(self, directory: Path, data: str) -> None:
+        self.directory, self.data = directory, data
+        self.runs = 0
+
+    def run(self, cells: str) -> tuple[str, str]:
+        """Counters, and rows, of the cells typed one after the other into a new shell."""
+        self.runs += 1
+        result = self.directory / f"result-{self.runs}"
+        home = Path(pyspark.__file__).parent
+        jar = next((Path(sparkdiskcache.__file__).parent / "jars").glob("*.jar"))
+        conf = {
+            **CONF,
+            "spark.diskcache.dir": str(self.directory / "cache"),
+            "spark.plugins": "io.sparkdiskcache.DiskCachePlugin",
+        }
+        command = [str(home / "bin" / "spark-shell"), "--master", "local[2]", "--jars", str(jar)]
+        for key, value in conf.items():
+            command += ["--conf", f"{key}={value}"]
+        text = cells.replace("DATA", self.data).replace("RESULT", str(result)) + "\n:quit\n"
+        done: Any = subprocess.run(
+            command,
+            input=text,
+            env={**os.environ, "SPARK_HOME": str(home), "TERM": "dumb"},
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+        assert result.exists(), done.stdout + done.stderr
+        counters, _, rows = result.read_text().partition("\n")
+        return counters, rows
+
+
+def test_cells_at_other_lines_hit_and_edited_ones_do_not(tmp_path: Path, data: str) -> None:
+    shell = Shell(tmp_path, data)
+    computed, rows = shell.run(CELLS)
+    assert rows.startswith("1 3 5 ")
+    assert computed.endswith("{}"), "nothing is refused"
+    hits, fresh, _ = computed.split(" ", 2)
+    assert int(hits) == 0 and int(fresh) > 0
+
+    moved = "val other = 1 + 1\n\n// a remark\nval more = other + 1\n" + CELLS.replace(
+        "\ndef helper", "\n// more\n\n\ndef helper"
+    )
+    counters, again = shell.run(moved)
+    assert again == rows
+    assert counters == f"{fresh} 0 {{}}"
+
+    counters, edited = shell.run(CELLS.replace("x * rate.factor", "x * rate.factor + 1"))
+    assert edited.startswith("2 4 6 ")
+    assert counters == computed
+
+    counters, recaptured = shell.run(CELLS.replace("Rate(2,", "Rate(3,"))
+    assert recaptured.startswith("1 4 7 ")
+    assert counters == computed
