@@ -155,7 +155,7 @@ class IgnoredSettingsSuite extends AnyFunSuite with Applications {
   private val compiled = "spark.sql.codegen."
 
   private val seed: Long = java.lang.Long.getLong("diskcache.seed", 20261123L)
-  private val sample: Int = Integer.getInteger("diskcache.ignoredSettings", 8)
+  private val sample: Int = Integer.getInteger("diskcache.ignoredSettings", 4)
 
   private val noCache = "spark.diskcache.enabled" -> "false"
 

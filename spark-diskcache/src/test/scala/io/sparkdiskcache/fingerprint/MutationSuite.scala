@@ -23,7 +23,7 @@ import org.scalatest.funsuite.AnyFunSuite
 class MutationSuite extends AnyFunSuite with PlanFixture {
   import MutationSuite._
 
-  private val pairs: Int = Integer.getInteger("diskcache.mutations", 200)
+  private val pairs: Int = Integer.getInteger("diskcache.mutations", 120)
   private val seed: Long = java.lang.Long.getLong("diskcache.seed", 20261123L)
   private val random = new Random(seed)
 

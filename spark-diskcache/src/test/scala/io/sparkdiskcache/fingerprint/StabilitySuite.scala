@@ -37,22 +37,26 @@ class StabilitySuite extends AnyFunSuite with PlanFixture {
     val plans = Workload.sample(seed, count)
     val here = Workload.report(spark, dir, plans)
     assert(here.values.filter(_.isLeft) == Nil, "plans without keys")
-    jvms.zipWithIndex.foreach { case ((master, options), i) =>
+    val started = jvms.zipWithIndex.map { case ((master, options), i) =>
       val out = dir.resolve(s"keys-$i")
-      val finished = NewJvm.run("io.sparkdiskcache.fingerprint.Workload",
+      val process = NewJvm.start("io.sparkdiskcache.fingerprint.Workload",
         Seq(dir.toString, master, seed.toString, (seed + i).toString, out.toString, count.toString), withCache = true,
         log = dir.resolve(s"jvm-$i.log"), properties = Map("diskcache.sparkTests" -> SparkTestFiles.root.toString),
         jvmOptions = "-XX:+UnlockExperimentalVMOptions" +: options)
+      (s"$master ${options.mkString(" ")}", process, out, dir.resolve(s"jvm-$i.log"))
+    }
+    started.foreach { case (jvm, process, out, log) =>
+      val finished = NewJvm.await(process, jvm, log)
       assert(finished.exit == 0, finished.output.takeRight(3000))
       val there = Files.readAllLines(out).asScala.map(_.split("\t", 2)).map { case Array(name, keys) => name -> keys }.toMap
       assert(there.size == plans.size)
-      plans.foreach(plan => assert(there(plan.name) == here(plan.name).merge, s"${plan.name} with $master ${options.mkString(" ")}"))
+      plans.foreach(plan => assert(there(plan.name) == here(plan.name).merge, s"${plan.name} with $jvm"))
     }
     info(s"seed $seed: ${plans.size} plans have the same keys in ${jvms.size} other JVMs")
   }
 
   private val seed: Long = java.lang.Long.getLong("diskcache.seed", 20261123L)
-  private val count: Int = Integer.getInteger("diskcache.plans", 30)
+  private val count: Int = Integer.getInteger("diskcache.plans", 20)
 
   /**
    * Other cores, locales, and ways to make identity hash codes; each plans in an order of its own.

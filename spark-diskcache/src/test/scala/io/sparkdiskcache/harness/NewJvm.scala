@@ -53,9 +53,14 @@ object NewJvm {
       jvmOptions: Seq[String] = Nil): Finished = {
     val process =
       start(mainClass, args, withCache, log, properties, classPath, environment, jvmOptions)
+    await(process, mainClass, log)
+  }
+
+  /** Waits for what [[start]] started. */
+  def await(process: Process, what: String, log: Path): Finished = {
     if (!process.waitFor(TimeoutSeconds, TimeUnit.SECONDS)) {
       process.destroyForcibly()
-      throw new AssertionError(s"$mainClass did not end in $TimeoutSeconds s, see $log")
+      throw new AssertionError(s"$what did not end in $TimeoutSeconds s, see $log")
     }
     Finished(process.exitValue(), Files.readString(log))
   }
@@ -73,7 +78,7 @@ object NewJvm {
       (more :+ testClasses) ++ (if (withCache) Seq(jar.toString) else Nil) ++ stockClassPath
     val command = Seq(Path.of(System.getProperty("java.home"), "bin", "java").toString) ++
       JavaModuleOptions.defaultModuleOptionArray ++
-      Seq("-Xmx1g", "-Duser.timezone=UTC", "-ea") ++
+      Seq("-Xmx1g", "-XX:TieredStopAtLevel=1", "-Duser.timezone=UTC", "-ea") ++
       properties.map { case (k, v) => s"-D$k=$v" } ++
       jvmOptions ++
       Seq("-cp", classPath.mkString(File.pathSeparator), mainClass) ++ args
