@@ -2,12 +2,13 @@
 package io.sparkdiskcache
 
 import java.nio.file.{Files, Path}
+import java.nio.file.attribute.FileTime
 
 import scala.jdk.CollectionConverters._
 import scala.util.Using
 
 import io.sparkdiskcache.fingerprint.Refusal
-import io.sparkdiskcache.harness.{Applications, ExactRows, NoFactsFileSystem}
+import io.sparkdiskcache.harness.{Applications, ExactRows, FactsFileSystem}
 import io.sparkdiskcache.relation.RelationInspector.Status
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.functions._
@@ -18,24 +19,24 @@ import org.scalatest.funsuite.AnyFunSuite
  * file system's back: other content, same length, same time.
  */
 class AuditSuite extends AnyFunSuite with Applications {
-  private val fileSystem = "spark.hadoop.fs.nofacts.impl" -> classOf[NoFactsFileSystem].getName
+  private val fileSystem = FactsFileSystem.settings.head
   private val audited = "spark.diskcache.audit.fraction" -> "1"
 
   private final class Table(name: String) {
     val dir: Path = directory(name)
-    private val time = java.nio.file.attribute.FileTime.fromMillis(1700000000000L)
+    private val time = FileTime.fromMillis(1700000000000L)
     (0 until 3).foreach(i => write(i, (0 until 10).map(j => s"${i * 10 + j},${j % 4}")))
 
-    private def write(file: Int, lines: Seq[String]): Unit = {
+    private def write(file: Int, lines: Seq[String], at: FileTime = time): Unit = {
       val path = dir.resolve(s"part-$file.csv")
       Files.write(path, lines.asJava)
-      Files.setLastModifiedTime(path, time)
+      Files.setLastModifiedTime(path, at)
     }
 
     /** Another row in the second file, of the same length. */
-    def change(): Unit = {
+    def change(at: FileTime = time): Unit = {
       val lines = Files.readAllLines(dir.resolve("part-1.csv")).asScala.toSeq
-      write(1, lines.updated(5, "99,3"))
+      write(1, lines.updated(5, "99,3"), at)
     }
 
     def read(spark: SparkSession): DataFrame =
@@ -114,6 +115,23 @@ class AuditSuite extends AnyFunSuite with Applications {
         val now = truth(shape(spark, table))
         assert(ExactRows.of(shape(spark, table).cache()) == now)
         assert(stats(spark).refused.isEmpty)
+      }
+    }
+  }
+
+  test("an input that changes while an audit runs is no mismatch") {
+    shapes.foreach { case (name, shape) =>
+      withClue(s"$name: ") {
+        val table = new Table(s"meanwhile-${name.replace(' ', '-')}")
+        val cache = directory(s"meanwhile-cache-${name.replace(' ', '-')}")
+        application(cache, fileSystem)(s => shape(s, table).cache().count())
+        application(cache, fileSystem, audited) { spark =>
+          val df = shape(spark, table).cache()
+          FactsFileSystem.beforeOpen.set(() => table.change(FileTime.fromMillis(1750000000000L)))
+          df.count()
+          assert(stats(spark).auditMismatches == 0)
+          assert(Files.notExists(cache.resolve("distrusted")))
+        }
       }
     }
   }

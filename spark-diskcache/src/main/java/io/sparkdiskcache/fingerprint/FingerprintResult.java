@@ -2,6 +2,7 @@
 package io.sparkdiskcache.fingerprint;
 
 import java.time.Instant;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
@@ -52,6 +53,11 @@ public sealed interface FingerprintResult {
     public boolean settled() {
       return chunks.stream().allMatch(FileChunk::settled)
           && partitions.stream().flatMap(List::stream).allMatch(FileChunk::settled);
+    }
+
+    /** {@link #function} in hexadecimal: the name of the relation for the store and for people. */
+    public String relation() {
+      return HexFormat.of().formatHex(function);
     }
 
     /** The same with these inputs, for plans that read what other relations were computed from. */

@@ -23,7 +23,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -95,7 +94,7 @@ final class Materializer {
     if (store.isEmpty()) {
       return privately("the cache directory cannot be used");
     }
-    Optional<Path> distrusted = store.get().distrusted(HexFormat.of().formatHex(now.function()));
+    Optional<Path> distrusted = store.get().distrusted(now.relation());
     if (distrusted.isPresent()) {
       return privately(Audit.refusal(distrusted.get()));
     }
@@ -220,14 +219,9 @@ final class Materializer {
     RelationSpec spec = spec(now, Optional.of(generation));
     DiskCachedRDD rdd =
         DiskCachedRDD.attached(spec, parent, partitions(units), results, serializableConf());
-    List<Key> members = rdd.unitKeys();
     Optional<SetAudit> toCompare = audit;
     Runnable publish =
-        () -> {
-          if (toCompare.isEmpty() || isConfirmed(store, spec, toCompare.get(), members)) {
-            publishSet(store, setKey, generation, n, now, spec);
-          }
-        };
+        () -> publishSet(store, setKey, generation, rdd.unitKeys(), now, spec, toCompare);
     if (n == 0) {
       publish.run();
     } else if (local) {
@@ -248,14 +242,25 @@ final class Materializer {
 
   /** Runs in the task that stored the last partition. */
   private void publishSet(
-      DiskStore store, Key setKey, Key generation, int n, Accepted now, RelationSpec spec) {
+      DiskStore store,
+      Key setKey,
+      Key generation,
+      List<Key> members,
+      Accepted now,
+      RelationSpec spec,
+      Optional<SetAudit> audit) {
     if (System.currentTimeMillis() >= spec.expires()
         || !InputStats.unchanged(now.inputs(), hadoopConf)) {
       log.info("{} is not published: its input changed meanwhile.", spec.description());
       return;
     }
+    // Only of the same input the same rows can be asked.
+    if (audit.isPresent() && !isConfirmed(store, spec, audit.get(), members)) {
+      return;
+    }
     try {
-      store.completeSet(setKey, generation, n, new SetMeta(spec.description(), spec.components()));
+      store.completeSet(
+          setKey, generation, members.size(), new SetMeta(spec.description(), spec.components()));
     } catch (StoreException e) {
       store.countError("Cannot publish a set", e);
     }
@@ -450,7 +455,7 @@ final class Materializer {
         application.storeOptions(),
         application.settings().admission(),
         builder.fingerprint().schema(),
-        HexFormat.of().formatHex(now.function()),
+        now.relation(),
         generation.map(Key::hex).orElse(null),
         now.confDigest(),
         now.expires().map(Instant::toEpochMilli).orElse(Long.MAX_VALUE),
