@@ -10,7 +10,6 @@ import io.sparkdiskcache.fingerprint.Refusal;
 import io.sparkdiskcache.shim.SparkInternals;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
@@ -127,7 +126,7 @@ public final class RelationInspector {
         ProcessStores.find(application.storeOptions())
             .map(store -> StoredPart.of(builder, accepted, store))
             .orElseGet(StoredPart::nothing);
-    String function = HexFormat.of().formatHex(accepted.function());
+    String function = accepted.relation();
     Optional<Refusal> notKept =
         application.settings().admission() == Admission.ALWAYS
                 || accepted.planClass() == PlanClass.RUN_BOUND

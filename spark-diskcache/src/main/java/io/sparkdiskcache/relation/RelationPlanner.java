@@ -13,7 +13,6 @@ import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.StoreException;
 import java.nio.file.Path;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.spark.sql.classic.SparkSession;
@@ -137,7 +136,7 @@ public final class RelationPlanner {
       return new Decision.LeftToSpark(refused.refusal());
     }
     Accepted accepted = (Accepted) planned;
-    Optional<Path> distrusted = store.distrusted(HexFormat.of().formatHex(accepted.function()));
+    Optional<Path> distrusted = store.distrusted(accepted.relation());
     if (distrusted.isPresent()) {
       return left(Refusal.Code.AUDIT, Audit.refusal(distrusted.get()));
     }

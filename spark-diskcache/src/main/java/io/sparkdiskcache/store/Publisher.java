@@ -251,10 +251,6 @@ final class Publisher {
   }
 
   /**
-   * A power cut may still lose the file's new name with a folder that was just created above it;
-   * that leaves a row without a file, which is a miss, and does not pay for two more fsyncs.
-   */
-  /**
    * The folder is not forced: a power cut may take the name and leave the row, which is then a row
    * without a file as any other. That the name shows other bytes cannot be, the file was forced.
    *
