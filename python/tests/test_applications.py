@@ -237,8 +237,8 @@ def test_through_connect_cache_is_enough(programs: Programs, data: str) -> None:
         assert "spark.plugins=io.sparkdiskcache.DiskCachePlugin" in error
 
 
-HANG = """
-import json, sys
+SESSION = """
+import json, os, sys
 import pyspark
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import udf
@@ -250,6 +250,8 @@ for key, value in conf.items():
     builder = builder.config(key, value)
 spark = sparkdiskcache.configure(builder).getOrCreate()
 cache = sparkdiskcache.DiskCache(spark)
+"""
+HANG = SESSION + """
 df = spark.read.parquet(data).cache()
 df.count()
 rows = df.select(udf(lambda x: x + 1, "long")("id"), udf(lambda s: s + "!", "string")("s"))
@@ -299,19 +301,9 @@ class Point:
     def __init__(self, x, y):
         self.x, self.y = x, y
 """
-USER_TYPE = """
-import json, os, sys
-from pyspark.sql import SparkSession
-from pyspark.sql.functions import udf
+USER_TYPE = SESSION + """
 from points import Point, PointType
-import sparkdiskcache
 
-result, conf, data = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
-builder = SparkSession.builder.master("local[2]")
-for key, value in conf.items():
-    builder = builder.config(key, value)
-spark = sparkdiskcache.configure(builder).getOrCreate()
-cache = sparkdiskcache.DiskCache(spark)
 points = os.path.join(os.path.dirname(result), "points.parquet")
 if not os.path.exists(points):
     spark.createDataFrame([(i, Point(i + 0.5, 0.0)) for i in range(20)], ["id", "point"]).write.parquet(points)
