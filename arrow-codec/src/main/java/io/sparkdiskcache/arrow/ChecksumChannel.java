@@ -3,18 +3,17 @@ package io.sparkdiskcache.arrow;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.util.zip.CRC32C;
 
-/** Counts and checksums what passes through to a file. Closes the file's channel. */
+/** Counts and checksums what passes through to another channel, which stays open. */
 final class ChecksumChannel implements WritableByteChannel {
-  private final FileChannel file;
+  private final WritableByteChannel to;
   private final CRC32C crc = new CRC32C();
   private long bytes;
 
-  ChecksumChannel(FileChannel file) {
-    this.file = file;
+  ChecksumChannel(WritableByteChannel to) {
+    this.to = to;
   }
 
   /** Writes all that remains in the buffer. */
@@ -23,7 +22,7 @@ final class ChecksumChannel implements WritableByteChannel {
     int length = source.remaining();
     crc.update(source.duplicate());
     while (source.hasRemaining()) {
-      file.write(source);
+      to.write(source);
     }
     bytes += length;
     return length;
@@ -37,17 +36,11 @@ final class ChecksumChannel implements WritableByteChannel {
     return crc.getValue();
   }
 
-  void force() throws IOException {
-    file.force(true);
-  }
-
   @Override
   public boolean isOpen() {
-    return file.isOpen();
+    return to.isOpen();
   }
 
   @Override
-  public void close() throws IOException {
-    file.close();
-  }
+  public void close() {}
 }

@@ -5,7 +5,7 @@ import io.sparkdiskcache.arrow.ArrowSchemas.InvalidSchemaException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -57,7 +57,7 @@ record EntryFooter(
    */
   record BlockAt(long position, int messageLength, long bodyLength) {}
 
-  static EntryFooter read(Path file, FileChannel channel, long size) throws IOException {
+  static EntryFooter read(Path file, SeekableByteChannel channel, long size) throws IOException {
     if (size < HEAD + END_OF_STREAM + TAIL) {
       throw new CorruptEntryException(file, "it has " + size + " bytes only");
     }
@@ -200,11 +200,12 @@ record EntryFooter(
     return Arrays.equals(found, EntryWriter.MAGIC);
   }
 
-  private static ByteBuffer readFully(Path file, FileChannel channel, long position, int length)
-      throws IOException {
+  private static ByteBuffer readFully(
+      Path file, SeekableByteChannel channel, long position, int length) throws IOException {
     ByteBuffer bytes = ByteBuffer.allocate(length).order(ByteOrder.LITTLE_ENDIAN);
+    channel.position(position);
     while (bytes.hasRemaining()) {
-      if (channel.read(bytes, position + bytes.position()) < 0) {
+      if (channel.read(bytes) < 0) {
         throw new CorruptEntryException(file, "it became shorter while it was read");
       }
     }

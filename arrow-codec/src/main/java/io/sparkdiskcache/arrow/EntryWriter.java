@@ -4,18 +4,13 @@ package io.sparkdiskcache.arrow;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.FileAttribute;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.ipc.WriteChannel;
@@ -30,6 +25,7 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarArray;
 import org.apache.spark.sql.vectorized.ColumnarBatch;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes one entry: rows are collected off-heap, column by column, until a batch is full; then the
@@ -44,7 +40,7 @@ public final class EntryWriter implements Closeable {
   static final long MAX_BODY_BYTES = Integer.MAX_VALUE - (64L << 20);
 
   private final Path file;
-  private final ChecksumChannel channel;
+  private final EntryTarget target;
   private final WriteChannel out;
   private final BufferAllocator allocator;
   private final Schema arrowSchema;
@@ -69,14 +65,14 @@ public final class EntryWriter implements Closeable {
 
   private EntryWriter(
       Path file,
-      ChecksumChannel channel,
+      EntryTarget target,
       BufferAllocator allocator,
       StructType schema,
       Map<String, String> metadata,
       EncodeOptions options) {
     this.file = file;
-    this.channel = channel;
-    this.out = new WriteChannel(channel);
+    this.target = target;
+    this.out = new WriteChannel(target.arrow());
     this.allocator = allocator;
     this.options = options;
     ColumnLayout.Batch layout = ColumnLayout.Batch.of(schema);
@@ -106,42 +102,43 @@ public final class EntryWriter implements Closeable {
       BufferAllocator parent,
       EncodeOptions options)
       throws IOException {
+    return create(file, schema, metadata, parent, options, null);
+  }
+
+  /** The same, encrypted unless {@code encryption} is null. */
+  public static EntryWriter create(
+      Path file,
+      StructType schema,
+      Map<String, String> metadata,
+      BufferAllocator parent,
+      EncodeOptions options,
+      @Nullable EntryEncryption encryption)
+      throws IOException {
     Optional<String> reason = ArrowSchemas.unsupportedReason(schema);
     if (reason.isPresent()) {
       throw new IllegalArgumentException("Cannot write " + file + ": " + reason.get());
     }
     BufferAllocator allocator =
         parent.newChildAllocator("entry writer of " + file.getFileName(), 0, Long.MAX_VALUE);
-    ChecksumChannel channel = null;
+    EntryTarget target = null;
     boolean created = false;
     try {
-      channel = new ChecksumChannel(openNew(file));
+      target = EntryTarget.create(file, encryption);
       EntryWriter writer =
           new EntryWriter(
-              file, channel, allocator, ColumnLayout.storageSchema(schema), metadata, options);
+              file, target, allocator, ColumnLayout.storageSchema(schema), metadata, options);
       writer.start();
       created = true;
       return writer;
     } finally {
       if (!created) {
         allocator.close();
-        if (channel != null) {
-          channel.close();
+        if (target != null) {
+          target.close();
           Files.delete(file);
         }
       }
     }
-  }
-
-  private static FileChannel openNew(Path file) throws IOException {
-    FileAttribute<?>[] ownerOnly =
-        file.getFileSystem().supportedFileAttributeViews().contains("posix")
-            ? new FileAttribute<?>[] {
-              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))
-            }
-            : new FileAttribute<?>[0];
-    return FileChannel.open(
-        file, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), ownerOnly);
   }
 
   private void start() throws IOException {
@@ -258,8 +255,8 @@ public final class EntryWriter implements Closeable {
   /**
    * Writes what is left and the footer, and forces the file to the disk. To be called once.
    *
-   * @param description kept in the footer, behind a checksum of all of the file, see {@link
-   *     SealedFooter}
+   * @param description kept at the end, behind a checksum of all of the file, see {@link
+   *     SealedFooter}; not encrypted
    */
   public EntrySummary finish(String description) throws IOException {
     requireOpen();
@@ -275,12 +272,12 @@ public final class EntryWriter implements Closeable {
                 arrowSchema,
                 blocks,
                 stats.encoded(),
-                description,
+                target.isEncrypted() ? "" : description,
                 out.getCurrentPosition(),
-                channel.crc32c())));
-    channel.force();
+                target.arrow().crc32c())));
+    target.finish(description);
     state = State.FINISHED;
-    return new EntrySummary(rows, channel.bytes(), blocks.size(), channel.crc32c());
+    return new EntrySummary(rows, target.bytes(), blocks.size(), target.crc32c());
   }
 
   /** Releases memory and file. Deleting a file that was not finished is the caller's. */
@@ -296,7 +293,7 @@ public final class EntryWriter implements Closeable {
       }
       allocator.close();
     } finally {
-      channel.close();
+      target.close();
     }
   }
 

@@ -1,25 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.nio.Buffer;
 import java.nio.ByteBuffer;
-import java.nio.MappedByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.zip.CRC32C;
 import org.apache.spark.unsafe.Platform;
 
 /**
- * A whole file, mapped read-only in windows: a window has less than 2 GiB, and every block the file
- * was cut at lies in one of them. {@link #unmap} makes every address handed out invalid.
+ * A whole file in memory, mapped read-only or decrypted, in windows: a window has less than 2 GiB,
+ * and every block the file was cut at lies in one of them. {@link #unmap} makes every address
+ * handed out invalid.
  */
 final class FileMapping {
+  /** Of a file that may be cut anywhere. */
+  private static final long WINDOW = 1 << 30;
+
   private static final long ADDRESS_FIELD;
   private static final Object UNSAFE;
   private static final Method INVOKE_CLEANER;
@@ -44,10 +50,14 @@ final class FileMapping {
 
   private final List<Window> windows;
 
-  private record Window(long start, long end, long address, MappedByteBuffer buffer) {}
+  private record Window(long start, long end, long address, ByteBuffer buffer) {}
 
   private FileMapping(List<Window> windows) {
     this.windows = windows;
+  }
+
+  private interface Loader {
+    ByteBuffer load(long start, long end) throws IOException;
   }
 
   /**
@@ -57,6 +67,24 @@ final class FileMapping {
    *     the end of the file are each at most {@code maxWindow} long
    */
   static FileMapping map(Path path, FileChannel file, long size, long[] cuts, long maxWindow)
+      throws IOException {
+    return load(path, size, cuts, maxWindow, (start, end) -> map(file, start, end));
+  }
+
+  /** Maps a file that has no blocks. */
+  static FileMapping map(Path path, FileChannel file, long size) throws IOException {
+    long[] cuts = new long[(int) (size / WINDOW)];
+    Arrays.setAll(cuts, i -> (i + 1) * WINDOW);
+    return map(path, file, size, cuts, WINDOW);
+  }
+
+  /** Reads what is not in a file as it is; see {@link #map} for the rest. */
+  static FileMapping read(Path path, SeekableByteChannel plain, long size, long[] cuts)
+      throws IOException {
+    return load(path, size, cuts, Integer.MAX_VALUE, (start, end) -> read(plain, start, end));
+  }
+
+  private static FileMapping load(Path path, long size, long[] cuts, long maxWindow, Loader loader)
       throws IOException {
     List<Window> windows = new ArrayList<>();
     boolean complete = false;
@@ -70,11 +98,11 @@ final class FileMapping {
             throw new CorruptEntryException(
                 path, "what begins at " + end + " has " + (pieceEnd - end) + " bytes");
           }
-          windows.add(mapWindow(file, start, end));
+          windows.add(window(loader, start, end));
           start = end;
         }
       }
-      windows.add(mapWindow(file, start, size));
+      windows.add(window(loader, start, size));
       complete = true;
       return new FileMapping(List.copyOf(windows));
     } finally {
@@ -84,9 +112,33 @@ final class FileMapping {
     }
   }
 
-  private static Window mapWindow(FileChannel file, long start, long end) throws IOException {
-    MappedByteBuffer buffer = file.map(FileChannel.MapMode.READ_ONLY, start, end - start);
+  private static Window window(Loader loader, long start, long end) throws IOException {
+    ByteBuffer buffer = loader.load(start, end);
     return new Window(start, end, Platform.getLong(buffer, ADDRESS_FIELD), buffer);
+  }
+
+  private static ByteBuffer map(FileChannel file, long start, long end) throws IOException {
+    return file.map(FileChannel.MapMode.READ_ONLY, start, end - start);
+  }
+
+  private static ByteBuffer read(SeekableByteChannel from, long start, long end)
+      throws IOException {
+    ByteBuffer buffer = Platform.allocateDirectBuffer((int) (end - start));
+    boolean complete = false;
+    try {
+      from.position(start);
+      while (buffer.hasRemaining()) {
+        if (from.read(buffer) < 0) {
+          throw new EOFException("it ends after " + from.position() + " of " + end + " bytes");
+        }
+      }
+      complete = true;
+      return buffer.flip();
+    } finally {
+      if (!complete) {
+        free(buffer);
+      }
+    }
   }
 
   /** Where so many bytes from a position of the file are in memory. */
@@ -99,6 +151,21 @@ final class FileMapping {
   ByteBuffer slice(long position, int length) {
     Window window = window(position, length);
     return window.buffer.slice((int) (position - window.start), length);
+  }
+
+  /** Copies what begins at a position, as much as the target takes. */
+  void read(long position, ByteBuffer target) {
+    while (target.hasRemaining()) {
+      Window window = window(position, 1);
+      int length = (int) Math.min(target.remaining(), window.end - position);
+      target.put(slice(position, length));
+      position += length;
+    }
+  }
+
+  /** The first {@code size} bytes as a channel, which ends before the mapping does. */
+  SeekableByteChannel channel(long size) {
+    return new MappedChannel(this, size);
   }
 
   /** CRC-32C of the whole file. */
@@ -132,12 +199,14 @@ final class FileMapping {
   }
 
   private static void unmap(List<Window> windows) {
-    for (Window window : windows) {
-      try {
-        INVOKE_CLEANER.invoke(UNSAFE, window.buffer);
-      } catch (IllegalAccessException | InvocationTargetException e) {
-        throw new IllegalStateException("Cannot unmap a file of the cache", e);
-      }
+    windows.forEach(window -> free(window.buffer));
+  }
+
+  private static void free(ByteBuffer buffer) {
+    try {
+      INVOKE_CLEANER.invoke(UNSAFE, buffer);
+    } catch (IllegalAccessException | InvocationTargetException e) {
+      throw new IllegalStateException("Cannot unmap a file of the cache", e);
     }
   }
 }

@@ -7,22 +7,24 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.Optional;
 import org.apache.arrow.flatbuf.Message;
 import org.apache.arrow.flatbuf.MetadataVersion;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.columnar.CachedBatch;
 import org.apache.spark.sql.types.StructType;
+import org.jspecify.annotations.Nullable;
 
 /**
- * An entry that is open: its file mapped, its metadata parsed and checked once. Immutable, for any
- * number of threads.
+ * An entry that is open: its file mapped, or decrypted, its metadata parsed and checked once.
+ * Immutable, for any number of threads.
  *
  * <p><b>Lifetime.</b> Vectors, and strings and arrays taken from them, read mapped memory by
  * address. The mapping lives as long as the count of references is above zero: whoever opened the
@@ -37,7 +39,7 @@ import org.apache.spark.sql.types.StructType;
  * #crc32c} with what the writer reported, before the first row and before {@link
  * ArrowCachedBatch#stats} decide that a batch is skipped.
  */
-public final class MappedEntry {
+public final class MappedEntry implements KeptEntry {
   private static final int CONTINUATION = -1;
 
   private final Path file;
@@ -47,7 +49,8 @@ public final class MappedEntry {
   private final List<BatchBuffers> batches;
   private final EntryStats stats;
   private final long rows;
-  private final AtomicInteger references = new AtomicInteger(1);
+  private final @Nullable EncryptedFile encrypted; // a reference is held
+  private final References references;
 
   private MappedEntry(
       Path file,
@@ -55,7 +58,8 @@ public final class MappedEntry {
       FileMapping mapping,
       EntryFooter footer,
       List<BatchBuffers> batches,
-      EntryStats stats) {
+      EntryStats stats,
+      @Nullable EncryptedFile encrypted) {
     this.file = file;
     this.bytes = bytes;
     this.mapping = mapping;
@@ -63,6 +67,8 @@ public final class MappedEntry {
     this.batches = batches;
     this.stats = stats;
     this.rows = batches.stream().mapToLong(BatchBuffers::rows).sum();
+    this.encrypted = encrypted;
+    this.references = new References(file, this::free);
   }
 
   /**
@@ -74,25 +80,40 @@ public final class MappedEntry {
     return open(file, Integer.MAX_VALUE);
   }
 
+  /** {@link #open(Path)} of a file that was written encrypted, or plain if that is null. */
+  public static MappedEntry open(Path file, @Nullable EntryEncryption encryption)
+      throws IOException {
+    if (encryption == null) {
+      return open(file);
+    }
+    EncryptedFile encrypted = EncryptedFile.open(file, encryption);
+    try {
+      return encrypted.reader().orElseThrow();
+    } finally {
+      encrypted.release();
+    }
+  }
+
   static MappedEntry open(Path file, long maxWindow) throws IOException {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       long size = channel.size();
       EntryFooter footer = readFooter(file, channel, size);
-      FileMapping mapping = map(file, channel, size, footer, maxWindow);
-      boolean opened = false;
-      try {
-        MappedEntry entry = parse(file, size, mapping, footer);
-        opened = true;
-        return entry;
-      } finally {
-        if (!opened) {
-          mapping.unmap();
-        }
-      }
+      FileMapping mapping = FileMapping.map(file, channel, size, cuts(footer), maxWindow);
+      return parsed(file, size, mapping, footer, null);
     }
   }
 
-  private static EntryFooter readFooter(Path file, FileChannel channel, long size)
+  /**
+   * @param encrypted what the plain bytes come from; the caller's reference passes to the entry
+   */
+  static MappedEntry decrypted(Path file, SeekableByteChannel plain, EncryptedFile encrypted)
+      throws IOException {
+    EntryFooter footer = readFooter(file, plain, plain.size());
+    FileMapping memory = FileMapping.read(file, plain, plain.size(), cuts(footer));
+    return parsed(file, encrypted.bytes(), memory, footer, encrypted);
+  }
+
+  private static EntryFooter readFooter(Path file, SeekableByteChannel channel, long size)
       throws IOException {
     try {
       return EntryFooter.read(file, channel, size);
@@ -101,31 +122,42 @@ public final class MappedEntry {
     }
   }
 
-  private static FileMapping map(
-      Path file, FileChannel channel, long size, EntryFooter footer, long maxWindow)
-      throws IOException {
+  private static long[] cuts(EntryFooter footer) {
     List<EntryFooter.BlockAt> blocks = footer.blocks();
     long[] cuts = new long[blocks.size() + 1];
     for (int i = 0; i < blocks.size(); i++) {
       cuts[i] = blocks.get(i).position();
     }
     cuts[blocks.size()] = footer.position();
-    return FileMapping.map(file, channel, size, cuts, maxWindow);
+    return cuts;
   }
 
-  private static MappedEntry parse(Path file, long size, FileMapping mapping, EntryFooter footer)
+  /** Unmaps if what is mapped is no entry. */
+  private static MappedEntry parsed(
+      Path file,
+      long size,
+      FileMapping mapping,
+      EntryFooter footer,
+      @Nullable EncryptedFile encrypted)
       throws IOException {
-    List<BatchBuffers> batches = new ArrayList<>(footer.blocks().size());
-    for (int i = 0; i < footer.blocks().size(); i++) {
-      batches.add(parseBatch(file, mapping, footer, i));
-    }
-    EntryStats stats;
+    boolean opened = false;
     try {
-      stats = EntryStats.parse(footer.stats(), footer.layout(), batches);
+      List<BatchBuffers> batches = new ArrayList<>(footer.blocks().size());
+      for (int i = 0; i < footer.blocks().size(); i++) {
+        batches.add(parseBatch(file, mapping, footer, i));
+      }
+      EntryStats stats = EntryStats.parse(footer.stats(), footer.layout(), batches);
+      MappedEntry entry =
+          new MappedEntry(file, size, mapping, footer, List.copyOf(batches), stats, encrypted);
+      opened = true;
+      return entry;
     } catch (InvalidStatsException e) {
       throw new CorruptEntryException(file, "its statistics are damaged: " + e.getMessage(), e);
+    } finally {
+      if (!opened) {
+        mapping.unmap();
+      }
     }
-    return new MappedEntry(file, size, mapping, footer, List.copyOf(batches), stats);
   }
 
   private static BatchBuffers parseBatch(
@@ -150,19 +182,35 @@ public final class MappedEntry {
 
   /** Adds a reference; false if the last one is gone and the entry is unmapped. */
   public boolean retain() {
-    return references.getAndUpdate(n -> n == 0 ? 0 : n + 1) > 0;
+    return references.retain();
   }
 
   /** Gives back a reference; the last one unmaps the file. */
+  @Override
   public void release() {
-    int before = references.getAndUpdate(n -> n == 0 ? 0 : n - 1);
-    if (before == 0) {
-      throw new IllegalStateException(
-          "Cannot release " + file + ": it has been released by all who held it");
+    references.release();
+  }
+
+  private void free() {
+    mapping.unmap();
+    if (encrypted != null) {
+      encrypted.release();
     }
-    if (before == 1) {
-      mapping.unmap();
+  }
+
+  @Override
+  public Optional<MappedEntry> reader() {
+    return retain() ? Optional.of(this) : Optional.empty();
+  }
+
+  /** Of a decrypted entry the file: the rows go when nobody reads them. */
+  @Override
+  public KeptEntry keep() {
+    if (encrypted != null) {
+      return encrypted.keep();
     }
+    references.retainHeld();
+    return this;
   }
 
   public Path file() {
@@ -194,8 +242,8 @@ public final class MappedEntry {
 
   /** CRC-32C of the whole file, computed now; the caller holds a reference meanwhile. */
   public long crc32c() {
-    requireMapped();
-    return mapping.crc32c();
+    references.require();
+    return encrypted == null ? mapping.crc32c() : encrypted.crc32c();
   }
 
   /** A batch, from 0; nothing of it is read until its columns are loaded. */
@@ -229,17 +277,11 @@ public final class MappedEntry {
 
   /** A vector over a column of a batch, its offsets and bitmaps checked. */
   MappedColumn column(int batch, int column) throws CorruptEntryException {
-    requireMapped();
+    references.require();
     return ColumnLoader.load(this, batches.get(batch), footer.layout().columns().get(column));
   }
 
   int mappedWindows() {
     return mapping.windows();
-  }
-
-  private void requireMapped() {
-    if (references.get() == 0) {
-      throw new IllegalStateException("Cannot read " + file + ": it has been released");
-    }
   }
 }

@@ -37,21 +37,38 @@ final class SealedFooter {
       String description,
       long body,
       long crc32c) {
-    String mark = MARK + "%016x:%08x:".formatted(body, crc32c);
-    int length = description.getBytes(StandardCharsets.UTF_8).length;
-    String value = mark + NO_SEAL + ":%08x:".formatted(length) + description;
+    String mark = mark(body, crc32c);
     Map<String, String> metadata = new TreeMap<>();
     metadata.put(ArrowSchemas.STATS_KEY, stats);
-    metadata.put(KEY, value);
+    metadata.put(KEY, mark + unsealed(description));
     FlatBufferBuilder builder = new FlatBufferBuilder();
     builder.finish(new ArrowFooter(schema, List.of(), blocks, metadata).writeTo(builder));
-    byte[] footer = builder.sizedByteArray();
+    return sealed(builder.sizedByteArray(), mark, EntryWriter.MAGIC);
+  }
+
+  /** What follows an encrypted Arrow file: the same without the footer of Arrow. */
+  static byte[] ofEncrypted(String description, long body, long crc32c) {
+    String mark = mark(body, crc32c);
+    byte[] content = (mark + unsealed(description)).getBytes(StandardCharsets.UTF_8);
+    return sealed(content, mark, EncryptedFile.MAGIC);
+  }
+
+  private static String mark(long body, long crc32c) {
+    return MARK + "%016x:%08x:".formatted(body, crc32c);
+  }
+
+  private static String unsealed(String description) {
+    int length = description.getBytes(StandardCharsets.UTF_8).length;
+    return NO_SEAL + ":%08x:".formatted(length) + description;
+  }
+
+  private static byte[] sealed(byte[] content, String mark, byte[] magic) {
     byte[] end =
-        ByteBuffer.allocate(footer.length + Integer.BYTES + EntryWriter.MAGIC.length)
+        ByteBuffer.allocate(content.length + Integer.BYTES + magic.length)
             .order(ByteOrder.LITTLE_ENDIAN)
-            .put(footer)
-            .putInt(footer.length)
-            .put(EntryWriter.MAGIC)
+            .put(content)
+            .putInt(content.length)
+            .put(magic)
             .array();
     CRC32C crc = new CRC32C();
     crc.update(end);

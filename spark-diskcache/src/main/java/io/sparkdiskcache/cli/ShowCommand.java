@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.cli;
 
+import io.sparkdiskcache.store.Components;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntryDescription;
@@ -37,7 +38,11 @@ final class ShowCommand extends CacheCommand {
     Optional<ArrowPreview> preview = Optional.empty();
     String unread = "Arrow is not on the class path: run bin/diskcache with SPARK_HOME set.";
     try {
-      preview = store.verify(entry) ? ArrowPreview.of(entry.path(), rows) : Optional.empty();
+      if (components.replace(Components.ENCRYPTED, "yes") != null) {
+        unread = "The entry is encrypted.";
+      } else if (store.verify(entry)) {
+        preview = ArrowPreview.of(entry.path(), rows);
+      }
     } catch (IOException | RuntimeException | LinkageError e) {
       // Arrow asks for options of the JVM that bin/diskcache gives; all else can be shown without.
       unread = "Arrow cannot read the file: " + e;

@@ -156,6 +156,26 @@ public final class DiskCacheConf {
           Scope.SESSION,
           DiskCacheConf::fraction);
 
+  public static final ConfEntry<String> KEY_FILE =
+      new ConfEntry<>(
+          PREFIX + "encryption.keyFile",
+          "",
+          "the absolute path of a file",
+          "A file, on the driver and on every executor's host, with a secret key of 32 bytes in"
+              + " Base64. Entries and what they were made of are then encrypted by AES-256-GCM;"
+              + " names of columns, tags, sizes and times are not.",
+          Scope.APPLICATION,
+          DiskCacheConf::keyFile);
+
+  public static final ConfEntry<String> KEY_ENV =
+      new ConfEntry<>(
+          PREFIX + "encryption.keyEnv",
+          "",
+          "the name of an environment variable",
+          "The same with an environment variable of each process that holds the key.",
+          Scope.APPLICATION,
+          DiskCacheConf::variable);
+
   private static final List<ConfEntry<?>> ENTRIES =
       List.of(
           ENABLED,
@@ -170,7 +190,9 @@ public final class DiskCacheConf {
           TAG,
           SETTLE,
           CHUNK_BYTES,
-          AUDIT_FRACTION);
+          AUDIT_FRACTION,
+          KEY_FILE,
+          KEY_ENV);
 
   private DiskCacheConf() {}
 
@@ -225,6 +247,20 @@ public final class DiskCacheConf {
       throw new IllegalArgumentException(text);
     }
     return path.normalize();
+  }
+
+  private static String keyFile(String text) {
+    if (!text.isEmpty() && !Path.of(text).isAbsolute()) {
+      throw new IllegalArgumentException(text);
+    }
+    return text;
+  }
+
+  private static String variable(String text) {
+    if (!text.matches("[A-Za-z0-9_]*")) {
+      throw new IllegalArgumentException(text);
+    }
+    return text;
   }
 
   private static ByteLimit limit(String text) {

@@ -26,6 +26,7 @@ import java.util.Map;
  * @param settle how long an input file must have been unchanged
  * @param chunkBytes size of a canonical file chunk, in bytes
  * @param auditFraction share of hits that are computed all the same, from 0 to 1
+ * @param encryptionKey where the key is that entries are encrypted with, if they are to be
  */
 public record Settings(
     boolean enabled,
@@ -40,7 +41,8 @@ public record Settings(
     String tag,
     Duration settle,
     long chunkBytes,
-    double auditFraction) {
+    double auditFraction,
+    KeySource encryptionKey) {
 
   /**
    * Reads every key, with its default where it is not set.
@@ -61,7 +63,19 @@ public record Settings(
         read(DiskCacheConf.TAG, conf),
         read(DiskCacheConf.SETTLE, conf),
         read(DiskCacheConf.CHUNK_BYTES, conf),
-        read(DiskCacheConf.AUDIT_FRACTION, conf));
+        read(DiskCacheConf.AUDIT_FRACTION, conf),
+        keySource(conf));
+  }
+
+  private static KeySource keySource(Map<String, String> conf) {
+    String file = read(DiskCacheConf.KEY_FILE, conf);
+    String env = read(DiskCacheConf.KEY_ENV, conf);
+    if (!file.isEmpty() && !env.isEmpty()) {
+      throw new IllegalArgumentException(
+          "Cannot use both %s and %s: there is one key. Unset one of them."
+              .formatted(DiskCacheConf.KEY_FILE.key(), DiskCacheConf.KEY_ENV.key()));
+    }
+    return new KeySource(file, env);
   }
 
   /** How the store is opened. */

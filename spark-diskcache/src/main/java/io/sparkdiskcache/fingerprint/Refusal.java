@@ -50,8 +50,9 @@ public record Refusal(Code code, String place, String sentence) {
     LOADED("Unpersist it and cache it again."),
     /** The cache directory cannot be used. */
     STORE("Make the directory of spark.diskcache.dir writable, or name another one."),
-    /** What is stored is to be encrypted, and entries cannot be. */
-    ENCRYPTION("Unset spark.io.encryption.enabled, if the cache directory may hold rows in plain."),
+    /** What is stored is to be encrypted, and no key is named. */
+    ENCRYPTION(
+        "Name a key by spark.diskcache.encryption.keyFile or spark.diskcache.encryption.keyEnv."),
     /** It takes longer to write and read back than to compute. */
     ADMISSION("Set spark.diskcache.admission=always to keep it all the same."),
     /** An audit found that what was stored of the function is not what it computes. */

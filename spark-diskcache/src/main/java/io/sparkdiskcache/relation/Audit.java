@@ -115,7 +115,7 @@ final class Audit {
       DiskStore store, RelationSpec spec, List<Entry> entries, BitSet inexact) {
     RowsDigest digest = new RowsDigest(spec.schema(), inexact);
     for (Entry entry : entries) {
-      MappedEntry mapped = EntryAccess.map(store, entry).orElse(null);
+      MappedEntry mapped = EntryAccess.map(store, spec, entry).orElse(null);
       if (mapped == null) {
         return Optional.empty();
       }

@@ -20,6 +20,7 @@ import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerApplicationEnd;
 import org.apache.spark.scheduler.SparkListenerUnpersistRDD;
 import org.apache.spark.sql.execution.columnar.CachedRDDBuilder;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import scala.Tuple2;
@@ -35,6 +36,7 @@ public final class CacheApplication {
 
   private final SparkContext context;
   private final Settings settings;
+  private final @Nullable Encryption encryption;
   private final RelationCounters counters = new RelationCounters();
   // By identity: builders are case classes that compare whole plans.
   private final IdentityWeakMap<CachedRDDBuilder, Decision> decisions = new IdentityWeakMap<>();
@@ -47,6 +49,7 @@ public final class CacheApplication {
   private CacheApplication(SparkContext context, Settings settings) {
     this.context = context;
     this.settings = settings;
+    this.encryption = Encryption.of(settings.encryptionKey());
   }
 
   /**
@@ -64,10 +67,12 @@ public final class CacheApplication {
           log.warn(
               "{} is not a key of spark-diskcache and has no effect; check its spelling.", key);
         }
-        if (running.mustEncrypt()) {
+        if (running.lacksKey()) {
           log.warn(
-              "Nothing is cached on disk: {} is true and entries are not encrypted.",
-              IO_ENCRYPTION);
+              "Nothing is cached on disk: {} is true, and neither {} nor {} names a key.",
+              IO_ENCRYPTION,
+              DiskCacheConf.KEY_FILE.key(),
+              DiskCacheConf.KEY_ENV.key());
         }
         RUNNING.put(context, running);
         context.addSparkListener(running.new Lifecycle());
@@ -82,9 +87,14 @@ public final class CacheApplication {
         .collect(Collectors.toMap(kv -> DiskCacheConf.PREFIX + kv._1(), Tuple2::_2));
   }
 
-  /** Whether the user wants nothing on local disks that is not encrypted. */
-  boolean mustEncrypt() {
-    return context.getConf().getBoolean(IO_ENCRYPTION, false);
+  /** Whether the user wants nothing on local disks that is not encrypted, and gave no key. */
+  boolean lacksKey() {
+    return encryption == null && context.getConf().getBoolean(IO_ENCRYPTION, false);
+  }
+
+  /** Null if entries are plain. */
+  @Nullable Encryption encryption() {
+    return encryption;
   }
 
   SparkContext context() {

@@ -39,12 +39,18 @@ final class Differences {
 
   private Differences() {}
 
-  /** What distinguishes the components from the nearest stored ones; empty if nothing is near. */
-  static List<String> toNearest(DiskStore store, Map<String, String> wanted) {
+  /**
+   * What distinguishes the components from the nearest stored ones; empty if nothing is near.
+   *
+   * @param encryption of this application; null if its entries are plain
+   */
+  static List<String> toNearest(
+      DiskStore store, @Nullable Encryption encryption, Map<String, String> wanted) {
     return newestOfEachRelation(store).stream()
         .sorted(Comparator.comparing(Entry::createdAt).reversed())
         .limit(MOST_RELATIONS)
         .flatMap(entry -> store.components(entry.key()).stream())
+        .map(stored -> Encryption.unseal(encryption, stored))
         .max(Comparator.comparingDouble(stored -> likeness(stored, wanted)))
         .filter(stored -> likeness(stored, wanted) >= LEAST_LIKENESS)
         .map(stored -> between(stored, wanted))

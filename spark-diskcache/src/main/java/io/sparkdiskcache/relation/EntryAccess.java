@@ -2,6 +2,8 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.EncodeOptions;
+import io.sparkdiskcache.arrow.EntryCipher;
+import io.sparkdiskcache.arrow.EntryEncryption;
 import io.sparkdiskcache.arrow.EntrySummary;
 import io.sparkdiskcache.arrow.EntryWriter;
 import io.sparkdiskcache.arrow.MappedEntry;
@@ -29,6 +31,7 @@ import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.util.ArrowUtils;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import scala.collection.Iterator;
@@ -61,15 +64,26 @@ final class EntryAccess {
   private final int rddId;
   private final RelationSpec spec;
   private final Optional<DiskStore> store;
+  private final @Nullable EntryCipher cipher;
 
-  private EntryAccess(int rddId, RelationSpec spec, Optional<DiskStore> store) {
+  private EntryAccess(
+      int rddId, RelationSpec spec, Optional<DiskStore> store, @Nullable EntryCipher cipher) {
     this.rddId = rddId;
     this.spec = spec;
     this.store = store;
+    this.cipher = cipher;
   }
 
+  /** Without the key nothing is stored, and what is held is encrypted all the same. */
   static EntryAccess of(int rddId, RelationSpec spec) {
-    return new EntryAccess(rddId, spec, ProcessStores.find(spec.storeOptions()));
+    Optional<DiskStore> store = ProcessStores.find(spec.storeOptions());
+    if (spec.encryption() == null) {
+      return new EntryAccess(rddId, spec, store, null);
+    }
+    Optional<EntryCipher> cipher = spec.encryption().cipher();
+    return cipher.isPresent()
+        ? new EntryAccess(rddId, spec, store, cipher.get())
+        : new EntryAccess(rddId, spec, Optional.empty(), Encryption.ofProcess());
   }
 
   /** The entry if it is there and sound, with a reference for the caller. */
@@ -81,17 +95,24 @@ final class EntryAccess {
     if (open.isPresent() || !unit.publish()) {
       return open;
     }
-    return store.flatMap(s -> s.find(unit.storeKey()).flatMap(entry -> map(s, entry)));
+    return store.flatMap(s -> s.find(unit.storeKey()).flatMap(entry -> map(s, spec, entry)));
   }
 
   /** Verifies and maps an entry of the index; a reference for the caller. */
-  static Optional<MappedEntry> map(DiskStore store, Entry entry) {
+  static Optional<MappedEntry> map(DiskStore store, RelationSpec spec, Entry entry) {
     long start = System.nanoTime();
     if (!store.verify(entry)) {
       return Optional.empty();
     }
+    EntryCipher cipher = null;
+    if (spec.encryption() != null) {
+      cipher = spec.encryption().cipher().orElse(null);
+      if (cipher == null) {
+        return Optional.empty();
+      }
+    }
     try {
-      MappedEntry mapped = MappedEntry.open(entry.path());
+      MappedEntry mapped = MappedEntry.open(entry.path(), encryption(cipher, entry.key().hex()));
       AdmissionLedger.process().read(entry.bytes(), System.nanoTime() - start);
       long found = mapped.rows();
       if (found != entry.rows()) {
@@ -215,7 +236,7 @@ final class EntryAccess {
               rows.get(),
               timer,
               count -> describe(unit, partition, count, timer));
-      MappedEntry mapped = open(pending.path());
+      MappedEntry mapped = open(pending.path(), unit);
       if (publish && mayPublish.getAsBoolean() && pays(summary, timer)) {
         try {
           pending.publish(
@@ -263,7 +284,7 @@ final class EntryAccess {
         SparkEnv.get().blockManager().diskBlockManager().createTempLocalBlock()._2().toPath();
     try {
       write(file, () -> {}, context, unit, rows.get(), new WriteTimer(), count -> "");
-      MappedEntry mapped = open(file);
+      MappedEntry mapped = open(file, unit);
       OpenEntries.process().hold(rddId, unit.key(), mapped);
       return mapped;
     } catch (EntryWriteException | StoreException e) {
@@ -321,7 +342,12 @@ final class EntryAccess {
             "diskcache.application", spec.application());
     try {
       return EntryWriter.create(
-          file, spec.schema(), metadata, ArrowUtils.rootAllocator(), EncodeOptions.defaults());
+          file,
+          spec.schema(),
+          metadata,
+          ArrowUtils.rootAllocator(),
+          EncodeOptions.defaults(),
+          encryption(cipher, unit.key()));
     } catch (IOException e) {
       throw new EntryWriteException(e);
     }
@@ -352,12 +378,16 @@ final class EntryAccess {
     }
   }
 
-  private static MappedEntry open(Path file) throws EntryWriteException {
+  private MappedEntry open(Path file, CacheUnit unit) throws EntryWriteException {
     try {
-      return MappedEntry.open(file);
+      return MappedEntry.open(file, encryption(cipher, unit.key()));
     } catch (IOException e) {
       throw new EntryWriteException(e);
     }
+  }
+
+  private static @Nullable EntryEncryption encryption(@Nullable EntryCipher cipher, String key) {
+    return cipher == null ? null : new EntryEncryption(cipher, key);
   }
 
   private String describe(CacheUnit unit, int partition, long rows, WriteTimer timer) {
@@ -365,7 +395,7 @@ final class EntryAccess {
         unit.storeKey(),
         meta(partition, rows, 0, 0, timer.computing(), timer.writing()),
         Instant.now(),
-        spec.schema().json());
+        cipher == null ? spec.schema().json() : "");
   }
 
   private EntryMeta meta(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
-import io.sparkdiskcache.arrow.MappedEntry;
+import io.sparkdiskcache.arrow.KeptEntry;
 import io.sparkdiskcache.fingerprint.ConfDigest;
 import io.sparkdiskcache.fingerprint.FileChunk;
 import io.sparkdiskcache.fingerprint.FingerprintResult;
@@ -358,8 +358,9 @@ final class Materializer {
       return Optional.empty();
     }
     List<Entry> entries = List.copyOf(found.values());
-    List<Optional<MappedEntry>> mapped =
-        entries.parallelStream().map(entry -> EntryAccess.map(store, entry)).toList();
+    RelationSpec spec = spec(now, Optional.empty());
+    List<Optional<KeptEntry>> mapped =
+        entries.parallelStream().map(entry -> keep(store, spec, entry)).toList();
     try {
       if (mapped.stream().anyMatch(Optional::isEmpty)) {
         return Optional.empty();
@@ -372,11 +373,7 @@ final class Materializer {
       countFound(parentless, found);
       DiskCachedRDD rdd =
           DiskCachedRDD.detached(
-              application.context(),
-              spec(now, Optional.empty()),
-              partitions(parentless),
-              results,
-              serializableConf());
+              application.context(), spec, partitions(parentless), results, serializableConf());
       for (int i = 0; i < entries.size(); i++) {
         OpenEntries.process()
             .hold(rdd.id(), entries.get(i).key().hex(), mapped.get(i).orElseThrow());
@@ -385,8 +382,18 @@ final class Materializer {
       application.counters().skipped(PlanShapes.exchanges(plan));
       return ready(rdd, units.size(), Optional.of(identity), now);
     } finally {
-      mapped.forEach(entry -> entry.ifPresent(MappedEntry::release));
+      mapped.forEach(entry -> entry.ifPresent(KeptEntry::release));
     }
+  }
+
+  private static Optional<KeptEntry> keep(DiskStore store, RelationSpec spec, Entry entry) {
+    return EntryAccess.map(store, spec, entry)
+        .map(
+            mapped -> {
+              KeptEntry kept = mapped.keep();
+              mapped.release();
+              return kept;
+            });
   }
 
   private Optional<Materialization> ready(
@@ -451,6 +458,7 @@ final class Materializer {
   }
 
   private RelationSpec spec(Accepted now, Optional<Key> generation) {
+    Encryption encryption = application.encryption();
     return new RelationSpec(
         application.storeOptions(),
         application.settings().admission(),
@@ -462,7 +470,8 @@ final class Materializer {
         tag,
         application.context().applicationId(),
         description(),
-        now.components());
+        encryption == null ? now.components() : encryption.seal(now.components()),
+        encryption);
   }
 
   private String description() {

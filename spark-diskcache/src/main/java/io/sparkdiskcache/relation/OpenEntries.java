@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.arrow.KeptEntry;
 import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.store.Pin;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -11,9 +13,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * The mapped entries of this process.
+ * The mapped entries of this process. Encrypted ones are decrypted for each reader.
  *
  * <p>Two kinds. An entry that a relation <em>holds</em> stays mapped until the relation is
  * unpersisted: the entries of a detached relation, which cannot be computed again, and private
@@ -22,40 +27,65 @@ import java.util.Set;
  * it.
  */
 final class OpenEntries {
+  private static final Logger log = LoggerFactory.getLogger(OpenEntries.class);
+
   /** Mappings are a scarce resource: Linux allows about 65,000 in a process. */
   private static final int MAX_RECENT = 1024;
 
   private static final OpenEntries PROCESS = new OpenEntries();
 
-  private final Map<Integer, Map<String, MappedEntry>> held = new HashMap<>();
+  private final Map<Integer, Map<String, KeptEntry>> held = new HashMap<>();
   private final Map<Integer, List<Pin>> pins = new HashMap<>();
   private final Map<Integer, Set<Integer>> announced = new HashMap<>();
   private final Map<Integer, Set<Integer>> shown = new HashMap<>();
-  private final LinkedHashMap<String, MappedEntry> recent = new LinkedHashMap<>(64, 0.75f, true);
+  private final LinkedHashMap<String, KeptEntry> recent = new LinkedHashMap<>(64, 0.75f, true);
 
   static OpenEntries process() {
     return PROCESS;
   }
 
   /** An entry that the relation holds, with a reference for the caller. */
-  synchronized Optional<MappedEntry> held(int rddId, String key) {
-    MappedEntry entry = held.getOrDefault(rddId, Map.of()).get(key);
-    return entry != null && entry.retain() ? Optional.of(entry) : Optional.empty();
+  Optional<MappedEntry> held(int rddId, String key) {
+    KeptEntry kept;
+    synchronized (this) {
+      kept = keep(held.getOrDefault(rddId, Map.of()).get(key));
+    }
+    return reader(kept);
   }
 
   /** An entry that was used lately, with a reference for the caller. */
-  synchronized Optional<MappedEntry> recent(String key) {
-    MappedEntry entry = recent.get(key);
-    return entry != null && entry.retain() ? Optional.of(entry) : Optional.empty();
+  Optional<MappedEntry> recent(String key) {
+    KeptEntry kept;
+    synchronized (this) {
+      kept = keep(recent.get(key));
+    }
+    return reader(kept);
+  }
+
+  private static @Nullable KeptEntry keep(@Nullable KeptEntry entry) {
+    return entry == null ? null : entry.keep();
+  }
+
+  /** Gives back the reference. Outside of the lock, because decrypting takes its time. */
+  private static Optional<MappedEntry> reader(@Nullable KeptEntry kept) {
+    if (kept == null) {
+      return Optional.empty();
+    }
+    try {
+      return kept.reader();
+    } catch (IOException e) {
+      log.warn("An entry that was open cannot be read: {}", e.getMessage());
+      return Optional.empty();
+    } finally {
+      kept.release();
+    }
   }
 
   /** Keeps {@code entry} until {@link #release}; takes a reference of its own. */
-  synchronized void hold(int rddId, String key, MappedEntry entry) {
-    if (entry.retain()) {
-      MappedEntry previous = held.computeIfAbsent(rddId, id -> new HashMap<>()).put(key, entry);
-      if (previous != null) {
-        previous.release();
-      }
+  synchronized void hold(int rddId, String key, KeptEntry entry) {
+    KeptEntry previous = held.computeIfAbsent(rddId, id -> new HashMap<>()).put(key, entry.keep());
+    if (previous != null) {
+      previous.release();
     }
   }
 
@@ -65,12 +95,10 @@ final class OpenEntries {
   }
 
   /** Keeps {@code entry} for a while; takes a reference of its own. */
-  synchronized void remember(String key, MappedEntry entry) {
-    if (entry.retain()) {
-      MappedEntry previous = recent.put(key, entry);
-      if (previous != null) {
-        previous.release();
-      }
+  synchronized void remember(String key, KeptEntry entry) {
+    KeptEntry previous = recent.put(key, entry.keep());
+    if (previous != null) {
+      previous.release();
     }
     while (recent.size() > MAX_RECENT) {
       String eldest = recent.keySet().iterator().next();
@@ -101,9 +129,9 @@ final class OpenEntries {
     if (pinned != null) {
       pinned.forEach(Pin::close);
     }
-    Map<String, MappedEntry> entries = held.remove(rddId);
+    Map<String, KeptEntry> entries = held.remove(rddId);
     if (entries != null) {
-      entries.values().forEach(MappedEntry::release);
+      entries.values().forEach(KeptEntry::release);
     }
   }
 
@@ -113,9 +141,9 @@ final class OpenEntries {
     shown.clear();
     pins.values().forEach(pinned -> pinned.forEach(Pin::close));
     pins.clear();
-    held.values().forEach(entries -> entries.values().forEach(MappedEntry::release));
+    held.values().forEach(entries -> entries.values().forEach(KeptEntry::release));
     held.clear();
-    recent.values().forEach(MappedEntry::release);
+    recent.values().forEach(KeptEntry::release);
     recent.clear();
   }
 

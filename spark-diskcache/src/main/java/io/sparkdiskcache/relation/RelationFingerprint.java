@@ -36,6 +36,8 @@ final class RelationFingerprint {
   /** Version of the files and of the precision policy; part of every key. */
   private static final String ENCODING = "arrow.1/exact";
 
+  private static final String ENCRYPTED = "/encrypted by ";
+
   private final Settings settings;
   private final SparkPlan plan;
 
@@ -107,7 +109,7 @@ final class RelationFingerprint {
           return identity.map(Identity::key);
         };
     FingerprintOptions options =
-        FingerprintOptions.of(ENCODING)
+        FingerprintOptions.of(encoding())
             .withSettle(settings.settle())
             .withChunkBytes(application.settings().chunkBytes())
             .withNested(nested);
@@ -119,6 +121,11 @@ final class RelationFingerprint {
       return accepted.withInputs(List.copyOf(nestedInputs));
     }
     return result;
+  }
+
+  private String encoding() {
+    Encryption encryption = application.encryption();
+    return encryption == null ? ENCODING : ENCODING + ENCRYPTED + encryption.keyId();
   }
 
   /**

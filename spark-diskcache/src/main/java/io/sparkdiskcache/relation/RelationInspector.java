@@ -165,7 +165,7 @@ public final class RelationInspector {
 
   private List<String> differences(Accepted wanted) {
     return ProcessStores.find(application.storeOptions())
-        .map(store -> Differences.toNearest(store, wanted.components()))
+        .map(store -> Differences.toNearest(store, application.encryption(), wanted.components()))
         .orElse(List.of());
   }
 

@@ -112,11 +112,11 @@ public final class RelationPlanner {
               + original.serializer().getClass().getName()
               + "); unset spark.sql.cache.serializer to have them kept on disk.");
     }
-    if (application.mustEncrypt()) {
+    if (application.lacksKey()) {
       return left(
           Refusal.Code.ENCRYPTION,
           CacheApplication.IO_ENCRYPTION
-              + " is true and entries are not encrypted, so nothing is stored; unset it, or keep to Spark's own cache.");
+              + " is true and no key is named to encrypt entries with, so nothing is stored.");
     }
     DiskStore store;
     try {

@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param application id of the application that writes
  * @param description the plan's root, for people
  * @param components what the key was made of, for people
+ * @param encryption of the entries; null if they are plain
  */
 @SuppressWarnings("ArrayRecordComponent") // never compared
 record RelationSpec(
@@ -37,7 +38,8 @@ record RelationSpec(
     String tag,
     String application,
     String description,
-    SortedMap<String, String> components)
+    SortedMap<String, String> components,
+    @Nullable Encryption encryption)
     implements Serializable {
 
   String directory() {

@@ -17,11 +17,14 @@ import java.util.TreeMap;
  * which have the same and sometimes thousands of them, and counted, so that the last entry takes
  * them along.
  */
-final class Components {
+public final class Components {
+  /** Stands alone for components that were encrypted by the writer. */
+  public static final String ENCRYPTED = "encrypted";
+
   private Components() {}
 
   /** Length-prefixed names and values, sorted. */
-  static byte[] encode(Map<String, String> components) {
+  public static byte[] encode(Map<String, String> components) {
     List<byte[]> parts = new ArrayList<>();
     int length = 0;
     for (Map.Entry<String, String> component : new TreeMap<>(components).entrySet()) {
@@ -37,9 +40,11 @@ final class Components {
   }
 
   /**
+   * What was encoded.
+   *
    * @throws IllegalArgumentException if that is not what {@link #encode} makes
    */
-  static Map<String, String> decode(byte[] bytes) {
+  public static Map<String, String> decode(byte[] bytes) {
     Map<String, String> components = new HashMap<>();
     ByteBuffer buffer = ByteBuffer.wrap(bytes);
     while (buffer.hasRemaining()) {

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.arrow;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.channels.SeekableByteChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Optional;
+
+/**
+ * The mapped file of an encrypted entry: what {@link EntryCipher} made of an Arrow file, then the
+ * same kind of end that a plain entry has (see {@link SealedFooter}). Each {@link #reader} decrypts
+ * all of it into memory of its own, outside the heap.
+ */
+final class EncryptedFile implements KeptEntry {
+  /** Ends the file, as long as Arrow's magic. */
+  static final byte[] MAGIC = {'S', 'D', 'C', 'A', 'E', '1'};
+
+  private static final int TAIL = Integer.BYTES + MAGIC.length;
+
+  private final Path file;
+  private final EntryEncryption encryption;
+  private final long size;
+  private final FileMapping mapping;
+  private final long bodySize; // of the encrypted Arrow file
+  private final References references;
+
+  private EncryptedFile(Path file, EntryEncryption encryption, long size, FileMapping mapping)
+      throws IOException {
+    this.file = file;
+    this.encryption = encryption;
+    this.size = size;
+    this.mapping = mapping;
+    this.bodySize = bodySize();
+    this.references = new References(file, mapping::unmap);
+  }
+
+  /** Maps the file; the caller holds the only reference. */
+  static EncryptedFile open(Path file, EntryEncryption encryption) throws IOException {
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+      long size = channel.size();
+      if (size < TAIL) {
+        throw new CorruptEntryException(file, "it has " + size + " bytes only");
+      }
+      FileMapping mapping = FileMapping.map(file, channel, size);
+      boolean opened = false;
+      try {
+        EncryptedFile mapped = new EncryptedFile(file, encryption, size, mapping);
+        opened = true;
+        return mapped;
+      } finally {
+        if (!opened) {
+          mapping.unmap();
+        }
+      }
+    }
+  }
+
+  private long bodySize() throws IOException {
+    ByteBuffer tail = ByteBuffer.allocate(TAIL).order(ByteOrder.LITTLE_ENDIAN);
+    mapping.read(size - TAIL, tail);
+    tail.flip();
+    long body = size - TAIL - tail.getInt();
+    if (!tail.equals(ByteBuffer.wrap(MAGIC)) || body < 0 || body > size - TAIL) {
+      throw new CorruptEntryException(file, "it does not end as an encrypted entry does");
+    }
+    return body;
+  }
+
+  @Override
+  public Optional<MappedEntry> reader() throws IOException {
+    if (!references.retain()) {
+      return Optional.empty();
+    }
+    boolean opened = false;
+    try (SeekableByteChannel encrypted = mapping.channel(bodySize);
+        SeekableByteChannel plain = encryption.cipher().decrypting(encrypted, encryption.name())) {
+      MappedEntry entry = MappedEntry.decrypted(file, plain, this);
+      opened = true;
+      return Optional.of(entry);
+    } catch (CorruptEntryException e) {
+      throw e;
+    } catch (IOException e) {
+      throw new CorruptEntryException(file, "it cannot be decrypted: " + e.getMessage(), e);
+    } finally {
+      if (!opened) {
+        release();
+      }
+    }
+  }
+
+  @Override
+  public KeptEntry keep() {
+    references.retainHeld();
+    return this;
+  }
+
+  @Override
+  public void release() {
+    references.release();
+  }
+
+  /** Length of the file. */
+  long bytes() {
+    return size;
+  }
+
+  /** CRC-32C of the whole file. */
+  long crc32c() {
+    return mapping.crc32c();
+  }
+}

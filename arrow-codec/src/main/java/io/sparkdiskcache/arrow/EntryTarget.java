@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.arrow;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** Where the Arrow bytes of an entry go: into its file as they are, or encrypted. */
+final class EntryTarget implements Closeable {
+  private final FileChannel file;
+  private final ChecksumChannel written;
+  private final @Nullable WritableByteChannel cipher;
+  private final ChecksumChannel arrow;
+
+  private EntryTarget(FileChannel file, @Nullable EntryEncryption encryption) throws IOException {
+    this.file = file;
+    this.written = new ChecksumChannel(file);
+    if (encryption == null) {
+      this.cipher = null;
+      this.arrow = written;
+    } else {
+      this.cipher = encryption.cipher().encrypting(written, encryption.name());
+      this.arrow = new ChecksumChannel(cipher);
+    }
+  }
+
+  /** Creates the file, which must not exist, readable by its owner only. */
+  static EntryTarget create(Path path, @Nullable EntryEncryption encryption) throws IOException {
+    FileAttribute<?>[] ownerOnly =
+        path.getFileSystem().supportedFileAttributeViews().contains("posix")
+            ? new FileAttribute<?>[] {
+              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))
+            }
+            : new FileAttribute<?>[0];
+    FileChannel file =
+        FileChannel.open(
+            path, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), ownerOnly);
+    boolean created = false;
+    try {
+      EntryTarget target = new EntryTarget(file, encryption);
+      created = true;
+      return target;
+    } finally {
+      if (!created) {
+        file.close();
+        Files.delete(path);
+      }
+    }
+  }
+
+  /** For the Arrow bytes; what it counts and checksums are those. */
+  ChecksumChannel arrow() {
+    return arrow;
+  }
+
+  /** Whether a description in the Arrow footer could not be read without the key. */
+  boolean isEncrypted() {
+    return cipher != null;
+  }
+
+  /**
+   * To be called once, after the Arrow bytes: ends the file and forces it to the disk.
+   *
+   * @param description for the end of an encrypted file; a plain one has it in its Arrow footer
+   */
+  void finish(String description) throws IOException {
+    if (cipher != null) {
+      cipher.close();
+      written.write(
+          ByteBuffer.wrap(
+              SealedFooter.ofEncrypted(description, written.bytes(), written.crc32c())));
+    }
+    file.force(true);
+  }
+
+  /** Length of the file. */
+  long bytes() {
+    return written.bytes();
+  }
+
+  /** Of the whole file. */
+  long crc32c() {
+    return written.crc32c();
+  }
+
+  @Override
+  public void close() throws IOException {
+    file.close();
+  }
+}
