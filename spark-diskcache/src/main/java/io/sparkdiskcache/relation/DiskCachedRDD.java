@@ -11,11 +11,11 @@ import org.apache.spark.OneToOneDependency;
 import org.apache.spark.Partition;
 import org.apache.spark.SparkContext;
 import org.apache.spark.TaskContext;
+import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.columnar.CachedBatch;
 import org.apache.spark.storage.StorageLevel;
-import org.apache.spark.util.SerializableConfiguration;
 import org.jspecify.annotations.Nullable;
 import scala.collection.Iterator;
 import scala.collection.immutable.Nil$;
@@ -47,11 +47,11 @@ import scala.reflect.ClassTag$;
  * pulling early: neither leaves half a partition.
  */
 final class DiskCachedRDD extends RDD<CachedBatch> {
-  private final RelationSpec spec;
+  private final Broadcast<RelationSpec> spec; // sent to an executor once and not with every task
+  private final String description;
   private final @Nullable RDD<InternalRow> parent;
   private final transient CachedPartition[] cachedPartitions;
   private final PartitionResults results;
-  private final SerializableConfiguration hadoopConf;
 
   private DiskCachedRDD(
       SparkContext context,
@@ -59,14 +59,13 @@ final class DiskCachedRDD extends RDD<CachedBatch> {
       @Nullable RDD<InternalRow> parent,
       Seq<Dependency<?>> dependencies,
       CachedPartition[] partitions,
-      PartitionResults results,
-      SerializableConfiguration hadoopConf) {
+      PartitionResults results) {
     super(context, dependencies, ClassTag$.MODULE$.apply(CachedBatch.class));
-    this.spec = spec;
+    this.spec = context.broadcast(spec, ClassTag$.MODULE$.apply(RelationSpec.class));
+    this.description = spec.description();
     this.parent = parent;
     this.cachedPartitions = partitions;
     this.results = results;
-    this.hadoopConf = hadoopConf;
   }
 
   /** An RDD whose partition i is the parent's partition i. */
@@ -74,16 +73,14 @@ final class DiskCachedRDD extends RDD<CachedBatch> {
       RelationSpec spec,
       RDD<InternalRow> parent,
       CachedPartition[] partitions,
-      PartitionResults results,
-      SerializableConfiguration hadoopConf) {
+      PartitionResults results) {
     return new DiskCachedRDD(
         parent.sparkContext(),
         spec,
         parent,
         one(new OneToOneDependency<>(parent)),
         partitions,
-        results,
-        hadoopConf);
+        results);
   }
 
   /** An RDD whose units are splits of its own making, which the parent is known to hand through. */
@@ -91,16 +88,9 @@ final class DiskCachedRDD extends RDD<CachedBatch> {
       RelationSpec spec,
       RDD<InternalRow> parent,
       CachedPartition[] partitions,
-      PartitionResults results,
-      SerializableConfiguration hadoopConf) {
+      PartitionResults results) {
     return new DiskCachedRDD(
-        parent.sparkContext(),
-        spec,
-        parent,
-        one(new ChunkDependency(parent)),
-        partitions,
-        results,
-        hadoopConf);
+        parent.sparkContext(), spec, parent, one(new ChunkDependency(parent)), partitions, results);
   }
 
   /** An RDD without a parent: everything is there. */
@@ -108,9 +98,8 @@ final class DiskCachedRDD extends RDD<CachedBatch> {
       SparkContext context,
       RelationSpec spec,
       CachedPartition[] partitions,
-      PartitionResults results,
-      SerializableConfiguration hadoopConf) {
-    return new DiskCachedRDD(context, spec, null, none(), partitions, results, hadoopConf);
+      PartitionResults results) {
+    return new DiskCachedRDD(context, spec, null, none(), partitions, results);
   }
 
   @Override
@@ -130,8 +119,7 @@ final class DiskCachedRDD extends RDD<CachedBatch> {
 
   @Override
   public Iterator<CachedBatch> compute(Partition split, TaskContext context) {
-    PartitionReader reader =
-        new PartitionReader(id(), spec, parent, results, hadoopConf.value(), context);
+    PartitionReader reader = new PartitionReader(id(), spec.value(), parent, results, context);
     return new InterruptibleIterator<>(
         context, CollectionConverters.asScala(reader.read((CachedPartition) split)));
   }
@@ -146,7 +134,7 @@ final class DiskCachedRDD extends RDD<CachedBatch> {
 
   @Override
   public String toString() {
-    return "DiskCachedRDD[" + id() + "] " + spec.description();
+    return "DiskCachedRDD[" + id() + "] " + description;
   }
 
   @SuppressWarnings("unchecked") // Nil is a Seq of anything

@@ -16,9 +16,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * How the entries of an application are encrypted. Travels with the RDD; the key does not: each
- * process reads it for itself. The key's id is part of every entry's key, so that applications with
- * another one, or none, do not meet these entries at all.
+ * How the entries of an application are encrypted. Travels to tasks; the key does not: each process
+ * reads it for itself. The key's id is part of every entry's key, so that applications with another
+ * one, or none, do not meet these entries at all.
  *
  * @param source where the key is
  * @param keyId which key the driver found there

@@ -121,7 +121,7 @@ final class EntryAccess {
             entry, "it holds %d rows where its index says %d".formatted(found, entry.rows()));
         return Optional.empty();
       }
-      OpenEntries.process().remember(entry.key().hex(), mapped);
+      OpenEntries.process().remember(entry, mapped);
       return Optional.of(mapped);
     } catch (IOException e) {
       if (Files.exists(entry.path())) {
@@ -239,15 +239,16 @@ final class EntryAccess {
       MappedEntry mapped = open(pending.path(), unit);
       if (publish && mayPublish.getAsBoolean() && pays(summary, timer)) {
         try {
-          pending.publish(
-              meta(
-                  partition,
-                  summary.rows(),
-                  summary.bytes(),
-                  summary.crc32c(),
-                  timer.computing(),
-                  timer.writing()));
-          OpenEntries.process().remember(unit.key(), mapped);
+          Entry stored =
+              pending.publish(
+                  meta(
+                      partition,
+                      summary.rows(),
+                      summary.bytes(),
+                      summary.crc32c(),
+                      timer.computing(),
+                      timer.writing()));
+          OpenEntries.process().remember(stored, mapped);
           countTowardsSet(partition, context);
           return mapped;
         } catch (StoreException e) {

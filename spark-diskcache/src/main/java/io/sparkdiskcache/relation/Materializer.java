@@ -140,8 +140,7 @@ final class Materializer {
     }
     countFound(units, found);
     DiskCachedRDD rdd =
-        DiskCachedRDD.ofChunks(
-            spec(now, Optional.empty()), parent, partitions, results, serializableConf());
+        DiskCachedRDD.ofChunks(spec(now, Optional.empty()), parent, partitions, results);
     return ready(rdd, partitions.length, identity, now);
   }
 
@@ -171,8 +170,7 @@ final class Materializer {
     chooseForAudit(units, found);
     countFound(units, found);
     DiskCachedRDD rdd =
-        DiskCachedRDD.attached(
-            spec(now, Optional.empty()), parent, partitions(units), results, serializableConf());
+        DiskCachedRDD.attached(spec(now, Optional.empty()), parent, partitions(units), results);
     return ready(rdd, n, Units.identity(now), now);
   }
 
@@ -217,8 +215,7 @@ final class Materializer {
                   local)));
     }
     RelationSpec spec = spec(now, Optional.of(generation));
-    DiskCachedRDD rdd =
-        DiskCachedRDD.attached(spec, parent, partitions(units), results, serializableConf());
+    DiskCachedRDD rdd = DiskCachedRDD.attached(spec, parent, partitions(units), results);
     Optional<SetAudit> toCompare = audit;
     Runnable publish =
         () -> publishSet(store, setKey, generation, rdd.unitKeys(), now, spec, toCompare);
@@ -331,12 +328,7 @@ final class Materializer {
     }
     Accepted planned = builder.planned();
     DiskCachedRDD rdd =
-        DiskCachedRDD.attached(
-            spec(planned, Optional.empty()),
-            parent,
-            partitions(units),
-            results,
-            serializableConf());
+        DiskCachedRDD.attached(spec(planned, Optional.empty()), parent, partitions(units), results);
     return Optional.of(
         new Materialization(
             rdd, n, register(rdd), Optional.empty(), List.of(), ConfDigest.of(SQLConf.get())));
@@ -372,8 +364,7 @@ final class Materializer {
       }
       countFound(parentless, found);
       DiskCachedRDD rdd =
-          DiskCachedRDD.detached(
-              application.context(), spec, partitions(parentless), results, serializableConf());
+          DiskCachedRDD.detached(application.context(), spec, partitions(parentless), results);
       for (int i = 0; i < entries.size(); i++) {
         OpenEntries.process()
             .hold(rdd.id(), entries.get(i).key().hex(), mapped.get(i).orElseThrow());
@@ -471,14 +462,11 @@ final class Materializer {
         application.context().applicationId(),
         description(),
         encryption == null ? now.components() : encryption.seal(now.components()),
-        encryption);
+        encryption,
+        new SerializableConfiguration(hadoopConf));
   }
 
   private String description() {
     return PlanShapes.oneLine(plan);
-  }
-
-  private SerializableConfiguration serializableConf() {
-    return new SerializableConfiguration(hadoopConf);
   }
 }

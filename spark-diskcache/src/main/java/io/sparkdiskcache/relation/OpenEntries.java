@@ -3,8 +3,11 @@ package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.KeptEntry;
 import io.sparkdiskcache.arrow.MappedEntry;
+import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.Pin;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -13,7 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,7 +40,10 @@ final class OpenEntries {
   private final Map<Integer, List<Pin>> pins = new HashMap<>();
   private final Map<Integer, Set<Integer>> announced = new HashMap<>();
   private final Map<Integer, Set<Integer>> shown = new HashMap<>();
-  private final LinkedHashMap<String, KeptEntry> recent = new LinkedHashMap<>(64, 0.75f, true);
+  private final LinkedHashMap<String, Recent> recent = new LinkedHashMap<>(64, 0.75f, true);
+
+  /** What is mapped of an entry of the store, and its file there. */
+  private record Recent(Path file, KeptEntry entry) {}
 
   static OpenEntries process() {
     return PROCESS;
@@ -48,29 +53,48 @@ final class OpenEntries {
   Optional<MappedEntry> held(int rddId, String key) {
     KeptEntry kept;
     synchronized (this) {
-      kept = keep(held.getOrDefault(rddId, Map.of()).get(key));
+      KeptEntry found = held.getOrDefault(rddId, Map.of()).get(key);
+      if (found == null) {
+        return Optional.empty();
+      }
+      kept = found.keep();
     }
     return reader(kept);
   }
 
-  /** An entry that was used lately, with a reference for the caller. */
+  /**
+   * An entry that was used lately and has not been evicted since, by whomever, with a reference for
+   * the caller.
+   */
   Optional<MappedEntry> recent(String key) {
     KeptEntry kept;
+    Path file;
     synchronized (this) {
-      kept = keep(recent.get(key));
+      Recent found = recent.get(key);
+      if (found == null) {
+        return Optional.empty();
+      }
+      file = found.file;
+      kept = found.entry.keep();
+    }
+    if (!Files.exists(file)) {
+      kept.release();
+      forget(key, file);
+      return Optional.empty();
     }
     return reader(kept);
   }
 
-  private static @Nullable KeptEntry keep(@Nullable KeptEntry entry) {
-    return entry == null ? null : entry.keep();
+  private synchronized void forget(String key, Path file) {
+    Recent found = recent.get(key);
+    if (found != null && found.file.equals(file)) {
+      recent.remove(key);
+      found.entry.release();
+    }
   }
 
   /** Gives back the reference. Outside of the lock, because decrypting takes its time. */
-  private static Optional<MappedEntry> reader(@Nullable KeptEntry kept) {
-    if (kept == null) {
-      return Optional.empty();
-    }
+  private static Optional<MappedEntry> reader(KeptEntry kept) {
     try {
       return kept.reader();
     } catch (IOException e) {
@@ -95,14 +119,14 @@ final class OpenEntries {
   }
 
   /** Keeps {@code entry} for a while; takes a reference of its own. */
-  synchronized void remember(String key, KeptEntry entry) {
-    KeptEntry previous = recent.put(key, entry.keep());
+  synchronized void remember(Entry stored, KeptEntry entry) {
+    Recent previous = recent.put(stored.key().hex(), new Recent(stored.path(), entry.keep()));
     if (previous != null) {
-      previous.release();
+      previous.entry.release();
     }
     while (recent.size() > MAX_RECENT) {
       String eldest = recent.keySet().iterator().next();
-      recent.remove(eldest).release();
+      recent.remove(eldest).entry.release();
     }
   }
 
@@ -143,7 +167,7 @@ final class OpenEntries {
     pins.clear();
     held.values().forEach(entries -> entries.values().forEach(KeptEntry::release));
     held.clear();
-    recent.values().forEach(KeptEntry::release);
+    recent.values().forEach(found -> found.entry.release());
     recent.clear();
   }
 

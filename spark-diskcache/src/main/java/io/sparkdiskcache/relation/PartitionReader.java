@@ -11,7 +11,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
-import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.rdd.RDD;
@@ -44,13 +43,12 @@ final class PartitionReader {
       RelationSpec spec,
       @Nullable RDD<InternalRow> parent,
       PartitionResults results,
-      Configuration hadoopConf,
       TaskContext context) {
     this.rddId = rddId;
     this.spec = spec;
     this.parent = parent;
     this.results = results;
-    this.inputs = new InputWatch(hadoopConf);
+    this.inputs = new InputWatch(spec.hadoopConf().value());
     this.context = context;
   }
 

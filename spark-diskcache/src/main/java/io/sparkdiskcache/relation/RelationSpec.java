@@ -7,10 +7,11 @@ import io.sparkdiskcache.store.VerifyMode;
 import java.io.Serializable;
 import java.util.SortedMap;
 import org.apache.spark.sql.types.StructType;
+import org.apache.spark.util.SerializableConfiguration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a task must know of its relation. Travels with the RDD.
+ * What a task must know of its relation. Broadcast.
  *
  * @param storeOptions how the store is opened
  * @param admission which results are kept
@@ -25,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param description the plan's root, for people
  * @param components what the key was made of, for people
  * @param encryption of the entries; null if they are plain
+ * @param hadoopConf for asking whether input files have changed
  */
 @SuppressWarnings("ArrayRecordComponent") // never compared
 record RelationSpec(
@@ -39,7 +41,8 @@ record RelationSpec(
     String application,
     String description,
     SortedMap<String, String> components,
-    @Nullable Encryption encryption)
+    @Nullable Encryption encryption,
+    SerializableConfiguration hadoopConf)
     implements Serializable {
 
   String directory() {

@@ -490,6 +490,18 @@ class RelationSuite extends AnyFunSuite with Applications {
     }
   }
 
+  test("what was evicted is computed again, though it is still mapped") {
+    application(directory("evicted")) { spark =>
+      val df = rowLocal(spark).cache()
+      val expected = ExactRows.of(df)
+      assert(ExactRows.of(df) == expected)
+      assert(stats(spark).computed == 4)
+      assert(DiskCache.of(spark).clear() > 0)
+      assert(ExactRows.of(df) == expected)
+      assert(stats(spark).computed == 8)
+    }
+  }
+
   test("SQL table functions list entries and counters") {
     val cache = directory("functions")
     application(cache) { spark =>
