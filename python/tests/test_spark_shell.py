@@ -20,7 +20,11 @@ def helper(x: Long): Long = x * rate.factor
 
 val scored = udf((x: Long) => helper(x) + 1)
 val df = spark.read.parquet("DATA").select(scored(col("id")).as("score")).cache()
-val rows = df.collect().map(_.getLong(0)).sorted.mkString(" ")
+val table = spark.read.parquet("DATA")
+val rates = table.select(col("id").as("factor"), lit("once").as("label")).as[Rate]
+val typed = rates.map(r => Rate(r.factor + 1, r.label)).cache()
+val last = typed.collect().map(_.factor).max
+val rows = df.collect().map(_.getLong(0)).sorted.mkString(" ") + " " + last
 val stats = io.sparkdiskcache.DiskCache.of(spark).stats()
 val report = s"${stats.hits} ${stats.computed} ${stats.refused}\\n$rows"
 java.nio.file.Files.writeString(java.nio.file.Path.of("RESULT"), report)
@@ -77,10 +81,17 @@ def test_cells_at_other_lines_hit_and_edited_ones_do_not(tmp_path: Path, data: s
     assert again == rows
     assert counters == f"{fresh} 0 {{}}"
 
+    # Of two relations over the same files one has the edited function.
+    half = int(fresh) // 2
     counters, edited = shell.run(CELLS.replace("x * rate.factor", "x * rate.factor + 1"))
     assert edited.startswith("2 4 6 ")
-    assert counters == computed
+    assert counters == f"{half} {half} {{}}"
 
     counters, recaptured = shell.run(CELLS.replace("Rate(2,", "Rate(3,"))
     assert recaptured.startswith("1 4 7 ")
-    assert counters == computed
+    assert counters == f"{half} {half} {{}}"
+
+    with_method = CELLS.replace("label: String)", "label: String) { def twice = 2 * factor }")
+    counters, again = shell.run(with_method)
+    assert again == rows
+    assert counters == f"{half} {half} {{}}", "typed rows are of another class, scores use nothing of it"

@@ -509,7 +509,7 @@ final class CodeGraph {
     }
     ClassFile file = files.read(name);
     byte[] stripped = WholeClass.digest(file);
-    global.tag('W').putString(name).putBytes(stripped);
+    global.tag('W').putString(StableNames.withoutCell(name)).putBytes(stripped);
     part("class " + StableNames.ofClass(name).replace('/', '.'), stripped);
     classRef(new CanonicalHasher(), name);
     initialize(name);

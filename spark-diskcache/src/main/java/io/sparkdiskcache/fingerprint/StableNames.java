@@ -32,7 +32,12 @@ final class StableNames {
   static String ofClass(String internalName) {
     return internalName.indexOf('$') < 0 && internalName.indexOf("cmd") < 0
         ? internalName
-        : COUNTER.matcher(NOTEBOOK.matcher(internalName).replaceAll("$1#")).replaceAll("\\$#");
+        : COUNTER.matcher(withoutCell(internalName)).replaceAll("\\$#");
+  }
+
+  /** Any name, with no other number gone than that of the line or cell it was typed in. */
+  static String withoutCell(String name) {
+    return NOTEBOOK.matcher(name).replaceAll("$1#");
   }
 
   /** A method name. Compiler-made ones lose everything but their kind. */
@@ -61,8 +66,6 @@ final class StableNames {
   static String label(String owner, String method) {
     return ofClass(owner).replace('/', '.')
         + "."
-        + NOTEBOOK
-            .matcher(method.replaceFirst("\\$([0-9a-f]{7,8}\\$)?\\d+$", ""))
-            .replaceAll("$1#");
+        + withoutCell(method.replaceFirst("\\$([0-9a-f]{7,8}\\$)?\\d+$", ""));
   }
 }

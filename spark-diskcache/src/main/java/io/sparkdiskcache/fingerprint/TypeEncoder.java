@@ -114,7 +114,7 @@ final class TypeEncoder {
 
   /** A class by name, and by its code unless that comes with the JDK, Scala or Spark. */
   void code(Class<?> type) {
-    out().tag('k').putString(type.getName());
+    out().tag('k').putString(StableNames.withoutCell(type.getName()));
     Class<?> element = type;
     while (element.isArray()) {
       element = element.getComponentType();

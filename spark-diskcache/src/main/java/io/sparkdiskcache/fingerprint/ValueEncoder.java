@@ -16,6 +16,7 @@ import org.apache.spark.QueryContext;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.encoders.ExpressionEncoder;
+import org.apache.spark.sql.catalyst.encoders.OuterScopes$;
 import org.apache.spark.sql.catalyst.expressions.Alias;
 import org.apache.spark.sql.catalyst.expressions.AttributeReference;
 import org.apache.spark.sql.catalyst.expressions.ExprId;
@@ -27,6 +28,7 @@ import org.apache.spark.sql.catalyst.expressions.NamedLambdaVariable;
 import org.apache.spark.sql.catalyst.expressions.PythonFuncExpression;
 import org.apache.spark.sql.catalyst.expressions.ScalaUDF;
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression;
+import org.apache.spark.sql.catalyst.expressions.objects.AssertNotNull;
 import org.apache.spark.sql.catalyst.expressions.objects.LambdaVariable;
 import org.apache.spark.sql.catalyst.util.CaseInsensitiveMap;
 import org.apache.spark.sql.execution.ExecSubqueryExpression;
@@ -44,6 +46,7 @@ import org.jspecify.annotations.Nullable;
 import scala.Enumeration;
 import scala.Option;
 import scala.Product;
+import scala.jdk.javaapi.CollectionConverters;
 import scala.reflect.ClassTag;
 
 /**
@@ -97,6 +100,12 @@ final class ValueEncoder {
     } else if (expression instanceof GetStructField get) {
       out().tag('g').putInt(get.ordinal());
       expression(get.child());
+    } else if (expression instanceof AssertNotNull check) {
+      out().tag('!');
+      expression(check.child());
+      // Said in the message of its error: classes by name, with the cells they were typed in.
+      CollectionConverters.asJava(check.walkedTypePath())
+          .forEach(step -> out().putString(StableNames.withoutCell(step)));
     } else if (expression instanceof InSet in) {
       out().tag('i');
       expression(in.child());
@@ -330,6 +339,10 @@ final class ValueEncoder {
       out().tag('n').putString(constant.getDeclaringClass().getName()).putString(constant.name());
     } else if (value instanceof ZoneId zone) {
       out().tag('t').putString(zone.getId());
+    } else if (type.getNestHost() == OuterScopes$.class) {
+      // How an inner class gets the object around it, of which nothing counts: a class that Spark
+      // makes from rows is refused if it looks at that object.
+      out().tag('o');
     } else if (SparkClasses.isLambda(type) || value instanceof Aggregator<?, ?, ?>) {
       function(value);
     } else if (SparkClasses.isSparkSql(type)) {

@@ -162,13 +162,20 @@ final class EntryAccess {
   }
 
   /**
+   * An entry that was not there when it was first looked for.
+   *
+   * @param entry with a reference for the caller
+   * @param computed by this task; false if another one did meanwhile
+   */
+  record Made(MappedEntry entry, boolean computed) {}
+
+  /**
    * Computes the unit, once per process.
    *
    * @param rows the rows, from the start at each call
    * @param mayPublish asked before the first and after the last row
-   * @return the entry, with a reference for the caller
    */
-  MappedEntry compute(
+  Made compute(
       CacheUnit unit,
       int partition,
       TaskContext context,
@@ -176,18 +183,21 @@ final class EntryAccess {
       BooleanSupplier mayPublish) {
     String flight = unit.publish() ? spec.directory() + unit.key() : rddId + unit.key();
     return FLIGHTS.run(
-        flight, context, () -> find(unit), () -> once(unit, partition, context, rows, mayPublish));
+        flight,
+        context,
+        () -> find(unit).map(found -> new Made(found, false)),
+        () -> once(unit, partition, context, rows, mayPublish));
   }
 
   /** Computes what no other process is computing; waits for one that is, within bounds. */
-  private MappedEntry once(
+  private Made once(
       CacheUnit unit,
       int partition,
       TaskContext context,
       Supplier<Iterator<InternalRow>> rows,
       BooleanSupplier mayPublish) {
     if (store.isEmpty()) {
-      return intoScratch(unit, context, rows);
+      return new Made(intoScratch(unit, context, rows), true);
     }
     boolean[] waited = {false};
     Optional<Lease> lease = Optional.empty();
@@ -206,11 +216,11 @@ final class EntryAccess {
     try {
       Optional<MappedEntry> found = waited[0] ? find(unit) : Optional.empty();
       return found.isPresent()
-          ? found.get()
-          : intoStore(store.get(), unit, partition, context, rows, mayPublish);
+          ? new Made(found.get(), false)
+          : new Made(intoStore(store.get(), unit, partition, context, rows, mayPublish), true);
     } catch (StoreException | EntryWriteException e) {
       store.get().countError("Cannot write an entry", e);
-      return intoScratch(unit, context, rows);
+      return new Made(intoScratch(unit, context, rows), true);
     } finally {
       lease.ifPresent(Lease::close);
     }

@@ -61,7 +61,7 @@ final class PartitionReader {
     context.addTaskCompletionListener(releaseAll(toRelease));
     long rows = 0;
     long bytes = 0;
-    int read = 0;
+    int computed = 0;
     int audited = 0;
     int unequal = 0;
     boolean keysHold = keysHold(partition.index(), access);
@@ -83,12 +83,13 @@ final class PartitionReader {
       MappedEntry entry;
       if (found.isPresent()) {
         entry = found.get();
-        read++;
         context.taskMetrics().inputMetrics().incBytesRead(entry.bytes());
         context.taskMetrics().inputMetrics().incRecordsRead(entry.rows());
       } else {
-        entry = compute(access, unit, partition.index());
+        EntryAccess.Made made = compute(access, unit, partition.index());
+        entry = made.entry();
         toRelease.add(entry);
+        computed += made.computed() ? 1 : 0;
       }
       entries.add(entry);
       rows += entry.rows();
@@ -102,7 +103,7 @@ final class PartitionReader {
         new Tuple2<>(
             partition.index(),
             new PartitionResult(
-                rows, bytes, read, partition.units().size() - read, audited, unequal)));
+                rows, bytes, partition.units().size() - computed, computed, audited, unequal)));
     return batches(entries);
   }
 
@@ -113,7 +114,7 @@ final class PartitionReader {
         : Audit.Outcome.UNKNOWN;
   }
 
-  private MappedEntry compute(EntryAccess access, CacheUnit unit, int partition) {
+  private EntryAccess.Made compute(EntryAccess access, CacheUnit unit, int partition) {
     if (parent == null || unit.split() == null) {
       throw new IllegalStateException(
           "Cannot read partition %d of %s: its entry %s on host %s was removed after it was found. "

@@ -7,6 +7,7 @@ import scala.jdk.CollectionConverters._
 
 import io.sparkdiskcache.fingerprint.Refusal.Code._
 import org.apache.spark.sql.{DataFrame, Dataset, Encoders, Observation}
+import org.apache.spark.sql.catalyst.encoders.OuterScopes
 import org.apache.spark.sql.functions._
 import org.scalatest.funsuite.AnyFunSuite
 
@@ -54,6 +55,22 @@ class RefusalSuite extends AnyFunSuite with PlanFixture {
     ("random sketch", NON_DETERMINISTIC, s("kll_sketch_agg_bigint(id)")),
     ("kryo objects", EXPRESSION, () => rt.select("id").as[Long](Encoders.scalaLong).map((x: Long) => List(x))(Encoders.kryo[List[Long]])),
     ("function over an array", FUNCTION_STATE, () => { val a = Array(1); rt.select(udf((x: Long) => x + a(0)).apply(col("id"))) }))
+
+  test("classes inside an object: accepted, unless they look at it") {
+    val around = new Around(3)
+    OuterScopes.addOuterScope(around)
+    val pairs = rt.select("id", "k")
+    val alone = pairs.as[around.Alone](Encoders.product[around.Alone])
+    def hashed(query: Dataset[_]): FingerprintResult =
+      fingerprint(plan(query), functions = new CodeHasher(getClass.getClassLoader))
+    assert(accepted(hashed(alone.map((p: around.Alone) => p.id + p.k)(Encoders.scalaLong))).chunks.size > 0)
+    val looking = pairs.as[around.Looking](Encoders.product[around.Looking])
+    hashed(looking.map((p: around.Looking) => p.more)(Encoders.scalaLong)) match {
+      case r: FingerprintResult.Refused =>
+        assert(r.refusal.code == FUNCTION && r.refusal.sentence.contains("reads the state of"), r.refusal)
+      case accepted => fail("expected a refusal, got " + accepted)
+    }
+  }
 
   private def planned(query: DataFrame): DataFrame = { plan(query); query }
 
@@ -136,5 +153,13 @@ class RefusalSuite extends AnyFunSuite with PlanFixture {
         assert(r.refusal.place.contains("Project"), r)
       case a: FingerprintResult.Accepted => fail(a.toString)
     }
+  }
+}
+
+/** An object that classes of rows are defined in. */
+class Around(val state: Long) {
+  case class Alone(id: Long, k: Long)
+  case class Looking(id: Long, k: Long) {
+    def more: Long = id + state
   }
 }
