@@ -44,17 +44,23 @@ public final class EntryWriter implements Closeable {
   static final long MAX_BODY_BYTES = Integer.MAX_VALUE - (64L << 20);
 
   private final Path file;
-  private final ChecksumChannel channel;
-  private final WriteChannel out;
+  private final StructType schema;
+  private final Map<String, String> metadata;
   private final BufferAllocator allocator;
-  private final Schema arrowSchema;
   private final EncodeOptions options;
   private final List<ColumnWriter> columns = new ArrayList<>();
+  private final List<Lowering> lowerings;
+  private final List<Precision> precisions;
   private final ColumnWriter.Budget budget = new ColumnWriter.Budget();
   private final StatsCollector stats = new StatsCollector();
   private final List<ArrowBlock> blocks = new ArrayList<>();
+  private final List<ColumnLayout.Batch> layouts = new ArrayList<>();
   private final long rowBytes;
   private final boolean fixedWidth;
+  private ChecksumChannel channel;
+  private WriteChannel out;
+  private ColumnLayout.Batch layout;
+  private Schema arrowSchema;
   private int batchRows;
   private long rows;
   private State state = State.OPEN;
@@ -71,7 +77,7 @@ public final class EntryWriter implements Closeable {
       Path file,
       ChecksumChannel channel,
       BufferAllocator allocator,
-      StructType schema,
+      StructType declared,
       Map<String, String> metadata,
       EncodeOptions options) {
     this.file = file;
@@ -79,17 +85,21 @@ public final class EntryWriter implements Closeable {
     this.out = new WriteChannel(channel);
     this.allocator = allocator;
     this.options = options;
-    ColumnLayout.Batch layout = ColumnLayout.Batch.of(schema);
-    this.arrowSchema = ArrowSchemas.toArrow(schema, layout, metadata);
+    this.schema = ColumnLayout.storageSchema(declared);
+    this.metadata = metadata;
     long fixed = 0;
     boolean allFixed = true;
-    for (ColumnLayout column : layout.columns()) {
+    for (ColumnLayout column : ColumnLayout.Batch.of(schema).columns()) {
       columns.add(VariableWidthWriters.create(column, allocator, budget));
       fixed += column.slotBytes();
       allFixed &= column.kind.width > 0 || column.kind == ColumnLayout.Kind.BOOLEAN;
     }
     this.rowBytes = fixed;
     this.fixedWidth = allFixed;
+    this.precisions = options.precision().of(declared);
+    this.lowerings = Lowering.of(schema, columns, precisions, options.precision(), allocator);
+    this.layout = ColumnLayout.Batch.of(schema, precisions);
+    this.arrowSchema = ArrowSchemas.toArrow(schema, layout, metadata);
   }
 
   /**
@@ -116,10 +126,7 @@ public final class EntryWriter implements Closeable {
     boolean created = false;
     try {
       channel = new ChecksumChannel(openNew(file));
-      EntryWriter writer =
-          new EntryWriter(
-              file, channel, allocator, ColumnLayout.storageSchema(schema), metadata, options);
-      writer.start();
+      EntryWriter writer = new EntryWriter(file, channel, allocator, schema, metadata, options);
       created = true;
       return writer;
     } finally {
@@ -144,6 +151,7 @@ public final class EntryWriter implements Closeable {
         file, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), ownerOnly);
   }
 
+  /** Begins the file; not before the first batch has said how wide it is. */
   private void start() throws IOException {
     out.write(MAGIC);
     out.align();
@@ -223,8 +231,14 @@ public final class EntryWriter implements Closeable {
   private void writeBatch() throws IOException {
     List<ArrowFieldNode> nodes = new ArrayList<>();
     List<ArrowBuf> buffers = new ArrayList<>();
+    lowerings.forEach(Lowering::lower);
     for (ColumnWriter column : columns) {
       column.collect(nodes, buffers);
+    }
+    lowerings.forEach(lowering -> lowering.collect(buffers));
+    chooseLayout();
+    if (blocks.isEmpty()) {
+      start();
     }
     try (ArrowRecordBatch batch = new ArrowRecordBatch(batchRows, nodes, buffers)) {
       long body = batch.computeBodyLength();
@@ -241,6 +255,7 @@ public final class EntryWriter implements Closeable {
                 + " row(s) are too large to be cached");
       }
       blocks.add(MessageSerializer.serialize(out, batch));
+      layouts.add(layout);
     }
     stats.add(columns);
     for (ColumnWriter column : columns) {
@@ -248,6 +263,39 @@ public final class EntryWriter implements Closeable {
     }
     budget.bytes = 0;
     batchRows = 0;
+  }
+
+  /** A column that did not fit is wider from this batch on. */
+  private void chooseLayout() {
+    boolean wider = false;
+    for (Lowering lowering : lowerings) {
+      Precision before = precisions.set(lowering.column(), lowering.stored());
+      wider |= before != lowering.stored();
+    }
+    if (wider) {
+      layout = ColumnLayout.Batch.of(schema, precisions);
+      arrowSchema = ArrowSchemas.toArrow(schema, layout, metadata);
+    }
+  }
+
+  /**
+   * Makes one file of batches in several layouts, by writing those that are there once more in the
+   * last, which is the widest. At most once an entry.
+   */
+  private void rewrite() throws IOException {
+    channel.close();
+    try (WrittenBatches written = WrittenBatches.open(file, blocks, layouts)) {
+      Files.delete(file);
+      channel = new ChecksumChannel(openNew(file));
+      out = new WriteChannel(channel);
+      blocks.clear();
+      start();
+      for (int i = 0; i < written.count(); i++) {
+        try (ArrowRecordBatch batch = written.widened(i, layout, allocator)) {
+          blocks.add(MessageSerializer.serialize(out, batch));
+        }
+      }
+    }
   }
 
   /** {@link #finish(String)} of an entry that says nothing of itself. */
@@ -267,6 +315,11 @@ public final class EntryWriter implements Closeable {
     if (batchRows > 0) {
       writeBatch();
     }
+    if (layouts.stream().anyMatch(used -> !used.equals(layout))) {
+      rewrite();
+    } else if (blocks.isEmpty()) {
+      start();
+    }
     out.writeIntLittleEndian(MessageSerializer.IPC_CONTINUATION_TOKEN);
     out.writeIntLittleEndian(0);
     out.write(
@@ -275,6 +328,7 @@ public final class EntryWriter implements Closeable {
                 arrowSchema,
                 blocks,
                 stats.encoded(),
+                ColumnPrecision.encode(lowerings.stream().map(Lowering::report).toList()),
                 description,
                 out.getCurrentPosition(),
                 channel.crc32c())));
@@ -294,6 +348,7 @@ public final class EntryWriter implements Closeable {
       for (ColumnWriter column : columns) {
         column.close();
       }
+      lowerings.forEach(Lowering::close);
       allocator.close();
     } finally {
       channel.close();

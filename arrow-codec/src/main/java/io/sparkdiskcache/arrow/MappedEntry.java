@@ -117,7 +117,7 @@ public final class MappedEntry {
       throws IOException {
     List<BatchBuffers> batches = new ArrayList<>(footer.blocks().size());
     for (int i = 0; i < footer.blocks().size(); i++) {
-      batches.add(parseBatch(file, mapping, footer, i));
+      batches.add(parseBatch(file, mapping, footer.blocks().get(i), footer.layout(), i));
     }
     EntryStats stats;
     try {
@@ -128,9 +128,13 @@ public final class MappedEntry {
     return new MappedEntry(file, size, mapping, footer, List.copyOf(batches), stats);
   }
 
-  private static BatchBuffers parseBatch(
-      Path file, FileMapping mapping, EntryFooter footer, int batch) throws IOException {
-    EntryFooter.BlockAt block = footer.blocks().get(batch);
+  static BatchBuffers parseBatch(
+      Path file,
+      FileMapping mapping,
+      EntryFooter.BlockAt block,
+      ColumnLayout.Batch layout,
+      int batch)
+      throws IOException {
     int length = block.messageLength();
     long bodyAddress = mapping.address(block.position() + length, block.bodyLength());
     ByteBuffer bytes = mapping.slice(block.position(), length).order(ByteOrder.LITTLE_ENDIAN);
@@ -142,7 +146,7 @@ public final class MappedEntry {
       if (message.version() != MetadataVersion.V5) {
         throw new InvalidBatchException("version " + message.version());
       }
-      return BatchBuffers.parse(message, footer.layout(), bodyAddress, block.bodyLength());
+      return BatchBuffers.parse(message, layout, bodyAddress, block.bodyLength());
     } catch (InvalidBatchException | RuntimeException e) {
       throw new CorruptEntryException(file, "batch " + batch + " is damaged: " + e.getMessage(), e);
     }
@@ -174,9 +178,21 @@ public final class MappedEntry {
     return footer.metadata();
   }
 
+  /** {@link #precision()} of the entry in a file, without mapping it. */
+  public static List<ColumnPrecision> precision(Path file) throws IOException {
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+      return readFooter(file, channel, channel.size()).precision();
+    }
+  }
+
   /** The schema as written, with the storage type in place of every user-defined type. */
   public StructType schema() {
     return footer.schema();
+  }
+
+  /** Columns that were not to be kept exactly, and what became of them; empty if there are none. */
+  public List<ColumnPrecision> precision() {
+    return footer.precision();
   }
 
   public long rows() {

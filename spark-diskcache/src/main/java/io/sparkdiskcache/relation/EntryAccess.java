@@ -321,7 +321,11 @@ final class EntryAccess {
             "diskcache.application", spec.application());
     try {
       return EntryWriter.create(
-          file, spec.schema(), metadata, ArrowUtils.rootAllocator(), EncodeOptions.defaults());
+          file,
+          spec.schema(),
+          metadata,
+          ArrowUtils.rootAllocator(),
+          EncodeOptions.defaults().withPrecision(spec.precision()));
     } catch (IOException e) {
       throw new EntryWriteException(e);
     }

@@ -68,7 +68,11 @@ class DiskCacheConfTest {
     "spark.diskcache.admission, never",
     "spark.diskcache.verify, sometimes",
     "spark.diskcache.inputs.settle, soon",
-    "spark.diskcache.inputs.chunkBytes, 0"
+    "spark.diskcache.inputs.chunkBytes, 0",
+    "spark.diskcache.precision, float8",
+    "spark.diskcache.precision, 'a=float16,'",
+    "spark.diskcache.precision.maxRelativeError, -1",
+    "spark.diskcache.precision.maxAbsoluteError, NaN"
   })
   void aBadValueNamesKeyValueAndWhatIsAllowed(String key, String value) {
     assertThatIllegalArgumentException()
