@@ -28,6 +28,13 @@ def test_pyarrow_reads_half_floats_and_functions_get_the_declared_type(
     precision = {"price": "float16", "wide": "float32", "embedding": "float16", "brain": "bfloat16"}
     kept = cache.persist(df, precision=precision, tag="precision")
     rows = {row.id: row for row in kept.collect()}
+    (relation,) = cache.explain(kept).relations
+    assert [text.split(",")[0] for text in relation.precision] == [
+        "price float16",
+        "wide float32",
+        "embedding float16",
+        "brain bfloat16",
+    ]
     keys = cache.entries().query("tag == 'precision'").key
     assert len(keys) > 0
     directory = Path(spark.conf.get("spark.diskcache.dir"))

@@ -39,8 +39,7 @@ public record ExplainReport(List<Inspection> relations) {
         text.append("  difference   ").append(difference).append('\n');
       }
       for (ColumnPrecision column : relation.precision()) {
-        text.append("  precision    ").append(column).append(", ");
-        text.append(Utils.bytesToString(column.savedBytes())).append(" saved\n");
+        text.append("  precision    ").append(column).append('\n');
       }
       if (!relation.fingerprint().isEmpty()) {
         text.append("  fingerprint  ").append(relation.fingerprint()).append('\n');

@@ -9,6 +9,7 @@ import org.apache.spark.sql.types.DoubleType;
 import org.apache.spark.sql.types.FloatType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
+import org.apache.spark.util.Utils;
 
 /**
  * What became of one column that need not be exact.
@@ -110,13 +111,14 @@ public record ColumnPrecision(
   /** For people. */
   @Override
   public String toString() {
-    return "%s %s%s, worst error %s relative, %s absolute"
+    return "%s %s%s, worst error %s relative, %s absolute, %s saved"
         .formatted(
             name,
             asked,
             stored == asked ? "" : ", " + stored + " where that did not fit",
             rounded(maxRelativeError),
-            rounded(maxAbsoluteError));
+            rounded(maxAbsoluteError),
+            Utils.bytesToString(savedBytes));
   }
 
   private static String rounded(double error) {

@@ -34,8 +34,9 @@ import org.apache.spark.sql.vectorized.ColumnarBatch;
 /**
  * Writes one entry: rows are collected off-heap, column by column, until a batch is full; then the
  * batch goes to the file and the same memory takes the next. So memory holds one batch, plus the
- * larger copy of a buffer while that grows. The file is complete after {@link #finish}; without it,
- * {@link #close} leaves a file that no reader opens. For one thread.
+ * larger copy of a buffer while that grows, plus what of the batch {@link Lowering} converts. The
+ * file is complete after {@link #finish}; without it, {@link #close} leaves a file that no reader
+ * opens. For one thread.
  */
 public final class EntryWriter implements Closeable {
   static final byte[] MAGIC = "ARROW1".getBytes(StandardCharsets.UTF_8);

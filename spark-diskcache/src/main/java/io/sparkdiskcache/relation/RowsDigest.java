@@ -46,8 +46,8 @@ final class RowsDigest {
   /** Above every weight. */
   private static final double MAX_WEIGHT = 3;
 
-  /** Elements of an array have this many different weights. */
-  private static final int PLACES = 1024;
+  /** Multiples of it, without their whole part, are far from each other: weights of elements. */
+  private static final double GOLDEN_RATIO = 0.6180339887498949;
 
   private final Inexact[] inexact;
   private final UnsafeProjection exact;
@@ -88,7 +88,7 @@ final class RowsDigest {
           add(elements, i, array.elementType(), weight);
         }
       } else {
-        double weighted = value(in, ordinal, of) * (weight + (double) (place++ % PLACES) / PLACES);
+        double weighted = value(in, ordinal, of) * (weight + place++ * GOLDEN_RATIO % 1);
         if (Double.isFinite(weighted)) {
           sum += weighted;
           magnitude += Math.abs(weighted);
