@@ -63,7 +63,7 @@ def test_pyarrow_reads_half_floats_and_functions_get_the_declared_type(
     assert seen == len(rows) == 300
 
     @pandas_udf("string")
-    def types(price: pd.Series, embedding: pd.Series) -> pd.Series:
+    def types(price, embedding):  # type: ignore[no-untyped-def]
         return pd.Series([f"{price.dtype} {e.dtype} {p!r}" for p, e in zip(price, embedding)])
 
     @udf("double")

@@ -121,8 +121,12 @@ final class Lowering implements AutoCloseable {
           || !(error <= policy.maxAbsoluteError() && share <= policy.maxRelativeError())) {
         return false;
       }
-      absolute = Math.max(absolute, error);
-      relative = Math.max(relative, share);
+      if (error > absolute) {
+        absolute = error;
+      }
+      if (share > relative) {
+        relative = share;
+      }
     }
     worstAbsolute = absolute;
     worstRelative = relative;
