@@ -36,6 +36,7 @@ class Relation:
     :param place: where in the plan it was found
     :param sentence: the reason for people
     :param cure: what could be done about it
+    :param precision: what became of each column that need not be exact, in what is stored
     :param differences: for what is not wholly stored: what distinguishes it from the nearest that is
     """
 
@@ -52,6 +53,7 @@ class Relation:
     place: str = ""
     sentence: str = ""
     cure: str = ""
+    precision: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
 
 
@@ -210,6 +212,7 @@ def _relation(java: Any) -> Relation:
         place=refusal.place() if refusal else "",
         sentence=refusal.sentence() if refusal else "",
         cure=refusal.code().cure() if refusal else "",
+        precision=tuple(column.toString() for column in java.precision()),
         differences=tuple(java.differences()),
     )
 

@@ -65,6 +65,7 @@ def _relation(r: Relation) -> str:
         rows.append(("not cached", "call cache() or persist(); this is what it would find"))
     if r.reason:
         rows += [("reason", f"{r.reason}: {r.sentence}"), ("place", r.place), ("what to do", r.cure)]
+    rows += [("precision", column) for column in r.precision]
     rows += [("difference", difference) for difference in r.differences]
     if r.found:
         rows += [("size", size(r.bytes)), ("saves", f"{duration(r.seconds)} of task time")]

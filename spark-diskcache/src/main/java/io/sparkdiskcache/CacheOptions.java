@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache;
 
+import io.sparkdiskcache.arrow.Precision;
+import io.sparkdiskcache.arrow.PrecisionPolicy;
+import java.util.Map;
+import java.util.TreeMap;
 import org.apache.spark.storage.StorageLevel;
 
 /**
@@ -16,8 +20,20 @@ import org.apache.spark.storage.StorageLevel;
  *     apart, sources are in the key beside it; of an RDD no more than the place in the program is
  *     known, so a job that reads another RDD through the same code must bring another word. Files
  *     and Delta tables in the same plan keep their own identities.
+ * @param precision how columns of type float and double, and arrays of these, are kept: {@code
+ *     float32}, {@code float16}, {@code bfloat16} or {@code exact}, by pattern of their names; see
+ *     {@link PrecisionPolicy}. Empty for what the session's settings say
+ * @param maxRelativeError how far {@code precision} may move a value, as a share of its magnitude;
+ *     infinite for any
+ * @param maxAbsoluteError how far {@code precision} may move a value; infinite for any
  */
-public record CacheOptions(StorageLevel storageLevel, String tag, String inputVersion) {
+public record CacheOptions(
+    StorageLevel storageLevel,
+    String tag,
+    String inputVersion,
+    Map<String, String> precision,
+    double maxRelativeError,
+    double maxAbsoluteError) {
 
   public CacheOptions {
     if (!storageLevel.useDisk() || storageLevel.useOffHeap()) {
@@ -29,11 +45,19 @@ public record CacheOptions(StorageLevel storageLevel, String tag, String inputVe
     if (tag.contains("\n") || tag.contains("\r")) {
       throw new IllegalArgumentException("Cannot use a tag with a line break: '" + tag + "'.");
     }
+    precision = Map.copyOf(precision);
+    policy(precision, maxRelativeError, maxAbsoluteError);
   }
 
   /** As {@code df.cache()}. */
   public static CacheOptions defaults() {
-    return new CacheOptions(StorageLevel.MEMORY_AND_DISK(), "", "");
+    return new CacheOptions(
+        StorageLevel.MEMORY_AND_DISK(),
+        "",
+        "",
+        Map.of(),
+        Double.POSITIVE_INFINITY,
+        Double.POSITIVE_INFINITY);
   }
 
   /** {@link #defaults} with a version, such as {@code "2026-11-22"} or a table's commit. */
@@ -41,15 +65,67 @@ public record CacheOptions(StorageLevel storageLevel, String tag, String inputVe
     return defaults().withInputVersion(value);
   }
 
+  /** {@link #defaults} with a precision, such as {@code Map.of("embedding", "float16")}. */
+  public static CacheOptions precision(Map<String, String> value) {
+    return defaults().withPrecision(value);
+  }
+
+  public CacheOptions withPrecision(Map<String, String> value) {
+    return new CacheOptions(
+        storageLevel, tag, inputVersion, value, maxRelativeError, maxAbsoluteError);
+  }
+
+  public CacheOptions withMaxRelativeError(double value) {
+    return new CacheOptions(storageLevel, tag, inputVersion, precision, value, maxAbsoluteError);
+  }
+
+  public CacheOptions withMaxAbsoluteError(double value) {
+    return new CacheOptions(storageLevel, tag, inputVersion, precision, maxRelativeError, value);
+  }
+
   public CacheOptions withInputVersion(String value) {
-    return new CacheOptions(storageLevel, tag, value);
+    return new CacheOptions(
+        storageLevel, tag, value, precision, maxRelativeError, maxAbsoluteError);
   }
 
   public CacheOptions withTag(String value) {
-    return new CacheOptions(storageLevel, value, inputVersion);
+    return new CacheOptions(
+        storageLevel, value, inputVersion, precision, maxRelativeError, maxAbsoluteError);
   }
 
   public CacheOptions withStorageLevel(StorageLevel value) {
-    return new CacheOptions(value, tag, inputVersion);
+    return new CacheOptions(
+        value, tag, inputVersion, precision, maxRelativeError, maxAbsoluteError);
+  }
+
+  /**
+   * Precision and bounds together.
+   *
+   * @throws IllegalArgumentException for bounds without a precision that they could bound
+   */
+  PrecisionPolicy policy() {
+    if (precision.isEmpty()
+        && (Double.isFinite(maxRelativeError) || Double.isFinite(maxAbsoluteError))) {
+      throw new IllegalArgumentException(
+          "Cannot bound errors of a relation without a precision of its own: add withPrecision.");
+    }
+    return policy(precision, maxRelativeError, maxAbsoluteError);
+  }
+
+  private static PrecisionPolicy policy(
+      Map<String, String> precision, double maxRelativeError, double maxAbsoluteError) {
+    Map<String, Precision> columns = new TreeMap<>();
+    precision.forEach(
+        (pattern, text) -> {
+          try {
+            columns.put(pattern, Precision.parse(text));
+          } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(
+                "Cannot keep column '%s' as '%s': it must be exact, float32, float16 or bfloat16."
+                    .formatted(pattern, text),
+                e);
+          }
+        });
+    return new PrecisionPolicy(columns, maxRelativeError, maxAbsoluteError);
   }
 }

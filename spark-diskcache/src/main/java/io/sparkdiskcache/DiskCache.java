@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache;
 
+import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.relation.CacheApplication;
 import io.sparkdiskcache.relation.RelationInspector;
 import io.sparkdiskcache.store.DiskStore;
@@ -52,11 +53,13 @@ public final class DiskCache {
   /**
    * As {@code df.persist(options.storageLevel())}, with the options remembered for its entries.
    *
-   * @throws IllegalArgumentException if the frame is cached already under another input version
+   * @throws IllegalArgumentException if the frame is cached already under another input version or
+   *     precision
    */
   public <T> Dataset<T> persist(Dataset<T> df, CacheOptions options) {
+    PrecisionPolicy precision = options.policy();
     Dataset<T> persisted = df.persist(options.storageLevel());
-    if (!options.tag().isEmpty() || !options.inputVersion().isEmpty()) {
+    if (!options.equals(CacheOptions.defaults().withStorageLevel(options.storageLevel()))) {
       Option<CachedData> data =
           session
               .sharedState()
@@ -69,6 +72,9 @@ public final class DiskCache {
         }
         if (!options.inputVersion().isEmpty()) {
           application.inputVersion(builder, options.inputVersion());
+        }
+        if (!options.precision().isEmpty()) {
+          application.precision(builder, precision);
         }
       }
     }

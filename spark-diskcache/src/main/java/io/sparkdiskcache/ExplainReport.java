@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache;
 
+import io.sparkdiskcache.arrow.ColumnPrecision;
 import io.sparkdiskcache.relation.RelationInspector.Inspection;
 import java.util.List;
 import org.apache.spark.util.Utils;
@@ -36,6 +37,9 @@ public record ExplainReport(List<Inspection> relations) {
               });
       for (String difference : relation.differences()) {
         text.append("  difference   ").append(difference).append('\n');
+      }
+      for (ColumnPrecision column : relation.precision()) {
+        text.append("  precision    ").append(column).append('\n');
       }
       if (!relation.fingerprint().isEmpty()) {
         text.append("  fingerprint  ").append(relation.fingerprint()).append('\n');

@@ -51,7 +51,7 @@ class ArchitectureTest {
             .whereLayer("cli")
             .mayNotBeAccessedByAnyLayer()
             .whereLayer("arrow")
-            .mayOnlyBeAccessedByLayers("relation")
+            .mayOnlyBeAccessedByLayers("api", "relation", "conf")
             .whereLayer("shim")
             .mayOnlyBeAccessedByLayers("api", "relation");
     rule.check(CLASSES);

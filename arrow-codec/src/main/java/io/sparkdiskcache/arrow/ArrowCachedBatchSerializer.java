@@ -44,17 +44,21 @@ public final class ArrowCachedBatchSerializer extends SimpleMetricsCachedBatchSe
           + " that knows their keys; this serializer reads them";
 
   private final boolean columnarOutput;
+  private final boolean lowered;
 
   /** Hands columns to whoever takes them. */
   public ArrowCachedBatchSerializer() {
-    this(true);
+    this(true, false);
   }
 
   /**
    * @param columnarOutput false to hand rows even to consumers that take columns
+   * @param lowered whether the entries have columns that need not be exact, see {@link
+   *     MappedEntry#precision}
    */
-  public ArrowCachedBatchSerializer(boolean columnarOutput) {
+  public ArrowCachedBatchSerializer(boolean columnarOutput, boolean lowered) {
     this.columnarOutput = columnarOutput;
+    this.lowered = lowered;
   }
 
   @Override
@@ -93,15 +97,16 @@ public final class ArrowCachedBatchSerializer extends SimpleMetricsCachedBatchSe
     return Option.apply(CollectionConverters.asScala(names).toSeq());
   }
 
-  private static Class<? extends MappedColumn> vectorClass(ColumnLayout.Kind kind) {
+  private Class<? extends MappedColumn> vectorClass(ColumnLayout.Kind kind) {
     return switch (kind) {
       case BOOLEAN -> BooleanColumn.class;
       case INT8 -> ByteColumn.class;
       case INT16 -> ShortColumn.class;
       case INT32 -> IntColumn.class;
       case INT64 -> LongColumn.class;
-      case FLOAT32 -> FloatColumn.class;
-      case FLOAT64 -> DoubleColumn.class;
+      case FLOAT16, BFLOAT16 -> LoweredColumn.class;
+      case FLOAT32 -> lowered ? LoweredColumn.class : FloatColumn.class;
+      case FLOAT64 -> lowered ? LoweredColumn.class : DoubleColumn.class;
       case DECIMAL -> DecimalColumn.class;
       case STRING -> StringColumn.class;
       case BINARY -> BinaryColumn.class;

@@ -58,6 +58,12 @@ public final class ArrowSchemas {
   /** Custom metadata of the footer: statistics of all batches, see {@link EntryStats}. */
   static final String STATS_KEY = "arrow-codec.stats";
 
+  /** Custom metadata of the footer: columns that need not be exact, see {@link ColumnPrecision}. */
+  static final String PRECISION_KEY = "arrow-codec.precision";
+
+  /** Custom metadata of a field whose type Arrow does not have: what its bytes are. */
+  private static final String TYPE_KEY = "arrow-codec.type";
+
   private static final ObjectMapper JSON =
       new ObjectMapper().enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION);
 
@@ -226,7 +232,13 @@ public final class ArrowSchemas {
 
   private static Field field(String name, ColumnLayout column) {
     return new Field(
-        name, new FieldType(column.nullable, arrowType(column), null), children(column));
+        name,
+        new FieldType(
+            column.nullable,
+            arrowType(column),
+            null,
+            column.kind == ColumnLayout.Kind.BFLOAT16 ? Map.of(TYPE_KEY, "bfloat16") : null),
+        children(column));
   }
 
   private static List<Field> children(ColumnLayout column) {
@@ -287,6 +299,8 @@ public final class ArrowSchemas {
                   ? new ArrowType.Interval(IntervalUnit.YEAR_MONTH)
                   : new ArrowType.Int(32, true);
       case INT64 -> arrowLong(type);
+      case FLOAT16 -> new ArrowType.FloatingPoint(FloatingPointPrecision.HALF);
+      case BFLOAT16 -> new ArrowType.FixedSizeBinary(Short.BYTES);
       case FLOAT32 -> new ArrowType.FloatingPoint(FloatingPointPrecision.SINGLE);
       case FLOAT64 -> new ArrowType.FloatingPoint(FloatingPointPrecision.DOUBLE);
       case DECIMAL -> {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.arrow.flatbuf.Buffer;
 import org.apache.arrow.flatbuf.FieldNode;
 import org.apache.arrow.flatbuf.Message;
 import org.apache.arrow.flatbuf.MessageHeader;
 import org.apache.arrow.flatbuf.RecordBatch;
+import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
 
 /**
  * Where the buffers of one record batch are in memory. An instance has been checked against its
@@ -84,6 +87,14 @@ final class BatchBuffers {
 
   int rows() {
     return rows;
+  }
+
+  List<ArrowFieldNode> fieldNodes() {
+    List<ArrowFieldNode> fieldNodes = new ArrayList<>(nodes.length / 2);
+    for (int i = 0; i < nodes.length; i += 2) {
+      fieldNodes.add(new ArrowFieldNode(nodes[i], nodes[i + 1]));
+    }
+    return fieldNodes;
   }
 
   /** Bytes of all buffers. */

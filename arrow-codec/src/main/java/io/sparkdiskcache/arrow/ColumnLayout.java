@@ -2,6 +2,7 @@
 package io.sparkdiskcache.arrow;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.BinaryType;
@@ -48,6 +49,8 @@ final class ColumnLayout {
     INT16(2, 2),
     INT32(2, 4),
     INT64(2, 8),
+    FLOAT16(2, 2),
+    BFLOAT16(2, 2),
     FLOAT32(2, 4),
     FLOAT64(2, 8),
     /** 128-bit two's complement, little endian. */
@@ -88,18 +91,23 @@ final class ColumnLayout {
   final int buffer;
 
   private ColumnLayout(DataType type, boolean nullable, Counter counter) {
+    this(type, nullable, Precision.EXACT, counter);
+  }
+
+  private ColumnLayout(DataType type, boolean nullable, Precision precision, Counter counter) {
     Kind known = kindOf(type);
     if (known == null) {
       throw new IllegalArgumentException("Cannot lay out a column of type " + type);
     }
-    this.kind = known;
+    boolean isNumber = known == Kind.FLOAT32 || known == Kind.FLOAT64;
+    this.kind = isNumber ? precision.kind(known) : known;
     this.type = type;
     this.nullable = nullable;
     this.node = counter.nodes;
     this.buffer = counter.buffers;
     counter.nodes++;
     counter.buffers += known.buffers;
-    this.children = childrenOf(type, counter);
+    this.children = childrenOf(type, precision, counter);
   }
 
   /** A whole record batch: its columns and how many nodes and buffers they make. */
@@ -107,10 +115,17 @@ final class ColumnLayout {
 
     /** The layout of a schema whose types are all supported and not user-defined. */
     static Batch of(StructType schema) {
+      return of(schema, Collections.nCopies(schema.length(), Precision.EXACT));
+    }
+
+    /** The same with the floating-point numbers of each column at a precision. */
+    static Batch of(StructType schema, List<Precision> precisions) {
       Counter counter = new Counter();
       List<ColumnLayout> columns = new ArrayList<>(schema.length());
-      for (StructField field : schema.fields()) {
-        columns.add(new ColumnLayout(field.dataType(), field.nullable(), counter));
+      for (int i = 0; i < schema.length(); i++) {
+        StructField field = schema.fields()[i];
+        columns.add(
+            new ColumnLayout(field.dataType(), field.nullable(), precisions.get(i), counter));
       }
       return new Batch(List.copyOf(columns), counter.nodes, counter.buffers);
     }
@@ -225,9 +240,11 @@ final class ColumnLayout {
     };
   }
 
-  private static List<ColumnLayout> childrenOf(DataType type, Counter counter) {
+  private static List<ColumnLayout> childrenOf(
+      DataType type, Precision precision, Counter counter) {
     if (type instanceof ArrayType array) {
-      return List.of(new ColumnLayout(array.elementType(), array.containsNull(), counter));
+      return List.of(
+          new ColumnLayout(array.elementType(), array.containsNull(), precision, counter));
     } else if (type instanceof MapType map) {
       StructType entries =
           new StructType()

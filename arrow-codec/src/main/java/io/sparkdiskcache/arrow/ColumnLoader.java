@@ -40,8 +40,15 @@ final class ColumnLoader {
       case INT16 -> new ShortColumn(slots, second);
       case INT32 -> new IntColumn(slots, second);
       case INT64 -> new LongColumn(slots, second);
-      case FLOAT32 -> new FloatColumn(slots, second);
-      case FLOAT64 -> new DoubleColumn(slots, second);
+      case FLOAT16, BFLOAT16 -> new LoweredColumn(slots, column.kind, second);
+      case FLOAT32 ->
+          entry.precision().isEmpty()
+              ? new FloatColumn(slots, second)
+              : new LoweredColumn(slots, column.kind, second);
+      case FLOAT64 ->
+          entry.precision().isEmpty()
+              ? new DoubleColumn(slots, second)
+              : new LoweredColumn(slots, column.kind, second);
       case DECIMAL -> new DecimalColumn(slots, second);
       case NULL -> new NullColumn(slots);
       case STRING -> {

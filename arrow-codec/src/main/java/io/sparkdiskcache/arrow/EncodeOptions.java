@@ -2,13 +2,14 @@
 package io.sparkdiskcache.arrow;
 
 /**
- * When a record batch ends: at the first limit that is reached.
+ * When a record batch ends, at the first limit that is reached, and what of its values is kept.
  *
  * @param maxRowsPerBatch at least 1
  * @param maxBytesPerBatch encoded bytes, at least 1; a single row that is larger makes a batch of
- *     its own
+ *     its own; counted before numbers are shortened
+ * @param precision of floating-point columns
  */
-public record EncodeOptions(int maxRowsPerBatch, long maxBytesPerBatch) {
+public record EncodeOptions(int maxRowsPerBatch, long maxBytesPerBatch, PrecisionPolicy precision) {
   private static final int DEFAULT_ROWS = 32_768;
   private static final long DEFAULT_BYTES = 16L << 20;
 
@@ -27,6 +28,15 @@ public record EncodeOptions(int maxRowsPerBatch, long maxBytesPerBatch) {
               + ": it must be between 1 and "
               + MAX_BYTES);
     }
+  }
+
+  /** Everything bit for bit. */
+  public EncodeOptions(int maxRowsPerBatch, long maxBytesPerBatch) {
+    this(maxRowsPerBatch, maxBytesPerBatch, PrecisionPolicy.EXACT);
+  }
+
+  public EncodeOptions withPrecision(PrecisionPolicy policy) {
+    return new EncodeOptions(maxRowsPerBatch, maxBytesPerBatch, policy);
   }
 
   /** Batches of 32768 rows or 16 MiB: wide enough for tight loops, small enough to prune. */

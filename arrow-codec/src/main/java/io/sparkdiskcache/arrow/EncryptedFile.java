@@ -76,19 +76,34 @@ final class EncryptedFile implements KeptEntry {
       return Optional.empty();
     }
     boolean opened = false;
-    try (SeekableByteChannel encrypted = mapping.channel(bodySize);
-        SeekableByteChannel plain = encryption.cipher().decrypting(encrypted, encryption.name())) {
-      MappedEntry entry = MappedEntry.decrypted(file, plain, this);
+    try {
+      MappedEntry entry = decrypt(plain -> MappedEntry.decrypted(file, plain, this));
       opened = true;
       return Optional.of(entry);
-    } catch (CorruptEntryException e) {
-      throw e;
-    } catch (IOException e) {
-      throw new CorruptEntryException(file, "it cannot be decrypted: " + e.getMessage(), e);
     } finally {
       if (!opened) {
         release();
       }
+    }
+  }
+
+  /** Decrypts the end only; the caller holds a reference. */
+  EntryFooter footer() throws IOException {
+    return decrypt(plain -> MappedEntry.readFooter(file, plain, plain.size()));
+  }
+
+  private interface Use<T> {
+    T of(SeekableByteChannel plain) throws IOException;
+  }
+
+  private <T> T decrypt(Use<T> use) throws IOException {
+    try (SeekableByteChannel encrypted = mapping.channel(bodySize);
+        SeekableByteChannel plain = encryption.cipher().decrypting(encrypted, encryption.name())) {
+      return use.of(plain);
+    } catch (CorruptEntryException e) {
+      throw e;
+    } catch (IOException e) {
+      throw new CorruptEntryException(file, "it cannot be decrypted: " + e.getMessage(), e);
     }
   }
 

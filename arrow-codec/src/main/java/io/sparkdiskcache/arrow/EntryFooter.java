@@ -15,10 +15,12 @@ import java.util.List;
 import java.util.Map;
 import org.apache.arrow.flatbuf.Block;
 import org.apache.arrow.flatbuf.Endianness;
+import org.apache.arrow.flatbuf.FloatingPoint;
 import org.apache.arrow.flatbuf.Footer;
 import org.apache.arrow.flatbuf.KeyValue;
 import org.apache.arrow.flatbuf.MetadataVersion;
 import org.apache.arrow.flatbuf.Schema;
+import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.spark.sql.types.StructType;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +30,7 @@ import org.jspecify.annotations.Nullable;
  * on the heap with checked bounds; {@link #read} may still throw any runtime exception for damaged
  * flatbuffers, which its caller turns into {@link CorruptEntryException}.
  *
+ * @param precision of columns that need not be exact; empty if all are
  * @param blocks where the batches are, ascending and without gaps
  * @param position where the footer begins
  */
@@ -36,6 +39,7 @@ record EntryFooter(
     ColumnLayout.Batch layout,
     Map<String, String> metadata,
     String stats,
+    List<ColumnPrecision> precision,
     List<BlockAt> blocks,
     long position) {
   /** Length of the footer and the magic behind it. */
@@ -99,7 +103,11 @@ record EntryFooter(
           file, "it is an Arrow file, but not an entry in format " + ArrowSchemas.FORMAT);
     }
     StructType sparkSchema = parseSchema(file, json);
-    ColumnLayout.Batch layout = ColumnLayout.Batch.of(sparkSchema);
+    String encoded = ofFooter.get(ArrowSchemas.PRECISION_KEY);
+    List<ColumnPrecision> precision =
+        encoded == null ? List.of() : ColumnPrecision.decode(encoded, sparkSchema);
+    ColumnLayout.Batch layout =
+        ColumnLayout.Batch.of(sparkSchema, ColumnPrecision.stored(precision, sparkSchema));
     List<Field> fields = ArrowSchemas.toArrow(sparkSchema, layout, Map.of()).getFields();
     checkFields(file, new FieldsOf(schema), fields);
     return new EntryFooter(
@@ -107,6 +115,7 @@ record EntryFooter(
         layout,
         Map.copyOf(metadata),
         stats,
+        precision,
         parseBlocks(file, footer, position),
         position);
   }
@@ -175,6 +184,7 @@ record EntryFooter(
               && wanted.getName().equals(field.name())
               && wanted.isNullable() == field.nullable()
               && wanted.getType().getTypeID().getFlatbufID() == field.typeType()
+              && sameWidth(wanted.getType(), field)
               && field.dictionary() == null;
       if (same) {
         checkFields(file, new FieldsOf(null, field), wanted.getChildren());
@@ -183,6 +193,15 @@ record EntryFooter(
     if (!same) {
       throw new CorruptEntryException(file, "its Arrow schema and its Spark schema differ");
     }
+  }
+
+  private static boolean sameWidth(ArrowType wanted, org.apache.arrow.flatbuf.Field field) {
+    if (wanted instanceof ArrowType.FloatingPoint number) {
+      FloatingPoint found = new FloatingPoint();
+      field.type(found);
+      return found.precision() == number.getPrecision().getFlatbufID();
+    }
+    return true;
   }
 
   private static void put(Path file, Map<String, String> map, @Nullable KeyValue entry)

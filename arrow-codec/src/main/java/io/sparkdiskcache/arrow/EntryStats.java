@@ -22,11 +22,12 @@ import org.jspecify.annotations.Nullable;
  * Statistics of every batch of an entry, kept as they lie in the file and decoded a batch at a
  * time.
  *
- * <p>For each batch and column, big endian: null count (int), bytes of all buffers (long) and,
- * where {@link #hasBounds}, one byte that says whether bounds follow: two booleans, two longs for
- * every integer type, two doubles for both floating types, two 128-bit numbers for decimals, two
- * strings with a 16-bit length. Bounds are absent when all values are null or a string is long;
- * readers must not take absence for "no row matches". See {@link BatchFilter}.
+ * <p>For each batch and column, big endian: null count (int), bytes of all buffers as collected,
+ * before numbers are shortened (long) and, where {@link #hasBounds}, one byte that says whether
+ * bounds follow: two booleans, two longs for every integer type, two doubles for both floating
+ * types, two 128-bit numbers for decimals, two strings with a 16-bit length. Bounds are absent when
+ * all values are null or a string is long; readers must not take absence for "no row matches". See
+ * {@link BatchFilter}.
  */
 final class EntryStats {
   /** Bytes of a string that is still kept as a bound. */

@@ -5,6 +5,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,13 +17,18 @@ import org.jspecify.annotations.Nullable;
 
 /** Where the Arrow bytes of an entry go: into its file as they are, or encrypted. */
 final class EntryTarget implements Closeable {
+  private final Path path;
   private final FileChannel file;
   private final ChecksumChannel written;
+  private final @Nullable EntryEncryption encryption;
   private final @Nullable WritableByteChannel cipher;
   private final ChecksumChannel arrow;
 
-  private EntryTarget(FileChannel file, @Nullable EntryEncryption encryption) throws IOException {
+  private EntryTarget(Path path, FileChannel file, @Nullable EntryEncryption encryption)
+      throws IOException {
+    this.path = path;
     this.file = file;
+    this.encryption = encryption;
     this.written = new ChecksumChannel(file);
     if (encryption == null) {
       this.cipher = null;
@@ -46,7 +52,7 @@ final class EntryTarget implements Closeable {
             path, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), ownerOnly);
     boolean created = false;
     try {
-      EntryTarget target = new EntryTarget(file, encryption);
+      EntryTarget target = new EntryTarget(path, file, encryption);
       created = true;
       return target;
     } finally {
@@ -62,9 +68,22 @@ final class EntryTarget implements Closeable {
     return arrow;
   }
 
-  /** Whether a description in the Arrow footer could not be read without the key. */
-  boolean isEncrypted() {
-    return cipher != null;
+  /**
+   * The Arrow bytes so far in memory, the caller's to unmap; nothing can be written any more.
+   *
+   * @param end how many
+   * @param cuts see {@link FileMapping#map}
+   */
+  FileMapping read(long end, long[] cuts) throws IOException {
+    try (FileChannel in = FileChannel.open(path, StandardOpenOption.READ)) {
+      if (encryption == null || cipher == null) {
+        return FileMapping.map(path, in, end, cuts, Integer.MAX_VALUE);
+      }
+      cipher.close();
+      try (SeekableByteChannel plain = encryption.cipher().decrypting(in, encryption.name())) {
+        return FileMapping.read(path, plain, end, cuts);
+      }
+    }
   }
 
   /**

@@ -30,8 +30,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Writes one entry: rows are collected off-heap, column by column, until a batch is full; then the
  * batch goes to the file and the same memory takes the next. So memory holds one batch, plus the
- * larger copy of a buffer while that grows. The file is complete after {@link #finish}; without it,
- * {@link #close} leaves a file that no reader opens. For one thread.
+ * larger copy of a buffer while that grows, plus what of the batch {@link Lowering} converts. The
+ * file is complete after {@link #finish}; without it, {@link #close} leaves a file that no reader
+ * opens. For one thread.
  */
 public final class EntryWriter implements Closeable {
   static final byte[] MAGIC = "ARROW1".getBytes(StandardCharsets.UTF_8);
@@ -40,17 +41,24 @@ public final class EntryWriter implements Closeable {
   static final long MAX_BODY_BYTES = Integer.MAX_VALUE - (64L << 20);
 
   private final Path file;
-  private final EntryTarget target;
-  private final WriteChannel out;
+  private final StructType schema;
+  private final Map<String, String> metadata;
+  private final @Nullable EntryEncryption encryption;
   private final BufferAllocator allocator;
-  private final Schema arrowSchema;
   private final EncodeOptions options;
   private final List<ColumnWriter> columns = new ArrayList<>();
+  private final List<Lowering> lowerings;
+  private final List<Precision> precisions;
   private final ColumnWriter.Budget budget = new ColumnWriter.Budget();
   private final StatsCollector stats = new StatsCollector();
   private final List<ArrowBlock> blocks = new ArrayList<>();
+  private final List<ColumnLayout.Batch> layouts = new ArrayList<>();
   private final long rowBytes;
   private final boolean fixedWidth;
+  private EntryTarget target;
+  private WriteChannel out;
+  private ColumnLayout.Batch layout;
+  private Schema arrowSchema;
   private int batchRows;
   private long rows;
   private State state = State.OPEN;
@@ -65,27 +73,33 @@ public final class EntryWriter implements Closeable {
 
   private EntryWriter(
       Path file,
+      @Nullable EntryEncryption encryption,
       EntryTarget target,
       BufferAllocator allocator,
-      StructType schema,
+      StructType declared,
       Map<String, String> metadata,
       EncodeOptions options) {
     this.file = file;
+    this.encryption = encryption;
     this.target = target;
     this.out = new WriteChannel(target.arrow());
     this.allocator = allocator;
     this.options = options;
-    ColumnLayout.Batch layout = ColumnLayout.Batch.of(schema);
-    this.arrowSchema = ArrowSchemas.toArrow(schema, layout, metadata);
+    this.schema = ColumnLayout.storageSchema(declared);
+    this.metadata = metadata;
     long fixed = 0;
     boolean allFixed = true;
-    for (ColumnLayout column : layout.columns()) {
+    for (ColumnLayout column : ColumnLayout.Batch.of(schema).columns()) {
       columns.add(VariableWidthWriters.create(column, allocator, budget));
       fixed += column.slotBytes();
       allFixed &= column.kind.width > 0 || column.kind == ColumnLayout.Kind.BOOLEAN;
     }
     this.rowBytes = fixed;
     this.fixedWidth = allFixed;
+    this.precisions = options.precision().of(declared);
+    this.lowerings = Lowering.of(schema, columns, precisions, options.precision(), allocator);
+    this.layout = ColumnLayout.Batch.of(schema, precisions);
+    this.arrowSchema = ArrowSchemas.toArrow(schema, layout, metadata);
   }
 
   /**
@@ -125,9 +139,7 @@ public final class EntryWriter implements Closeable {
     try {
       target = EntryTarget.create(file, encryption);
       EntryWriter writer =
-          new EntryWriter(
-              file, target, allocator, ColumnLayout.storageSchema(schema), metadata, options);
-      writer.start();
+          new EntryWriter(file, encryption, target, allocator, schema, metadata, options);
       created = true;
       return writer;
     } finally {
@@ -141,6 +153,7 @@ public final class EntryWriter implements Closeable {
     }
   }
 
+  /** Begins the file; not before the first batch has said how wide it is. */
   private void start() throws IOException {
     out.write(MAGIC);
     out.align();
@@ -220,8 +233,14 @@ public final class EntryWriter implements Closeable {
   private void writeBatch() throws IOException {
     List<ArrowFieldNode> nodes = new ArrayList<>();
     List<ArrowBuf> buffers = new ArrayList<>();
+    lowerings.forEach(Lowering::lower);
     for (ColumnWriter column : columns) {
       column.collect(nodes, buffers);
+    }
+    lowerings.forEach(lowering -> lowering.collect(buffers));
+    chooseLayout();
+    if (blocks.isEmpty()) {
+      start();
     }
     try (ArrowRecordBatch batch = new ArrowRecordBatch(batchRows, nodes, buffers)) {
       long body = batch.computeBodyLength();
@@ -238,6 +257,7 @@ public final class EntryWriter implements Closeable {
                 + " row(s) are too large to be cached");
       }
       blocks.add(MessageSerializer.serialize(out, batch));
+      layouts.add(layout);
     }
     stats.add(columns);
     for (ColumnWriter column : columns) {
@@ -245,6 +265,39 @@ public final class EntryWriter implements Closeable {
     }
     budget.bytes = 0;
     batchRows = 0;
+  }
+
+  /** A column that did not fit is wider from this batch on. */
+  private void chooseLayout() {
+    boolean wider = false;
+    for (Lowering lowering : lowerings) {
+      Precision before = precisions.set(lowering.column(), lowering.stored());
+      wider |= before != lowering.stored();
+    }
+    if (wider) {
+      layout = ColumnLayout.Batch.of(schema, precisions);
+      arrowSchema = ArrowSchemas.toArrow(schema, layout, metadata);
+    }
+  }
+
+  /**
+   * Makes one file of batches in several layouts, by writing those that are there once more in the
+   * last, which is the widest. At most once an entry.
+   */
+  private void rewrite() throws IOException {
+    try (WrittenBatches written = WrittenBatches.of(file, target, blocks, layouts)) {
+      target.close();
+      Files.delete(file);
+      target = EntryTarget.create(file, encryption);
+      out = new WriteChannel(target.arrow());
+      blocks.clear();
+      start();
+      for (int i = 0; i < written.count(); i++) {
+        try (ArrowRecordBatch batch = written.widened(i, layout, allocator)) {
+          blocks.add(MessageSerializer.serialize(out, batch));
+        }
+      }
+    }
   }
 
   /** {@link #finish(String)} of an entry that says nothing of itself. */
@@ -264,6 +317,11 @@ public final class EntryWriter implements Closeable {
     if (batchRows > 0) {
       writeBatch();
     }
+    if (layouts.stream().anyMatch(used -> !used.equals(layout))) {
+      rewrite();
+    } else if (blocks.isEmpty()) {
+      start();
+    }
     out.writeIntLittleEndian(MessageSerializer.IPC_CONTINUATION_TOKEN);
     out.writeIntLittleEndian(0);
     out.write(
@@ -272,7 +330,8 @@ public final class EntryWriter implements Closeable {
                 arrowSchema,
                 blocks,
                 stats.encoded(),
-                target.isEncrypted() ? "" : description,
+                ColumnPrecision.encode(lowerings.stream().map(Lowering::report).toList()),
+                encryption == null ? description : "",
                 out.getCurrentPosition(),
                 target.arrow().crc32c())));
     target.finish(description);
@@ -291,6 +350,7 @@ public final class EntryWriter implements Closeable {
       for (ColumnWriter column : columns) {
         column.close();
       }
+      lowerings.forEach(Lowering::close);
       allocator.close();
     } finally {
       target.close();

@@ -113,7 +113,7 @@ public final class MappedEntry implements KeptEntry {
     return parsed(file, encrypted.bytes(), memory, footer, encrypted);
   }
 
-  private static EntryFooter readFooter(Path file, SeekableByteChannel channel, long size)
+  static EntryFooter readFooter(Path file, SeekableByteChannel channel, long size)
       throws IOException {
     try {
       return EntryFooter.read(file, channel, size);
@@ -144,7 +144,7 @@ public final class MappedEntry implements KeptEntry {
     try {
       List<BatchBuffers> batches = new ArrayList<>(footer.blocks().size());
       for (int i = 0; i < footer.blocks().size(); i++) {
-        batches.add(parseBatch(file, mapping, footer, i));
+        batches.add(parseBatch(file, mapping, footer.blocks().get(i), footer.layout(), i));
       }
       EntryStats stats = EntryStats.parse(footer.stats(), footer.layout(), batches);
       MappedEntry entry =
@@ -160,9 +160,13 @@ public final class MappedEntry implements KeptEntry {
     }
   }
 
-  private static BatchBuffers parseBatch(
-      Path file, FileMapping mapping, EntryFooter footer, int batch) throws IOException {
-    EntryFooter.BlockAt block = footer.blocks().get(batch);
+  static BatchBuffers parseBatch(
+      Path file,
+      FileMapping mapping,
+      EntryFooter.BlockAt block,
+      ColumnLayout.Batch layout,
+      int batch)
+      throws IOException {
     int length = block.messageLength();
     long bodyAddress = mapping.address(block.position() + length, block.bodyLength());
     ByteBuffer bytes = mapping.slice(block.position(), length).order(ByteOrder.LITTLE_ENDIAN);
@@ -174,7 +178,7 @@ public final class MappedEntry implements KeptEntry {
       if (message.version() != MetadataVersion.V5) {
         throw new InvalidBatchException("version " + message.version());
       }
-      return BatchBuffers.parse(message, footer.layout(), bodyAddress, block.bodyLength());
+      return BatchBuffers.parse(message, layout, bodyAddress, block.bodyLength());
     } catch (InvalidBatchException | RuntimeException e) {
       throw new CorruptEntryException(file, "batch " + batch + " is damaged: " + e.getMessage(), e);
     }
@@ -222,9 +226,30 @@ public final class MappedEntry implements KeptEntry {
     return footer.metadata();
   }
 
+  /** {@link #precision()} of the entry in a file, without reading its rows. */
+  public static List<ColumnPrecision> precision(Path file, @Nullable EntryEncryption encryption)
+      throws IOException {
+    if (encryption != null) {
+      EncryptedFile encrypted = EncryptedFile.open(file, encryption);
+      try {
+        return encrypted.footer().precision();
+      } finally {
+        encrypted.release();
+      }
+    }
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+      return readFooter(file, channel, channel.size()).precision();
+    }
+  }
+
   /** The schema as written, with the storage type in place of every user-defined type. */
   public StructType schema() {
     return footer.schema();
+  }
+
+  /** Columns that were not to be kept exactly, and what became of them; empty if there are none. */
+  public List<ColumnPrecision> precision() {
+    return footer.precision();
   }
 
   public long rows() {

@@ -28,12 +28,14 @@ final class SealedFooter {
   private SealedFooter() {}
 
   /**
+   * @param precision of columns that need not be exact, or empty
    * @param body bytes before the footer, and their {@code crc32c}
    */
   static byte[] of(
       Schema schema,
       List<ArrowBlock> blocks,
       String stats,
+      String precision,
       String description,
       long body,
       long crc32c) {
@@ -41,6 +43,9 @@ final class SealedFooter {
     Map<String, String> metadata = new TreeMap<>();
     metadata.put(ArrowSchemas.STATS_KEY, stats);
     metadata.put(KEY, mark + unsealed(description));
+    if (!precision.isEmpty()) {
+      metadata.put(ArrowSchemas.PRECISION_KEY, precision);
+    }
     FlatBufferBuilder builder = new FlatBufferBuilder();
     builder.finish(new ArrowFooter(schema, List.of(), blocks, metadata).writeTo(builder));
     return sealed(builder.sizedByteArray(), mark, EntryWriter.MAGIC);

@@ -33,6 +33,8 @@ final class VariableWidthWriters {
       case INT16 -> new FixedWidthWriters.ShortWriter(layout, allocator, budget);
       case INT32 -> new FixedWidthWriters.IntWriter(layout, allocator, budget);
       case INT64 -> new FixedWidthWriters.LongWriter(layout, allocator, budget);
+      case FLOAT16, BFLOAT16 ->
+          throw new IllegalArgumentException("Values are collected as declared, see Lowering");
       case FLOAT32 -> new FixedWidthWriters.FloatWriter(layout, allocator, budget);
       case FLOAT64 -> new FixedWidthWriters.DoubleWriter(layout, allocator, budget);
       case DECIMAL -> new FixedWidthWriters.DecimalWriter(layout, allocator, budget);

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.LongStream;
@@ -37,7 +38,17 @@ final class CorruptionTest {
           .add("a", new ArrayType(DataTypes.StringType, true))
           .add("m", new MapType(DataTypes.StringType, DataTypes.LongType, true))
           .add("t", new StructType().add("x", DataTypes.BinaryType).add("y", DataTypes.NullType))
-          .add("v", DataTypes.VariantType);
+          .add("v", DataTypes.VariantType)
+          .add("d", DataTypes.DoubleType)
+          .add("h", new ArrayType(DataTypes.FloatType, true));
+
+  private static final EncodeOptions OPTIONS =
+      new EncodeOptions(7, 1 << 20)
+          .withPrecision(
+              new PrecisionPolicy(
+                  Map.of("d", Precision.FLOAT32, "h", Precision.FLOAT16),
+                  Double.POSITIVE_INFINITY,
+                  Double.POSITIVE_INFINITY));
 
   @TempDir private Path dir;
   private Path damaged;
@@ -54,7 +65,7 @@ final class CorruptionTest {
     Path file = dir.resolve("good.arrow");
     damaged = dir.resolve("damaged.arrow");
     rows = new RandomData(5).rows(SCHEMA, 12, 0.2);
-    goodCrc = Entries.write(file, SCHEMA, rows, new EncodeOptions(7, 1 << 20)).crc32c();
+    goodCrc = Entries.write(file, SCHEMA, rows, OPTIONS).crc32c();
     good = Files.readAllBytes(file);
   }
 

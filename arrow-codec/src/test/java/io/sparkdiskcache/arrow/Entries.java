@@ -19,6 +19,7 @@ import org.apache.spark.sql.columnar.CachedBatch;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.vectorized.ColumnarBatch;
+import org.jspecify.annotations.Nullable;
 import scala.collection.immutable.Nil$;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
@@ -31,9 +32,21 @@ final class Entries {
   static EntrySummary write(
       Path file, StructType schema, List<InternalRow> rows, EncodeOptions options)
       throws IOException {
+    return write(file, schema, rows, options, null);
+  }
+
+  /** The same, encrypted unless {@code encryption} is null. */
+  static EntrySummary write(
+      Path file,
+      StructType schema,
+      List<InternalRow> rows,
+      EncodeOptions options,
+      @Nullable EntryEncryption encryption)
+      throws IOException {
     try (BufferAllocator root = new RootAllocator()) {
       EntrySummary summary;
-      try (EntryWriter writer = EntryWriter.create(file, schema, Map.of("k", "v"), root, options)) {
+      try (EntryWriter writer =
+          EntryWriter.create(file, schema, Map.of("k", "v"), root, options, encryption)) {
         for (InternalRow row : rows) {
           writer.write(row);
         }

@@ -12,8 +12,13 @@ import java.util.Map;
 import java.util.Optional;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.FixedSizeBinaryVector;
+import org.apache.arrow.vector.Float2Vector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.complex.ListVector;
+import org.apache.arrow.vector.complex.MapVector;
 import org.apache.arrow.vector.ipc.ArrowFileReader;
+import org.apache.arrow.vector.types.pojo.Schema;
 
 /**
  * What only Arrow can read of an entry. Arrow comes from Spark; where it is absent there is no
@@ -35,6 +40,8 @@ record ArrowPreview(Map<String, String> statistics, List<String> rows) {
 
   /** Loaded only where Arrow is. */
   private static final class Reader {
+    private static final String PRECISION_KEY = "arrow-codec.precision";
+
     static ArrowPreview read(Path file, int count) throws IOException {
       try (RootAllocator allocator = new RootAllocator();
           FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
@@ -59,16 +66,49 @@ record ArrowPreview(Map<String, String> statistics, List<String> rows) {
         Map<String, String> statistics = new LinkedHashMap<>();
         statistics.put("rows", total + " in " + batches + " batches");
         nulls.forEach((name, n) -> statistics.put("nulls in " + name, Long.toString(n)));
+        String precision = reader.getMetaData().getOrDefault(PRECISION_KEY, "");
+        for (String column : precision.isEmpty() ? new String[0] : precision.split(";", -1)) {
+          addPrecision(batch.getSchema(), column.split(":", -1), statistics);
+        }
         return new ArrowPreview(statistics, rows);
       }
+    }
+
+    /** As the codec writes it: column, asked, stored, worst errors, bytes saved. */
+    private static void addPrecision(
+        Schema schema, String[] values, Map<String, String> statistics) {
+      String name = schema.getFields().get(Integer.parseInt(values[0])).getName();
+      statistics.put(
+          "precision of " + name,
+          "%s, stored as %s, worst error %s relative, %s absolute, %s bytes saved"
+              .formatted(values[1], values[2], values[3], values[4], values[5]));
     }
 
     private static String row(VectorSchemaRoot batch, int row) {
       List<String> values = new ArrayList<>();
       for (FieldVector vector : batch.getFieldVectors()) {
-        values.add(String.valueOf(vector.getObject(row)));
+        values.add(text(vector, row));
       }
       return String.join("\t", values);
+    }
+
+    /** As Arrow prints it, but numbers of 16 bits as numbers. */
+    private static String text(FieldVector vector, int row) {
+      if (vector.isNull(row)) {
+        return "null";
+      } else if (vector instanceof Float2Vector half) {
+        return Float.toString(half.getValueAsFloat(row));
+      } else if (vector instanceof FixedSizeBinaryVector bytes) {
+        int upper = bytes.get(row)[1] << Byte.SIZE | (bytes.get(row)[0] & 0xff);
+        return Float.toString(Float.intBitsToFloat(upper << Short.SIZE));
+      } else if (vector instanceof ListVector list && !(vector instanceof MapVector)) {
+        List<String> elements = new ArrayList<>();
+        for (int i = list.getElementStartIndex(row); i < list.getElementEndIndex(row); i++) {
+          elements.add(text(list.getDataVector(), i));
+        }
+        return "[" + String.join(",", elements) + "]";
+      }
+      return String.valueOf(vector.getObject(row));
     }
   }
 }

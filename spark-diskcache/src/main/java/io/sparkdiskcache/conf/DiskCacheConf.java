@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.conf;
 
+import io.sparkdiskcache.arrow.Precision;
+import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.conf.ConfEntry.Scope;
 import io.sparkdiskcache.store.ByteLimit;
 import io.sparkdiskcache.store.EvictionPolicy;
@@ -176,6 +178,38 @@ public final class DiskCacheConf {
           Scope.APPLICATION,
           DiskCacheConf::variable);
 
+  public static final ConfEntry<Map<String, Precision>> PRECISION =
+      new ConfEntry<>(
+          PREFIX + "precision",
+          "exact",
+          "exact, float32, float16 or bfloat16, or a comma-separated list of COLUMN=PRECISION, such"
+              + " as embedding=float16,price*=float32",
+          "How columns of type float and double, and arrays of these, are kept. `*` in a column's"
+              + " name stands for any text; the closest pattern counts. What is shorter than the"
+              + " column's type is rounded, and every query of a relation sees the rounded values,"
+              + " also where they were computed. A batch in which a number would become infinite, or"
+              + " miss a bound, is kept wider. Another value misses what is stored.",
+          Scope.SESSION,
+          PrecisionPolicy::parse);
+
+  public static final ConfEntry<Double> MAX_RELATIVE_ERROR =
+      new ConfEntry<>(
+          PREFIX + "precision.maxRelativeError",
+          "Infinity",
+          "a number of at least 0, such as 0.001",
+          "How far `precision` may move a value, as a share of its magnitude.",
+          Scope.SESSION,
+          DiskCacheConf::bound);
+
+  public static final ConfEntry<Double> MAX_ABSOLUTE_ERROR =
+      new ConfEntry<>(
+          PREFIX + "precision.maxAbsoluteError",
+          "Infinity",
+          "a number of at least 0, such as 0.01",
+          "How far `precision` may move a value. If both bounds are set both hold.",
+          Scope.SESSION,
+          DiskCacheConf::bound);
+
   private static final List<ConfEntry<?>> ENTRIES =
       List.of(
           ENABLED,
@@ -192,7 +226,10 @@ public final class DiskCacheConf {
           CHUNK_BYTES,
           AUDIT_FRACTION,
           KEY_FILE,
-          KEY_ENV);
+          KEY_ENV,
+          PRECISION,
+          MAX_RELATIVE_ERROR,
+          MAX_ABSOLUTE_ERROR);
 
   private DiskCacheConf() {}
 
@@ -306,6 +343,14 @@ public final class DiskCacheConf {
       throw new IllegalArgumentException(text);
     }
     return fraction;
+  }
+
+  private static double bound(String text) {
+    double bound = Double.parseDouble(text);
+    if (!(bound >= 0)) {
+      throw new IllegalArgumentException(text);
+    }
+    return bound;
   }
 
   private static String label(String text) {

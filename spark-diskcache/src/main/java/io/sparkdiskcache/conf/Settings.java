@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.conf;
 
+import io.sparkdiskcache.arrow.Precision;
+import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.store.ByteLimit;
 import io.sparkdiskcache.store.EvictionPolicy;
 import io.sparkdiskcache.store.StoreLimits;
@@ -27,6 +29,9 @@ import java.util.Map;
  * @param chunkBytes size of a canonical file chunk, in bytes
  * @param auditFraction share of hits that are computed all the same, from 0 to 1
  * @param encryptionKey where the key is that entries are encrypted with, if they are to be
+ * @param precision of floating-point columns, by pattern of their names
+ * @param maxRelativeError how far that may move a value, as a share of its magnitude
+ * @param maxAbsoluteError how far that may move a value
  */
 public record Settings(
     boolean enabled,
@@ -42,7 +47,10 @@ public record Settings(
     Duration settle,
     long chunkBytes,
     double auditFraction,
-    KeySource encryptionKey) {
+    KeySource encryptionKey,
+    Map<String, Precision> precision,
+    double maxRelativeError,
+    double maxAbsoluteError) {
 
   /**
    * Reads every key, with its default where it is not set.
@@ -64,7 +72,10 @@ public record Settings(
         read(DiskCacheConf.SETTLE, conf),
         read(DiskCacheConf.CHUNK_BYTES, conf),
         read(DiskCacheConf.AUDIT_FRACTION, conf),
-        keySource(conf));
+        keySource(conf),
+        read(DiskCacheConf.PRECISION, conf),
+        read(DiskCacheConf.MAX_RELATIVE_ERROR, conf),
+        read(DiskCacheConf.MAX_ABSOLUTE_ERROR, conf));
   }
 
   private static KeySource keySource(Map<String, String> conf) {
@@ -85,6 +96,11 @@ public record Settings(
         new StoreLimits(maxBytes, minFreeBytes, ttl, tagLimits),
         verify,
         eviction);
+  }
+
+  /** How numbers are kept where a relation has no precision of its own. */
+  public PrecisionPolicy precisionPolicy() {
+    return new PrecisionPolicy(precision, maxRelativeError, maxAbsoluteError);
   }
 
   private static <T> T read(ConfEntry<T> entry, Map<String, String> conf) {

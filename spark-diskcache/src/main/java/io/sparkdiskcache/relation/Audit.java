@@ -22,10 +22,11 @@ import org.slf4j.LoggerFactory;
  * The comparison of what is stored with what is computed, by which a wrong key would be noticed.
  *
  * <p>A file chunk, and a partition known by what it reads, is compared by the task that reads it:
- * the same rows to the last bit, in any order. A run-bound result is compared as a whole, because
- * another run may spread the rows otherwise: a hit that is audited is computed like a miss, and the
- * task that stores its last partition compares the two generations. Either way the query gets the
- * computed rows if they differ, and the function is distrusted from then on.
+ * the same rows to the last bit, in any order; columns that need not be exact up to their
+ * precision. A run-bound result is compared as a whole, because another run may spread the rows
+ * otherwise: a hit that is audited is computed like a miss, and the task that stores its last
+ * partition compares the two generations. Either way the query gets the computed rows if they
+ * differ, and the function is distrusted from then on.
  */
 final class Audit {
   private static final Logger log = LoggerFactory.getLogger(Audit.class);
@@ -64,8 +65,10 @@ final class Audit {
       BooleanSupplier comparable,
       Runnable nowAndThen) {
     RowsDigest before =
-        new RowsDigest(spec.schema(), EXACT).addAll(stored.rowIterator(), nowAndThen);
-    RowsDigest now = new RowsDigest(spec.schema(), EXACT).addAll(rows, nowAndThen);
+        new RowsDigest(spec.schema(), EXACT, spec.precision())
+            .addAll(stored.rowIterator(), nowAndThen);
+    RowsDigest now =
+        new RowsDigest(spec.schema(), EXACT, spec.precision()).addAll(rows, nowAndThen);
     if (now.matches(before)) {
       return Outcome.SAME;
     }
@@ -113,7 +116,7 @@ final class Audit {
 
   private static Optional<RowsDigest> digest(
       DiskStore store, RelationSpec spec, List<Entry> entries, BitSet inexact) {
-    RowsDigest digest = new RowsDigest(spec.schema(), inexact);
+    RowsDigest digest = new RowsDigest(spec.schema(), inexact, spec.precision());
     for (Entry entry : entries) {
       MappedEntry mapped = EntryAccess.map(store, spec, entry).orElse(null);
       if (mapped == null) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.conf.DiskCacheConf;
 import io.sparkdiskcache.conf.Settings;
 import io.sparkdiskcache.fingerprint.IdentityWeakMap;
@@ -43,6 +44,8 @@ public final class CacheApplication {
   private final IdentityWeakMap<CachedRDDBuilder, CacheTag> tags = new IdentityWeakMap<>();
 
   private final IdentityWeakMap<CachedRDDBuilder, InputVersion> inputVersions =
+      new IdentityWeakMap<>();
+  private final IdentityWeakMap<CachedRDDBuilder, PrecisionPolicy> precisions =
       new IdentityWeakMap<>();
   private final Map<String, String> rddsOfFunctions = new ConcurrentHashMap<>();
 
@@ -171,6 +174,31 @@ public final class CacheApplication {
     return inputVersions
         .get(original)
         .map(version -> new OpaqueInputs(version.value(), original.logicalPlan(), this::claim));
+  }
+
+  /**
+   * How the numbers of one relation are kept; wins over the session's settings. To be given before
+   * its first query.
+   *
+   * @throws IllegalArgumentException if it is cached already and its numbers are kept otherwise
+   */
+  public void precision(CachedRDDBuilder builder, PrecisionPolicy policy) {
+    synchronized (this) {
+      Optional<PrecisionPolicy> earlier =
+          builder instanceof DiskCachedRelationBuilder kept
+              ? Optional.of(kept.fingerprint().precision())
+              : precisions.get(builder);
+      if (earlier.isPresent() ? !earlier.get().equals(policy) : decision(builder).isPresent()) {
+        throw new IllegalArgumentException(
+            "Cannot keep the numbers of a DataFrame with another precision: it is cached already. Unpersist it first.");
+      }
+      precisions.put(builder, policy);
+    }
+  }
+
+  /** How the numbers of a relation are kept. */
+  PrecisionPolicy precision(CachedRDDBuilder original, Settings ofSession) {
+    return precisions.get(original).orElseGet(ofSession::precisionPolicy);
   }
 
   private boolean claim(String function, String rdds) {

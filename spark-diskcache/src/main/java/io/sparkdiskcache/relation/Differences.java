@@ -25,6 +25,7 @@ final class Differences {
   private static final String CONF = "conf.";
   private static final String PLAN = "plan.node.";
   private static final String COLUMN = "column.";
+  private static final String PRECISION = "encoding";
   private static final String INPUT = "input.";
   private static final String TODAY = "today.";
   private static final String ENGINE = "engine.";
@@ -91,6 +92,8 @@ final class Differences {
                 changed(FUNCTION, stored, wanted).map(Differences::functionSentence),
                 changed(CONF, stored, wanted)
                     .map(c -> "setting %s: %s -> %s".formatted(c.name, c.then(), c.now())),
+                changed(PRECISION, stored, wanted)
+                    .map(c -> "precision: %s -> %s".formatted(c.then(), c.now())),
                 changed(COLUMN, stored, wanted).map(Differences::columnSentence),
                 changed(INPUT, stored, wanted).map(Differences::fileSentence),
                 planSentences(steps(stored), steps(wanted)),

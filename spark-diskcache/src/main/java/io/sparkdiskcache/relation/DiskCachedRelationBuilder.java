@@ -56,7 +56,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
       AuditSample audits) {
     super(
         new ArrowCachedBatchSerializer(
-            !SparkInternals.columnarOutputHangsPython(application.context())),
+            !SparkInternals.columnarOutputHangsPython(application.context()), fingerprint.lowers()),
         original.storageLevel(),
         original.cachedPlan(),
         original.tableName(),

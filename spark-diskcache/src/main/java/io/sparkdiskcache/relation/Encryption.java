@@ -2,6 +2,7 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.EntryCipher;
+import io.sparkdiskcache.arrow.EntryEncryption;
 import io.sparkdiskcache.conf.KeySource;
 import io.sparkdiskcache.store.Components;
 import java.io.Serializable;
@@ -62,6 +63,14 @@ record Encryption(KeySource source, String keyId) implements Serializable {
       log.warn("Nothing is cached on disk in this process: {}", e.getMessage());
     }
     return Optional.empty();
+  }
+
+  /** How one entry is encrypted; null if entries are plain, or the key is not here. */
+  static @Nullable EntryEncryption ofEntry(@Nullable Encryption encryption, String key) {
+    return Optional.ofNullable(encryption)
+        .flatMap(Encryption::cipher)
+        .map(cipher -> new EntryEncryption(cipher, key))
+        .orElse(null);
   }
 
   /** For what only this process will read. */

@@ -357,7 +357,7 @@ final class EntryAccess {
           spec.schema(),
           metadata,
           ArrowUtils.rootAllocator(),
-          EncodeOptions.defaults(),
+          EncodeOptions.defaults().withPrecision(spec.precision()),
           encryption(cipher, unit.key()));
     } catch (IOException e) {
       throw new EntryWriteException(e);

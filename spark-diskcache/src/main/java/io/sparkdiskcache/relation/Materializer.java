@@ -454,6 +454,7 @@ final class Materializer {
         application.storeOptions(),
         application.settings().admission(),
         builder.fingerprint().schema(),
+        builder.fingerprint().precision(),
         now.relation(),
         generation.map(Key::hex).orElse(null),
         now.confDigest(),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.conf.Settings;
 import io.sparkdiskcache.fingerprint.FingerprintOptions;
 import io.sparkdiskcache.fingerprint.FingerprintResult;
@@ -33,8 +34,8 @@ import scala.jdk.javaapi.CollectionConverters;
  * must; explain looks and touches nothing.
  */
 final class RelationFingerprint {
-  /** Version of the files and of the precision policy; part of every key. */
-  private static final String ENCODING = "arrow.1/exact";
+  /** Version of the files; part of every key, together with what they keep of each column. */
+  private static final String ENCODING = "arrow.1/";
 
   private static final String ENCRYPTED = "/encrypted by ";
 
@@ -43,21 +44,34 @@ final class RelationFingerprint {
 
   private final CacheApplication application;
   private final Optional<OpaqueInputs> opaque;
+  private final PrecisionPolicy precision;
 
   RelationFingerprint(
       CacheApplication application,
       Settings settings,
       SparkPlan plan,
-      Optional<OpaqueInputs> opaque) {
+      Optional<OpaqueInputs> opaque,
+      PrecisionPolicy precision) {
     this.settings = settings;
     this.plan = plan;
     this.application = application;
     this.opaque = opaque;
+    this.precision = precision;
   }
 
   /** The user's word for inputs without an identity; empty if he gave none. */
   String inputVersion() {
     return opaque.map(OpaqueInputs::version).orElse("");
+  }
+
+  /** How the numbers of the relation are kept; decided when it is planned. */
+  PrecisionPolicy precision() {
+    return precision;
+  }
+
+  /** Whether any of its columns need not be exact. */
+  boolean lowers() {
+    return precision.lowers(schema());
   }
 
   /** Names and types of the rows, in order. */
@@ -125,7 +139,8 @@ final class RelationFingerprint {
 
   private String encoding() {
     Encryption encryption = application.encryption();
-    return encryption == null ? ENCODING : ENCODING + ENCRYPTED + encryption.keyId();
+    String encoding = ENCODING + precision.describe(schema());
+    return encryption == null ? encoding : encoding + ENCRYPTED + encryption.keyId();
   }
 
   /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.arrow.ColumnPrecision;
 import io.sparkdiskcache.conf.Admission;
 import io.sparkdiskcache.fingerprint.FingerprintResult;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
@@ -54,6 +55,7 @@ public final class RelationInspector {
    * @param fingerprint function hash in hexadecimal; empty for a refused relation
    * @param directory the cache directory
    * @param reason why it was refused, or is not kept; empty otherwise
+   * @param precision what became of the columns that need not be exact, in what is stored
    * @param differences for what is not wholly stored: what distinguishes it from the nearest
    *     relation that is, in sentences; empty if nothing is near
    */
@@ -68,6 +70,7 @@ public final class RelationInspector {
       String fingerprint,
       String directory,
       Optional<Refusal> reason,
+      List<ColumnPrecision> precision,
       List<String> differences) {}
 
   /** Every cached relation that the query reads; if there is none, the query itself. */
@@ -145,6 +148,7 @@ public final class RelationInspector {
         function,
         application.settings().directory().toString(),
         stored.complete() ? Optional.empty() : notKept,
+        builder.fingerprint().lowers() ? stored.precision(application.encryption()) : List.of(),
         stored.complete() ? List.of() : differences(accepted));
   }
 
@@ -160,6 +164,7 @@ public final class RelationInspector {
         "",
         application.settings().directory().toString(),
         Optional.of(refusal),
+        List.of(),
         List.of());
   }
 

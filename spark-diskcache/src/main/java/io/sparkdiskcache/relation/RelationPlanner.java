@@ -126,7 +126,11 @@ public final class RelationPlanner {
     }
     RelationFingerprint fingerprint =
         new RelationFingerprint(
-            application, settings, original.cachedPlan(), application.opaqueInputs(original));
+            application,
+            settings,
+            original.cachedPlan(),
+            application.opaqueInputs(original),
+            application.precision(original, settings));
     Optional<String> unsupported = ArrowSchemas.unsupportedReason(fingerprint.schema());
     if (unsupported.isPresent()) {
       return left(Refusal.Code.DATA_TYPE, unsupported.get());

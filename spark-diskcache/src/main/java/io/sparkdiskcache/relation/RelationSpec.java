@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.conf.Admission;
 import io.sparkdiskcache.store.StoreOptions;
 import io.sparkdiskcache.store.VerifyMode;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param storeOptions how the store is opened
  * @param admission which results are kept
  * @param schema names and types of the rows, in order
+ * @param precision how its numbers are kept
  * @param relation function hash in hexadecimal; groups the entries of the relation
  * @param generation of a run-bound relation; null otherwise
  * @param confDigest settings under which the keys hold
@@ -33,6 +35,7 @@ record RelationSpec(
     StoreOptions storeOptions,
     Admission admission,
     StructType schema,
+    PrecisionPolicy precision,
     String relation,
     @Nullable String generation,
     byte[] confDigest,

@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.arrow.ColumnPrecision;
+import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.fingerprint.PlanClass;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntrySet;
 import io.sparkdiskcache.store.Key;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.apache.spark.sql.execution.SparkPlan;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * How much of a relation is stored, for those who only look.
@@ -22,9 +30,18 @@ import org.apache.spark.sql.execution.SparkPlan;
  * @param bytes size of what is stored
  * @param computeTime task time that computing it took, without the stages below
  * @param complete whether a query would compute nothing
+ * @param entries of what is stored
  */
-record StoredPart(int found, int wanted, long bytes, Duration computeTime, boolean complete) {
-  private static final StoredPart NOTHING = new StoredPart(0, 0, 0, Duration.ZERO, false);
+record StoredPart(
+    int found,
+    int wanted,
+    long bytes,
+    Duration computeTime,
+    boolean complete,
+    List<Entry> entries) {
+  private static final Logger log = LoggerFactory.getLogger(StoredPart.class);
+  private static final StoredPart NOTHING =
+      new StoredPart(0, 0, 0, Duration.ZERO, false, List.of());
 
   /** Runs no job and changes nothing. */
   static StoredPart of(DiskCachedRelationBuilder builder, Accepted now, DiskStore store) {
@@ -65,7 +82,26 @@ record StoredPart(int found, int wanted, long bytes, Duration computeTime, boole
       computing = computing.plus(entry.meta().computeTime());
       bytes += entry.bytes();
     }
-    return new StoredPart(found.size(), wanted, bytes, computing, found.size() == wanted);
+    return new StoredPart(
+        found.size(), wanted, bytes, computing, found.size() == wanted, List.copyOf(found));
+  }
+
+  /**
+   * What became of the columns that need not be exact, all files together.
+   *
+   * @param encryption of the entries; null if they are plain
+   */
+  List<ColumnPrecision> precision(@Nullable Encryption encryption) {
+    SortedMap<Integer, ColumnPrecision> columns = new TreeMap<>();
+    for (Entry entry : entries) {
+      try {
+        MappedEntry.precision(entry.path(), Encryption.ofEntry(encryption, entry.key().hex()))
+            .forEach(column -> columns.merge(column.column(), column, ColumnPrecision::and));
+      } catch (IOException e) {
+        log.info("What is kept in {} cannot be told: {}", entry.path(), e.toString());
+      }
+    }
+    return List.copyOf(columns.values());
   }
 
   /** Where the store cannot be used. */

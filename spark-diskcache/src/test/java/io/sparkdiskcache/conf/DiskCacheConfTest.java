@@ -71,7 +71,11 @@ class DiskCacheConfTest {
     "spark.diskcache.inputs.settle, soon",
     "spark.diskcache.inputs.chunkBytes, 0",
     "spark.diskcache.encryption.keyFile, key.txt",
-    "spark.diskcache.encryption.keyEnv, MY-KEY"
+    "spark.diskcache.encryption.keyEnv, MY-KEY",
+    "spark.diskcache.precision, float8",
+    "spark.diskcache.precision, 'a=float16,'",
+    "spark.diskcache.precision.maxRelativeError, -1",
+    "spark.diskcache.precision.maxAbsoluteError, NaN"
   })
   void aBadValueNamesKeyValueAndWhatIsAllowed(String key, String value) {
     assertThatIllegalArgumentException()

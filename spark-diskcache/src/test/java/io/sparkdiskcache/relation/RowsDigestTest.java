@@ -3,14 +3,18 @@ package io.sparkdiskcache.relation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sparkdiskcache.arrow.Precision;
+import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.store.Key;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
+import org.apache.spark.sql.catalyst.util.GenericArrayData;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.types.UTF8String;
 import org.junit.jupiter.api.Test;
@@ -28,7 +32,7 @@ class RowsDigestTest {
     for (int column : inexact) {
       columns.set(column);
     }
-    return new RowsDigest(SCHEMA, columns).addAll(rows.iterator(), () -> {});
+    return new RowsDigest(SCHEMA, columns, PrecisionPolicy.EXACT).addAll(rows.iterator(), () -> {});
   }
 
   private static List<InternalRow> rows() {
@@ -84,6 +88,45 @@ class RowsDigestTest {
     swapped.set(500, row(500, "n0", 501 / 3.0));
     swapped.set(501, row(501, "n1", 500 / 3.0));
     assertThat(digest(swapped, 2).matches(digest(rows(), 2))).isFalse();
+  }
+
+  private static RowsDigest embeddings(Precision precision, Object[]... arrays) {
+    StructType schema = new StructType().add("id", "long").add("e", "array<array<double>>");
+    PrecisionPolicy policy =
+        new PrecisionPolicy(
+            Map.of("e", precision), Double.POSITIVE_INFINITY, Double.POSITIVE_INFINITY);
+    List<InternalRow> rows = new ArrayList<>();
+    for (Object[] array : arrays) {
+      GenericArrayData inner = new GenericArrayData(array);
+      Object[] values = {(long) rows.size(), new GenericArrayData(new Object[] {inner, null})};
+      rows.add(new GenericInternalRow(values));
+    }
+    return new RowsDigest(schema, new BitSet(), policy).addAll(rows.iterator(), () -> {});
+  }
+
+  @Test
+  void columnsThatNeedNotBeExactAreComparedWithinTheirPrecision() {
+    Object[] exact = {0.1, -2.7, null, Double.NaN, 1e-30, 1 / 0.0};
+    for (Precision precision : Precision.values()) {
+      RowsDigest now = embeddings(precision, exact, new Object[0]);
+      assertThat(now.matches(embeddings(precision, exact, new Object[0]))).isTrue();
+      double moved = precision == Precision.BFLOAT16 ? 0x1p-9 : 0x1p-12;
+      Object[] rounded = {0.1 * (1 + moved), -2.7 * (1 - moved), null, Double.NaN, 0.0, 1 / 0.0};
+      assertThat(now.matches(embeddings(precision, rounded, new Object[0])))
+          .as("%s", precision)
+          .isEqualTo(precision.compareTo(Precision.FLOAT32) > 0);
+      for (Object[] other :
+          new Object[][] {
+            {0.1, -2.9, null, Double.NaN, 1e-30, 1 / 0.0},
+            {-2.7, 0.1, null, Double.NaN, 1e-30, 1 / 0.0},
+            {0.1, -2.7, 0.0, Double.NaN, 1e-30, 1 / 0.0},
+            {0.1, -2.7, null, 1.0, 1e-30, 1 / 0.0},
+            {0.1, -2.7, null, Double.NaN, 1e-30, -1 / 0.0},
+            {0.1, -2.7, null, Double.NaN, 1e-30}
+          }) {
+        assertThat(now.matches(embeddings(precision, other, new Object[0]))).isFalse();
+      }
+    }
   }
 
   @Test

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.arrow;
+
+import io.sparkdiskcache.arrow.ColumnLayout.Kind;
+import io.sparkdiskcache.arrow.EntryFooter.BlockAt;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.arrow.memory.ArrowBuf;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.ipc.message.ArrowBlock;
+import org.apache.arrow.vector.ipc.message.ArrowRecordBatch;
+import org.apache.spark.unsafe.Platform;
+
+/**
+ * The batches of an entry that is not finished, each with a layout of its own, to be written once
+ * more in one layout that all of them fit into: an Arrow file has one schema. They stay readable
+ * when the file is deleted.
+ */
+final class WrittenBatches implements Closeable {
+  private final Path file;
+  private final FileMapping mapping;
+  private final List<ArrowBlock> blocks;
+  private final List<ColumnLayout.Batch> layouts;
+
+  private WrittenBatches(
+      Path file, FileMapping mapping, List<ArrowBlock> blocks, List<ColumnLayout.Batch> layouts) {
+    this.file = file;
+    this.mapping = mapping;
+    this.blocks = blocks;
+    this.layouts = layouts;
+  }
+
+  /**
+   * Reads the file up to the end of its last batch.
+   *
+   * @param layouts of the batches
+   */
+  static WrittenBatches of(
+      Path file, EntryTarget target, List<ArrowBlock> blocks, List<ColumnLayout.Batch> layouts)
+      throws IOException {
+    long[] cuts = new long[blocks.size()];
+    long end = 0;
+    for (int i = 0; i < cuts.length; i++) {
+      ArrowBlock block = blocks.get(i);
+      cuts[i] = block.getOffset();
+      end = block.getOffset() + block.getMetadataLength() + block.getBodyLength();
+    }
+    return new WrittenBatches(
+        file, target.read(end, cuts), List.copyOf(blocks), List.copyOf(layouts));
+  }
+
+  int count() {
+    return blocks.size();
+  }
+
+  /**
+   * A copy of a batch; the caller closes it.
+   *
+   * @param wide the layout it gets: the same columns, at least as wide
+   */
+  ArrowRecordBatch widened(int batch, ColumnLayout.Batch wide, BufferAllocator allocator)
+      throws IOException {
+    ArrowBlock block = blocks.get(batch);
+    BlockAt at = new BlockAt(block.getOffset(), block.getMetadataLength(), block.getBodyLength());
+    ColumnLayout.Batch narrow = layouts.get(batch);
+    BatchBuffers from = MappedEntry.parseBatch(file, mapping, at, narrow, batch);
+    List<ArrowBuf> buffers = new ArrayList<>();
+    try {
+      for (int i = 0; i < narrow.columns().size(); i++) {
+        widen(from, narrow.columns().get(i), wide.columns().get(i), allocator, buffers);
+      }
+      return new ArrowRecordBatch(from.rows(), from.fieldNodes(), buffers);
+    } finally {
+      buffers.forEach(ArrowBuf::close); // the batch has references of its own
+    }
+  }
+
+  /** Adds the buffers of a column and its children in the order of the layout. */
+  private static void widen(
+      BatchBuffers from,
+      ColumnLayout narrow,
+      ColumnLayout wide,
+      BufferAllocator allocator,
+      List<ArrowBuf> buffers) {
+    for (int i = 0; i < narrow.kind.buffers; i++) {
+      long length = from.length(narrow, i);
+      boolean isValues = i == 1 && narrow.kind != wide.kind;
+      long wider = isValues ? length / narrow.kind.width * wide.kind.width : length;
+      ArrowBuf buffer = allocator.buffer(wider);
+      buffers.add(buffer);
+      buffer.writerIndex(wider);
+      if (isValues) {
+        widen(from.address(narrow, i), narrow.kind, buffer.memoryAddress(), wide.kind, length);
+      } else {
+        Platform.copyMemory(null, from.address(narrow, i), null, buffer.memoryAddress(), length);
+      }
+    }
+    for (int i = 0; i < narrow.children.size(); i++) {
+      widen(from, narrow.children.get(i), wide.children.get(i), allocator, buffers);
+    }
+  }
+
+  private static void widen(long from, Kind narrow, long to, Kind wide, long length) {
+    for (long at = from, into = to; at < from + length; at += narrow.width, into += wide.width) {
+      Lowering.put(wide, into, Lowering.get(narrow, at));
+    }
+  }
+
+  @Override
+  public void close() {
+    mapping.unmap();
+  }
+}
