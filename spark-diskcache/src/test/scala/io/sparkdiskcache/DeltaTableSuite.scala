@@ -44,6 +44,11 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
   private val names =
     Seq("'delta.columnMapping.mode' = 'name'", "'delta.minReaderVersion' = '2'", "'delta.minWriterVersion' = '5'")
 
+  /** Minutes of Delta's own work: left out of the sample that every build runs. */
+  private def longTest(name: String)(body: => Unit): Unit =
+    if (System.getProperty("diskcache.delta", "sample") == "all") test(name)(body)
+    else ignore(name)(body)
+
   test("appended files: old chunks hit") {
     val cache = directory("append")
     val path = table("append")
@@ -81,7 +86,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     }
   }
 
-  test("22: deletion vectors and files cut into chunks") {
+  longTest("22: deletion vectors and files cut into chunks") {
     val cache = directory("chunks")
     val path = directory("chunks-table").resolve("t")
     change(
@@ -101,7 +106,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     assert(unsplit.rows == first.rows && unsplit.hits == 0 && unsplit.computed == 1, unsplit.computed)
   }
 
-  test("UPDATE and MERGE, with and without deletion vectors") {
+  longTest("UPDATE and MERGE, with and without deletion vectors") {
     Seq("with" -> Seq(vectors), "without" -> Nil).foreach { case (name, properties) =>
       withClue(s"$name: ") {
         val cache = directory(s"update-$name")
@@ -139,7 +144,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     assert(seen(cache)(s => all(s).select("id", "w")).hit)
   }
 
-  test("time travel and RESTORE") {
+  longTest("time travel and RESTORE") {
     val cache = directory("travel")
     val path = table("travel")
     def at(version: Long): Query =
@@ -169,7 +174,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     assert(seen(cache)(read(path)).hit)
   }
 
-  test("a partitioned table, and one that is overwritten") {
+  longTest("a partitioned table, and one that is overwritten") {
     val cache = directory("partitioned")
     val path = directory("partitioned-table").resolve("t")
     def write(mode: String, factor: Int): SparkSession => Unit =

@@ -38,17 +38,18 @@ class PolicySimulatorTest {
 
   @Test
   void policiesDifferAsTheirNamesSay() {
-    // A cache for two: at c, lru and oldest drop a although lfu and cost would drop b.
+    // A cache for two, below the low watermark: at c, lru and oldest drop a although lfu and cost
+    // would drop b.
     List<Request> trace = requests("aaaabca", 1);
-    assertThat(PolicySimulator.replay(trace, EvictionPolicy.OLDEST, 200).requests())
+    assertThat(PolicySimulator.replay(trace, EvictionPolicy.OLDEST, 230).requests())
         .isEqualTo(3 / 7.0);
-    assertThat(PolicySimulator.replay(trace, EvictionPolicy.LRU, 200).requests())
+    assertThat(PolicySimulator.replay(trace, EvictionPolicy.LRU, 230).requests())
         .isEqualTo(3 / 7.0);
-    assertThat(PolicySimulator.replay(trace, EvictionPolicy.LFU, 200).requests())
+    assertThat(PolicySimulator.replay(trace, EvictionPolicy.LFU, 230).requests())
         .isEqualTo(4 / 7.0);
-    assertThat(PolicySimulator.replay(trace, EvictionPolicy.COST, 200).requests())
+    assertThat(PolicySimulator.replay(trace, EvictionPolicy.COST, 230).requests())
         .isEqualTo(4 / 7.0);
-    assertThat(PolicySimulator.replay(trace, EvictionPolicy.NONE, 200).requests())
+    assertThat(PolicySimulator.replay(trace, EvictionPolicy.NONE, 230).requests())
         .isEqualTo(4 / 7.0);
   }
 

@@ -116,6 +116,9 @@ final class IndexFile {
           throw Rows.corrupt(result);
         }
       }
+      if (!IndexSchema.isIntact(session)) {
+        throw Rows.corrupt("its tables are not those of format " + CacheDirectory.FORMAT);
+      }
       Sums.totals(session); // meets a truncated file
       healthy = true;
       return session;

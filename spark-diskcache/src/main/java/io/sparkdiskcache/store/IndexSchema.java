@@ -133,6 +133,16 @@ final class IndexSchema {
     }
   }
 
+  /** Whether the file says of its tables what {@link #create} said. */
+  static boolean isIntact(Session session) throws SQLException {
+    List<String> found =
+        session.all(
+            "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND substr(name, 1, 7) <> 'sqlite_'",
+            row -> row.getString(1));
+    List<String> created = STATEMENTS.stream().filter(sql -> sql.startsWith("CREATE")).toList();
+    return found.size() == created.size() && found.containsAll(created);
+  }
+
   /** 0 for a file that holds no index. */
   static int version(Session session) throws SQLException {
     return session.first("PRAGMA user_version", row -> row.getInt(1)).orElse(0);

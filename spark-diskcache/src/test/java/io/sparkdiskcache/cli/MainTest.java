@@ -15,6 +15,7 @@ import io.sparkdiskcache.store.StoreOptions;
 import io.sparkdiskcache.store.VerifyMode;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.RandomAccessFile;
 import java.io.StringWriter;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -127,10 +128,16 @@ class MainTest {
   /** What costs a query a hit is a failure of a command. */
   @Test
   void errorsOfTheCacheAreInTheExitCode() throws Exception {
-    try (Connection connection =
-            DriverManager.getConnection("jdbc:sqlite:" + cache.resolve("index.db"));
+    Path index = cache.resolve("index.db");
+    long page;
+    try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + index);
         Statement statement = connection.createStatement()) {
-      statement.execute("ALTER TABLE entries RENAME TO others");
+      String root = "SELECT rootpage FROM sqlite_schema WHERE name = 'entries'";
+      page = statement.executeQuery(root).getLong(1);
+    }
+    try (RandomAccessFile file = new RandomAccessFile(index.toFile(), "rw")) {
+      file.seek((page - 1) * 4096); // the size of a page
+      file.write(new byte[4096]);
     }
     Result listed = run("ls");
     assertThat(listed.code()).isEqualTo(1);

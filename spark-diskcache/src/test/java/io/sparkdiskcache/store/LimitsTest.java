@@ -127,8 +127,8 @@ class LimitsTest {
       assertThatThrownBy(() -> store.begin(key("y")))
           .isInstanceOf(StoreException.class)
           .hasMessageContaining("spark.diskcache.minFreeBytes");
-      usable.set(5000);
       store.settle();
+      usable.set(5000);
       // The first run took 250 and a tenth of the limit on top, 400 of whole entries.
       assertThat(store.stats().evictedForSpace()).isBetween(4L, 8L);
       assertThat(store.find(key(9))).isPresent();
