@@ -43,6 +43,7 @@ public final class CacheApplication {
   private final IdentityWeakMap<CachedRDDBuilder, InputVersion> inputVersions =
       new IdentityWeakMap<>();
   private final Map<String, String> rddsOfFunctions = new ConcurrentHashMap<>();
+  private final Map<String, Runnable> atEnd = new ConcurrentHashMap<>();
 
   private CacheApplication(SparkContext context, Settings settings) {
     this.context = context;
@@ -82,8 +83,17 @@ public final class CacheApplication {
         .collect(Collectors.toMap(kv -> DiskCacheConf.PREFIX + kv._1(), Tuple2::_2));
   }
 
+  /**
+   * Has something done once the last application of this process ends that uses the directory.
+   *
+   * @param what of several with the same name only the first counts
+   */
+  public void atEnd(String what, Runnable action) {
+    atEnd.putIfAbsent(what, action);
+  }
+
   /** Whether the user wants nothing on local disks that is not encrypted. */
-  boolean mustEncrypt() {
+  public boolean mustEncrypt() {
     return context.getConf().getBoolean(IO_ENCRYPTION, false);
   }
 
@@ -186,6 +196,7 @@ public final class CacheApplication {
             .noneMatch(a -> a.settings.directory().equals(settings.directory()))) {
           OpenEntries.process().releaseAll();
           ProcessStores.close(settings.directory());
+          atEnd.values().forEach(Runnable::run);
         }
       }
     }
