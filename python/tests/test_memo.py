@@ -7,10 +7,12 @@ import datetime
 import decimal
 import math
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 import pytest
@@ -26,6 +28,10 @@ class Service:
     def __init__(self) -> None:
         self._asked: list[str] = []
         self._lock = Lock()
+        self.hang = 0  # how many of the next requests wait for the end of the test
+        self.gate = Event()
+        self.gate.set()
+        self._end = Event()
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -33,6 +39,12 @@ class Service:
                 query = self.path.partition("?")[2]
                 with service._lock:
                     service._asked.append(query)
+                    hangs = service.hang > 0
+                    service.hang -= 1
+                service.gate.wait()
+                if hangs:
+                    service._end.wait()
+                    return
                 self.send_response(500 if query.startswith("fail") else 200)
                 self.end_headers()
                 self.wfile.write(query.upper().encode())
@@ -51,6 +63,8 @@ class Service:
         return sorted(asked)
 
     def close(self) -> None:
+        self._end.set()
+        self.gate.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -93,8 +107,9 @@ def test_one_call_per_distinct_argument_in_order_and_evicted_by_name(
     assert spark.sql("SELECT sum(length(slow(k))) FROM t").head()[0] == 80
     assert service.asked() == []
 
-    (line,) = spark.sql("SELECT * FROM diskcache_memo() WHERE function = 'ask'").collect()
-    assert (line.calls, line.hits, line.money_spent, line.money_saved > 0) == (10, 110, 5.0, True)
+    sums = "sum(calls), sum(hits), sum(money_spent), sum(money_saved)"
+    line = spark.sql(f"SELECT {sums} FROM diskcache_memo() WHERE function = 'ask'").head()
+    assert tuple(line) == (10, 110, 5.0, 55.0)
 
     evict = "SELECT * FROM diskcache_evict('function=ask arg=k7', {})"
     assert spark.sql(evict.format("true")).count() == 1
@@ -279,3 +294,67 @@ def test_a_frame_over_a_memoised_function_is_left_to_spark(
     (found,) = cache.explain(df).relations
     assert found.status == "refused" and "memoised" in found.sentence
     assert len(service.asked()) == 300
+
+
+PROCESS = """
+import sys
+import urllib.request
+from pyspark.cloudpickle import cloudpickle
+from pyspark.sql import types as t
+from sparkdiskcache import _memo
+
+directory, url, lease = sys.argv[1:]
+
+def ask(k):
+    return urllib.request.urlopen(url + k).read().decode()
+
+options = _memo.memoize(ask, lease=float(lease))._options
+calls = _memo._Calls(cloudpickle.dumps(ask), "digest", "", t.StringType(), options, directory)
+print("asking", flush=True)
+print(calls.answers([("one",)]), flush=True)
+"""
+
+
+def process(directory: Path, service: Service, lease: int) -> subprocess.Popen[str]:
+    started = subprocess.Popen(
+        [sys.executable, "-c", PROCESS, str(directory), service.url, str(lease)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stdout is not None and started.stdout.readline() == "asking\n"
+    return started
+
+
+def answer(of: subprocess.Popen[str]) -> str:
+    return of.communicate(timeout=100)[0]
+
+
+def test_eight_processes_that_want_one_answer_one_request(tmp_path: Path, service: Service) -> None:
+    tmp_path.chmod(0o700)
+    service.gate.clear()
+    processes = [process(tmp_path, service, 600) for _ in range(8)]
+    service.gate.set()
+    assert [answer(p) for p in processes] == ["['ONE']\n"] * 8
+    assert service.asked() == ["one"]
+
+
+@pytest.mark.parametrize(("dies", "lease"), [(False, 1), (True, 3600)])
+def test_a_hung_owner_is_waited_for_until_its_lease_ends_a_dead_one_not_at_all(
+    tmp_path: Path, service: Service, dies: bool, lease: int
+) -> None:
+    tmp_path.chmod(0o700)
+    service.hang = 1
+    owner = process(tmp_path, service, lease)
+    try:
+        asked: list[str] = []
+        while not asked:
+            asked = service.asked()
+        if dies:
+            owner.kill()
+            owner.wait(100)
+        assert answer(process(tmp_path, service, lease)) == "['ONE']\n"
+        assert service.asked() == ["one"]
+        assert (owner.poll() is not None) == dies
+    finally:
+        owner.kill()
+        owner.communicate()

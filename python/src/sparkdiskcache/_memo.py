@@ -290,6 +290,8 @@ class _Batch:
         self._counts = Counts()
         self._answers: dict[bytes, Any] = {}
         self._rows: dict[bytes, tuple[Any, ...]] = {}
+        self._costs: dict[bytes, tuple[int, float]] = {}
+        self._called: set[bytes] = set()
         self._waiting: dict[bytes, Result] = {}
         self._unkept: list[bytes] = []
         self._committed = time.monotonic()
@@ -299,26 +301,25 @@ class _Batch:
         self._rows = {key: row for key, row in zip(keys, rows) if key is not None}
         try:
             self._find(list(self._rows))
-            found = len(self._answers)
-            wanted = [key for key in self._rows if key not in self._answers]
-            self._call_for(wanted)
-            out = []
-            for key, row in zip(keys, rows):
-                if key is None:
-                    self._counts.unkept += 1
-                    out.append(self._value(row)[0])
-                else:
-                    out.append(self._answers[key])
-            # The rows but those that were called for.
-            keyed = sum(key is not None for key in keys)
-            self._counts.hits += keyed - (len(self._rows) - found) + self._answered_by_others
-            return out
+            self._call_for([key for key in self._rows if key not in self._answers])
+            return [self._answer(key, row) for key, row in zip(keys, rows)]
         finally:
             if self._store is not None:
                 self._commit()
                 self._store.count(self._calls.identity, self._counts)
 
-    _answered_by_others = 0
+    def _answer(self, key: bytes | None, row: tuple[Any, ...]) -> Any:
+        if key is None:
+            self._counts.unkept += 1
+            return self._value(row)[0]
+        if key in self._called:
+            self._called.remove(key)  # the first of its rows has paid
+        else:
+            nanos, price = self._costs[key]
+            self._counts.hits += 1
+            self._counts.nanos_saved += nanos
+            self._counts.saved += price
+        return self._answers[key]
 
     def _key(self, row: tuple[Any, ...]) -> bytes | None:
         try:
@@ -342,8 +343,7 @@ class _Batch:
                 except ValueError as e:
                     _log.warning("A kept result of %s is computed anew: %s", self._options.name, e)
                     continue
-                self._counts.nanos_saved += result.nanos
-                self._counts.saved += result.price
+                self._costs[key] = (result.nanos, result.price)
 
     def _call_for(self, keys: list[bytes]) -> None:
         if self._store is None:
@@ -361,9 +361,7 @@ class _Batch:
                 time.sleep(pause)  # nothing is held while waiting, so nobody waits for this in turn
                 pause = min(2 * pause, _LONGEST_PAUSE)
             keys = [key for key in keys if key not in self._answers]
-            before = len(self._answers)
             self._find(keys)
-            self._answered_by_others += len(self._answers) - before
             keys = [key for key in keys if key not in self._answers]
 
     def _call_all(self, keys: list[bytes]) -> None:
@@ -388,6 +386,8 @@ class _Batch:
         row = self._rows[key]
         value, result = self._value(row)
         self._answers[key] = value
+        self._called.add(key)
+        self._costs[key] = (0, 0.0) if result is None else (result.nanos, result.price)
         if result is not None and result.expires > result.created:
             arguments = "\x1f".join(shown(_text(argument)) for argument in row)
             self._waiting[key] = Result(

@@ -34,8 +34,8 @@ import org.jspecify.annotations.Nullable;
  * Results wait in memory, where lookups of this process find them, for one thread that commits them
  * {@linkplain #FLUSH_PERIOD several times a second}, one transaction a file. What was committed
  * survives the process; a process that is killed loses what it computed in that last moment. A
- * commit that fails is tried again with the next, up to {@link #MAX_WAITING_BYTES}; beyond that
- * results are dropped.
+ * commit that fails is tried again with the next, up to {@link #MAX_WAITING_BYTES}; beyond that, and
+ * where a file is damaged, results are dropped.
  *
  * <h2>Single flight</h2>
  *
@@ -53,7 +53,9 @@ public final class MemoStore implements AutoCloseable {
   static final Duration FLUSH_PERIOD = Duration.ofMillis(250);
   private static final Duration TIDY_PERIOD = Duration.ofMinutes(10);
   private static final int SHARDS = 16;
-  private static final int MAX_WAITING = 1_000;
+  private static final int MAX_WAITING = 1_000; // then the caller writes
+  private static final int MAX_FAILED = 100_000; // while nothing can be written
+  private static final long PAUSE_MILLIS = 10_000; // without leases, after one could not be taken
   private static final long MAX_WAITING_BYTES = 64L << 20;
 
   private final Path directory;
@@ -69,6 +71,8 @@ public final class MemoStore implements AutoCloseable {
   private final Set<MemoShard> written = ConcurrentHashMap.newKeySet();
   private final List<Runnable> evictionListeners = new CopyOnWriteArrayList<>();
   private volatile long evictions;
+  private volatile boolean failing;
+  private volatile long pausedUntil;
 
   /** What a caller is to do who wants a key. */
   public enum Turn {
@@ -190,11 +194,15 @@ public final class MemoStore implements AutoCloseable {
    * @param usable which results would do
    */
   public Turn takeTurn(MemoKey key, Duration lease, Predicate<MemoResult> usable) {
+    long now = clock.millis();
+    if (now < pausedUntil) {
+      return Turn.CALL; // nobody waits for a file that is locked for good, row by row
+    }
     try {
       MemoShard shard = shard(key);
-      long now = clock.millis();
       return shard.isLeased(key, now) ? Turn.WAIT : shard.takeTurn(key, lease, usable, now);
     } catch (SQLException | IOException e) {
+      pausedUntil = now + PAUSE_MILLIS;
       trouble.report("Cannot take the lease of a memoised call", e);
       return Turn.CALL;
     }
@@ -215,10 +223,10 @@ public final class MemoStore implements AutoCloseable {
   }
 
   private void enqueue(Pending pending) {
-    if (waitingBytes.get() > MAX_WAITING_BYTES) {
+    if (waitingBytes.get() > MAX_WAITING_BYTES || waitingRows.get() > MAX_FAILED) {
       trouble.report(
           "Cannot keep a memoised result",
-          new IOException("more than " + MAX_WAITING_BYTES + " bytes wait to be written"));
+          new IOException(waitingRows.get() + " results wait to be written"));
       return;
     }
     waitingBytes.addAndGet(pending.bytes());
@@ -227,7 +235,7 @@ public final class MemoStore implements AutoCloseable {
     if (replaced != null) {
       forget(replaced);
     }
-    if (waitingRows.get() >= MAX_WAITING) {
+    if (waitingRows.get() >= MAX_WAITING && !failing) {
       try {
         flush(); // whoever computes faster than the disk writes has to wait for it
       } catch (SQLException | IOException e) {
@@ -243,6 +251,7 @@ public final class MemoStore implements AutoCloseable {
 
   /** Writes what is waiting; returns when it has been committed. */
   public synchronized void flush() throws SQLException, IOException {
+    noticeEvictions();
     Map<MemoShard, List<Pending>> byShard = new LinkedHashMap<>();
     for (Pending pending : waiting.values()) {
       byShard.computeIfAbsent(shard(pending.key()), s -> new ArrayList<>()).add(pending);
@@ -250,27 +259,49 @@ public final class MemoStore implements AutoCloseable {
     Exception failure = null;
     for (Map.Entry<MemoShard, List<Pending>> entry : byShard.entrySet()) {
       try {
-        entry.getKey().commit(entry.getValue());
-        written.add(entry.getKey());
-        for (Pending pending : entry.getValue()) {
-          forget(pending);
-          waiting.remove(pending.key(), pending);
-        }
+        commit(entry.getKey(), entry.getValue());
       } catch (SQLException | IOException e) {
         failure = e; // the other files may be well
       }
     }
+    failing = failure != null;
     ledger.write();
-    long now = evictionsOnDisk();
-    if (now != evictions) {
-      evictions = now;
-      evictionListeners.forEach(Runnable::run);
-    }
     if (failure != null) {
       throw new IOException(
           "results of %d memoised calls wait to be written: %s"
               .formatted(waitingRows.get(), failure),
           failure);
+    }
+  }
+
+  private void commit(MemoShard shard, List<Pending> results) throws SQLException, IOException {
+    boolean retry = false;
+    try {
+      shard.commit(results);
+      written.add(shard);
+    } catch (SQLException e) {
+      // A damaged file does not recover as a full disk does, and must not fill the memory.
+      retry = !Index.isCorruption(e);
+      throw e;
+    } catch (IOException e) {
+      retry = true;
+      throw e;
+    } finally {
+      if (!retry) {
+        for (Pending pending : results) {
+          if (waiting.remove(pending.key(), pending)) {
+            forget(pending);
+          }
+        }
+      }
+    }
+  }
+
+  private void noticeEvictions() {
+    long now = evictionsOnDisk();
+    if (now != evictions) {
+      evictions = now;
+      evictionListeners.forEach(Runnable::run);
     }
   }
 
