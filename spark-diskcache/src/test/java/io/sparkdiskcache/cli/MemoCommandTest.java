@@ -76,7 +76,7 @@ class MemoCommandTest {
     assertThat(run("evict", "--dry-run", "function=geocode", "older=1d")).contains("2 memoised");
     assertThat(run("evict", "older=1d")).contains("0 entries").doesNotContain("memoised");
     assertThat(run("evict", "function=geocode", "arg=Paris")).contains("1 memoised result, 100 B");
-    assertThat(run("evict", "--json", "tag=maps")).contains("\"results\":1");
+    assertThat(run("evict", "--json", "tag=maps")).contains("\"results\": 1");
     assertThat(run("memo", "--results")).contains("0 memoised results");
   }
 

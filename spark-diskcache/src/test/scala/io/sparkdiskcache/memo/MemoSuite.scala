@@ -126,14 +126,16 @@ class MemoSuite extends AnyFunSuite with Applications {
           val once = rows(spark, 20, 20).select(col("k"), f(col("k")).as("a"))
           Seq(
             once.where(col("a").isNull || col("a") > "A").select(col("k"), col("a"), length(col("a"))),
-            once.where(col("a").isNull || length(col("a")) < 9).where(coalesce(col("a"), lit("B")) > "A"))
+            once.where(col("a").isNull || length(col("a")) < 9).where(coalesce(col("a"), lit("B")) > "A"),
+            // Whatever Spark does about its own duplicates, these are two expressions.
+            rows(spark, 20, 20).where(f(col("k")).isNull || f(col("k")) > "A").select(f(col("k"))))
         }
         val duplicated = queries(plain).map { query =>
           assert(query.collect().length == 20)
           server.count()
         }
         assert(duplicated.exists(_ > 20), s"Spark evaluates plain functions once now: $duplicated")
-        assert(queries(kept).head.collect().length == 20)
+        queries(kept).foreach(query => assert(query.collect().length == 20))
         assert(server.count() == 20)
         queries(unkept).foreach { query =>
           assert(query.collect().length == 20)
@@ -150,7 +152,9 @@ class MemoSuite extends AnyFunSuite with Applications {
         val ask = cache.memoize(new Remote(server.url()), DataTypes.StringType, options)
         spark.range(1).select(ask(concat(lit("fail"), col("id")))).collect()
       }
-      assert(intercept[Exception](run(options)).getMessage.contains("Remote"))
+      val error = intercept[Exception](run(options))
+      val causes = Iterator.iterate[Throwable](error)(_.getCause).takeWhile(_ != null).toList
+      assert(causes.exists(_.getMessage.contains("500")), causes)
       assert(server.count() == 1)
       assert(run(options.withOnError(MemoOptions.OnError.NULL)).toSeq == Seq(Row(null)))
       assert(server.count() == 1)
