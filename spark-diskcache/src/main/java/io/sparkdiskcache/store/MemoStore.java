@@ -34,8 +34,8 @@ import org.jspecify.annotations.Nullable;
  * Results wait in memory, where lookups of this process find them, for one thread that commits them
  * {@linkplain #FLUSH_PERIOD several times a second}, one transaction a file. What was committed
  * survives the process; a process that is killed loses what it computed in that last moment. A
- * commit that fails is tried again with the next, up to {@link #MAX_WAITING_BYTES}; beyond that, and
- * where a file is damaged, results are dropped.
+ * commit that fails is tried again with the next, up to {@link #MAX_WAITING_BYTES}; beyond that,
+ * and where a file is damaged, results are dropped.
  *
  * <h2>Single flight</h2>
  *
