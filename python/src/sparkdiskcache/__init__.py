@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 
 from ._cache import DiskCache, Explanation, Relation, Stats
 from ._install import configure
+from ._memo import memoize
 from .errors import DiskCacheError
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["DiskCache", "DiskCacheError", "Explanation", "Relation", "Stats", "configure"]
+__all__ = ["DiskCache", "DiskCacheError", "Explanation", "Relation", "Stats", "configure", "memoize"]
 __version__ = "0.1.0.dev0"
 
 

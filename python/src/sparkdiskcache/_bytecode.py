@@ -207,21 +207,24 @@ def _imported(code: types.CodeType, ins: list[dis.Instruction], at: int) -> Iter
                 yield Use("import", base, _chain(inside, position + 1)[0], level)
 
 
-def check(code: types.CodeType, place: str) -> None:
-    """Refuses code that reads or changes what it should not, as far as the code alone says so."""
+def check(code: types.CodeType, place: str, excused: frozenset[str] = frozenset()) -> None:
+    """Refuses code that reads or changes what it should not, as far as the code alone says so.
+
+    :param excused: reasons that do not count
+    """
     for inner in everything(code):
         samples = False
         if "getattr" in inner.co_names:
             for const in inner.co_consts:
                 if isinstance(const, str):
-                    check_attribute(const, place)
+                    check_attribute(const, place, excused=excused)
         for i in instructions(inner):
             if i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
                 raise FunctionRefused(
                     CODE, place, f"writes the global variable {i.argval}; return the value instead"
                 )
             if i.opname in _ATTRIBUTE or i.opname == "IMPORT_FROM":
-                check_attribute(i.argval, place)
+                check_attribute(i.argval, place, excused=excused)
                 samples = samples or i.argval == "sample"
         if samples and not any(isinstance(c, tuple) and "random_state" in c for c in inner.co_consts):
             raise FunctionRefused(CODE, place, "uses .sample, which draws random values; pass random_state")

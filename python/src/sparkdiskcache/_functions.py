@@ -46,7 +46,7 @@ class Walk(Modules):
                 self._library(getattr(v, "__module__", None) or "builtins", (v.__qualname__,), where)
             else:
                 self.out.put("builtin method", v.__name__)
-                _sinks.check_attribute(v.__name__, where)
+                _sinks.check_attribute(v.__name__, where, excused=self.excused)
                 self.value(owner, f"{where}.__self__")
         elif isinstance(
             v, (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
@@ -118,7 +118,7 @@ class Walk(Modules):
                 self._global(f, use, content, place)
             else:
                 self._builtin(use, place)
-        _bytecode.check(code, place)
+        _bytecode.check(code, place, self.excused)
         values = frozenset(n for n, c in captured.items() if not isinstance(c, _SELF_EVIDENT))
         owners = frozenset(n for n, c in captured.items() if _owns_values(c))
         _bytecode.check_writes(code, values, owners, place, _changeable_defaults(f))
@@ -136,7 +136,7 @@ class Walk(Modules):
         elif isinstance(content, (type, types.FunctionType)) and is_library(content.__module__ or "builtins"):
             self.value(content, f"{place} -> {use.name}")
             dotted = ".".join([content.__module__, content.__qualname__, *(use.chain or ())])
-            _sinks.check_dotted(dotted, place)
+            _sinks.check_dotted(dotted, place, self.excused)
         elif use.only_contains and type(content) in (set, frozenset):
             self.part(
                 f"{f.__qualname__}.{use.name}",

@@ -18,7 +18,7 @@ import pyspark.sql.udtf
 
 from . import _environment
 from ._environment import Environment
-from ._refusal import STATE, FunctionRefused
+from ._refusal import CODE, STATE, FunctionRefused
 from .fnhash import FunctionHash, hash_function
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _BRIDGE = "io.sparkdiskcache.PythonBridge"
 _INSTALLED = "_sparkdiskcache_original"
+MEMOIZED = "_sparkdiskcache_memoized"
 
 
 def install() -> None:
@@ -71,6 +72,8 @@ def _bridge(sc: SparkContext) -> Any:
 
 
 def _identify(sc: SparkContext, func: Any) -> FunctionHash | FunctionRefused:
+    if hasattr(func, MEMOIZED):
+        return FunctionRefused(CODE, func.__name__, "is memoised: its results are kept one by one")
     try:
         return hash_function(func, _environment_of(sc))
     except FunctionRefused as e:

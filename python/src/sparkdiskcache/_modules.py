@@ -92,7 +92,7 @@ class Modules(Values):
                 self._statement_of(source, use.name, use.chain or (), place)
             elif use.name not in statement.binds:
                 self._builtin(use, place)
-        _bytecode.check(statement.code, place)
+        _bytecode.check(statement.code, place, self.excused)
         for code in _bytecode.nested(statement.code):
             own = {n: _is_value(s, n) for s in source.statements if s.imports is None for n in s.binds}
             values = frozenset(n for n, is_value in own.items() if is_value)
@@ -170,12 +170,12 @@ class Modules(Values):
 
     def _library(self, module: str, chain: tuple[str, ...], where: str) -> None:
         dotted = ".".join((module, *chain))
-        _sinks.check_dotted(dotted, where)
+        _sinks.check_dotted(dotted, where, self.excused)
         found: Any = sys.modules.get(module)
         for name in chain:
             found = getattr(found, name, None)
         if isinstance(found, (type, types.FunctionType, types.BuiltinFunctionType)) and found.__module__:
-            _sinks.check_dotted(f"{found.__module__}.{found.__qualname__}", where)
+            _sinks.check_dotted(f"{found.__module__}.{found.__qualname__}", where, self.excused)
             if found.__module__ == "builtins":
                 _sinks.check_builtin(found.__qualname__, where)
         top = module.split(".")[0]

@@ -193,17 +193,27 @@ _ATTRIBUTES: dict[str, str] = {
 }
 
 
-def check_dotted(dotted: str, place: str) -> None:
-    """Refuses a library name such as ``time.time``."""
+OF_SERVICES = frozenset([_NETWORK, _CLOCK, _RANDOM, _PROCESS])
+"""What a function may do whose answers are kept on its author's word: ask a service, with what belongs to
+that, such as credentials from the environment, time-outs and threads."""
+
+
+def check_dotted(dotted: str, place: str, excused: frozenset[str] = frozenset()) -> None:
+    """Refuses a library name such as ``time.time``.
+
+    :param excused: reasons that do not count
+    """
     if _HARMLESS.fullmatch(dotted):
         return
     parts = dotted.split(".")
     for length in range(len(parts), 0, -1):
         reason = _MODULES.get(".".join(parts[:length]))
         if reason is not None:
+            if reason in excused:
+                break
             raise FunctionRefused(CODE, place, f"uses {dotted}, which {reason}{_cure(reason)}")
     for name in parts[1:]:
-        check_attribute(name, place, dotted)
+        check_attribute(name, place, dotted, excused)
 
 
 def check_builtin(name: str, place: str) -> None:
@@ -212,10 +222,12 @@ def check_builtin(name: str, place: str) -> None:
         raise FunctionRefused(CODE, place, f"uses {name}(), which {reason}{_cure(reason)}")
 
 
-def check_attribute(name: str, place: str, dotted: str | None = None) -> None:
+def check_attribute(
+    name: str, place: str, dotted: str | None = None, excused: frozenset[str] = frozenset()
+) -> None:
     """Refuses an attribute by its name alone, of an object whose type is not known."""
     reason = _ATTRIBUTES.get(name)
-    if reason is not None:
+    if reason is not None and reason not in excused:
         shown = dotted if dotted is not None else "." + name
         raise FunctionRefused(CODE, place, f"uses {shown}, which {reason}{_cure(reason)}")
 

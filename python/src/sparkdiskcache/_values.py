@@ -33,8 +33,9 @@ _MAY_WRITE_SELF = {"__init__", "__new__", "__post_init__", "__setstate__", "__se
 class Values:
     """One walk over what one function reaches: the hash so far, and what it learned on the way."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, excused: frozenset[str] = frozenset()) -> None:
         self.environment = environment
+        self.excused = excused
         self.out = Digest()
         self.out.put("format", _FORMAT)
         self.parts: dict[str, str] = {}

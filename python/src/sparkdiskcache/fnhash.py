@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from . import _environment
+from . import _environment, _sinks
 from ._environment import Environment
 from ._functions import Walk
 from ._refusal import STATE, FunctionRefused
@@ -45,13 +45,18 @@ class FunctionHash:
     depends_on_hash_seed: bool
 
 
-def hash_function(function: object, environment: Environment | None = None) -> FunctionHash:
+def hash_function(
+    function: object, environment: Environment | None = None, of_service: bool = False
+) -> FunctionHash:
     """The identity of a function, or of the class of a table function.
 
     :param environment: what workers import; the driver's own if none is given
+    :param of_service: whether it may use the network, and what goes with that
     :raises FunctionRefused: if it has none
     """
-    walk = Walk(environment or _environment.of_driver())
+    walk = Walk(
+        environment or _environment.of_driver(), _sinks.OF_SERVICES if of_service else frozenset()
+    )
     try:
         for name, version in walk.environment.versions().items():
             walk.out.put("version", name, version)

@@ -2,18 +2,34 @@
 package io.sparkdiskcache;
 
 import io.sparkdiskcache.arrow.PrecisionPolicy;
+import io.sparkdiskcache.conf.DiskCacheConf;
+import io.sparkdiskcache.memo.MemoOptions;
+import io.sparkdiskcache.memo.MemoRuntime;
+import io.sparkdiskcache.memo.Memoizer;
 import io.sparkdiskcache.relation.CacheApplication;
 import io.sparkdiskcache.relation.RelationInspector;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
+import io.sparkdiskcache.store.MemoEntry;
+import io.sparkdiskcache.store.MemoStore;
+import io.sparkdiskcache.store.MemoUse;
 import io.sparkdiskcache.store.Selector;
 import io.sparkdiskcache.store.StoreException;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.api.java.UDF1;
+import org.apache.spark.sql.api.java.UDF2;
+import org.apache.spark.sql.api.java.UDF3;
+import org.apache.spark.sql.api.java.UDF4;
+import org.apache.spark.sql.api.java.UDF5;
 import org.apache.spark.sql.execution.CachedData;
 import org.apache.spark.sql.execution.columnar.CachedRDDBuilder;
+import org.apache.spark.sql.expressions.UserDefinedFunction;
+import org.apache.spark.sql.types.DataType;
 import scala.Option;
 
 /**
@@ -113,21 +129,124 @@ public final class DiskCache {
    * @throws IllegalArgumentException if it is not one, see {@link Selector}
    */
   public long evict(String selector) {
-    return store().evict(Selector.parse(selector));
+    return store().evict(Selector.parse(selector)) + evictMemo(selectMemo(selector));
   }
 
-  /** What {@link #evict(String)} would remove, oldest first. */
+  /**
+   * Removes results of memoised functions.
+   *
+   * @return bytes freed
+   */
+  public long evictMemo(List<MemoEntry> entries) {
+    try {
+      return memo().remove(entries);
+    } catch (StoreException e) {
+      throw new IllegalStateException(e.getMessage(), e);
+    }
+  }
+
+  /** What {@link #evict(String)} would remove of relations, oldest first. */
   public List<Entry> select(String selector) {
     return store().select(Selector.parse(selector));
   }
 
+  /** What {@link #evict(String)} would remove of memoised results, oldest first. */
+  public List<MemoEntry> selectMemo(String selector) {
+    try {
+      return memo().entries(Selector.parse(selector));
+    } catch (StoreException e) {
+      throw new IllegalStateException(e.getMessage(), e);
+    }
+  }
+
+  /** Calls, hits, time and money of memoised functions, by day. */
+  public List<MemoUse> memoStats() {
+    try {
+      return memo().ledger();
+    } catch (StoreException e) {
+      throw new IllegalStateException(e.getMessage(), e);
+    }
+  }
+
   /**
-   * Removes everything that is stored. Relations in use keep what they have open.
+   * A column function that calls {@code function} once per distinct input, whichever application,
+   * process or task sees it first. For the DataFrame API, and for {@code spark.udf().register}.
+   *
+   * @throws IllegalArgumentException if the function's code or captured values have no identity, or
+   *     arguments or results no encoding
+   */
+  @SuppressWarnings("overloads") // a lambda needs a cast to either
+  public UserDefinedFunction memoize(UDF1<?, ?> function, DataType type, MemoOptions options) {
+    return memoizer().memoize(function, type, options);
+  }
+
+  /** As for a {@link UDF1}; the function must be serializable. */
+  @SuppressWarnings("overloads")
+  public UserDefinedFunction memoize(Function<?, ?> function, DataType type, MemoOptions options) {
+    return memoizer().memoize(function, type, options);
+  }
+
+  /** As for a {@link UDF1}. */
+  public UserDefinedFunction memoize(UDF2<?, ?, ?> function, DataType type, MemoOptions options) {
+    return memoizer().memoize(function, type, options);
+  }
+
+  /** As for a {@link UDF1}. */
+  public UserDefinedFunction memoize(
+      UDF3<?, ?, ?, ?> function, DataType type, MemoOptions options) {
+    return memoizer().memoize(function, type, options);
+  }
+
+  /** As for a {@link UDF1}. */
+  public UserDefinedFunction memoize(
+      UDF4<?, ?, ?, ?, ?> function, DataType type, MemoOptions options) {
+    return memoizer().memoize(function, type, options);
+  }
+
+  /** As for a {@link UDF1}. */
+  public UserDefinedFunction memoize(
+      UDF5<?, ?, ?, ?, ?, ?> function, DataType type, MemoOptions options) {
+    return memoizer().memoize(function, type, options);
+  }
+
+  /**
+   * Removes everything that is stored of relations; results of memoised functions stay, see {@link
+   * #evict(String)}. Relations in use keep what they have open.
    *
    * @return bytes freed
    */
   public long clear() {
     return store().clear();
+  }
+
+  private Memoizer memoizer() {
+    return new Memoizer(Thread.currentThread().getContextClassLoader(), keptMemoDirectory());
+  }
+
+  /** Empty where the cache is off, or must not write what is not encrypted. */
+  private String keptMemoDirectory() {
+    String enabled =
+        session
+            .conf()
+            .get(DiskCacheConf.ENABLED.key(), Boolean.toString(application.settings().enabled()));
+    boolean keeps = DiskCacheConf.ENABLED.parse(enabled) && !application.mustEncrypt();
+    return keeps ? memoDirectory().toString() : "";
+  }
+
+  /** As {@link #keptMemoDirectory}, examined: for those who open it by other means. */
+  String usableMemoDirectory() {
+    String directory = keptMemoDirectory();
+    return directory.isEmpty() || MemoRuntime.find(Path.of(directory)).isEmpty() ? "" : directory;
+  }
+
+  private Path memoDirectory() {
+    Path directory = application.settings().directory();
+    application.atEnd("memo", () -> MemoRuntime.close(directory));
+    return directory;
+  }
+
+  private MemoStore memo() throws StoreException {
+    return MemoRuntime.store(memoDirectory());
   }
 
   private DiskStore store() {

@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.apache.spark.api.python.PythonFunction;
+import org.apache.spark.sql.SparkSession;
 
 /** What the Python package {@code sparkdiskcache} calls; for nobody else. */
 public final class PythonBridge {
@@ -46,6 +47,14 @@ public final class PythonBridge {
   /** Why Python could not hash a function; {@code code} names a {@link Refusal.Code}. */
   public static void refuse(PythonFunction function, String code, String sentence) {
     PythonFunctions.refuse(function, Refusal.Code.valueOf(code), sentence);
+  }
+
+  /**
+   * The directory for results of memoised functions of a session; empty where the cache is off or
+   * the directory cannot be used.
+   */
+  public static String memoDirectory(SparkSession session) {
+    return DiskCache.of(session).usableMemoDirectory();
   }
 
   /** Names of the options that can be set, as in {@code withTag}. */

@@ -2,6 +2,8 @@
 package io.sparkdiskcache;
 
 import io.sparkdiskcache.store.Entry;
+import io.sparkdiskcache.store.MemoEntry;
+import io.sparkdiskcache.store.MemoUse;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.RecordComponent;
 import java.sql.Timestamp;
@@ -51,11 +53,30 @@ final class TableFunctions {
           .add("name", DataTypes.StringType, false)
           .add("value", DataTypes.StringType, false);
 
+  private static final StructType MEMO =
+      new StructType()
+          .add("day", DataTypes.StringType, false)
+          .add("function", DataTypes.StringType, false)
+          .add("version", DataTypes.StringType, false)
+          .add("tag", DataTypes.StringType, false)
+          .add("calls", DataTypes.LongType, false)
+          .add("hits", DataTypes.LongType, false)
+          .add("errors", DataTypes.LongType, false)
+          .add("unkept", DataTypes.LongType, false)
+          .add("seconds_spent", DataTypes.DoubleType, false)
+          .add("seconds_saved", DataTypes.DoubleType, false)
+          .add("money_spent", DataTypes.DoubleType, false)
+          .add("money_saved", DataTypes.DoubleType, false);
+
+  private static final double NANOS_OF_SECOND = 1e9;
+  private static final int NO_PARTITION = -1;
+
   private TableFunctions() {}
 
   static void register(SparkSessionExtensions extensions) {
     inject(extensions, "diskcache_entries", ENTRIES, cache -> rows(cache.entries()));
     inject(extensions, "diskcache_stats", STATS, cache -> stats("", cache.stats()));
+    inject(extensions, "diskcache_memo", MEMO, cache -> memo(cache.memoStats()));
     inject(extensions, "diskcache_evict", ENTRIES, TableFunctions::evict);
   }
 
@@ -73,11 +94,15 @@ final class TableFunctions {
               .formatted(arguments));
     }
     List<Entry> selected = cache.select(selector);
+    List<MemoEntry> memo = cache.selectMemo(selector);
     if (arguments.size() == 1 || arguments.get(1).equals(false)) {
       Set<Entry> chosen = new HashSet<>(selected);
       cache.evict(chosen::contains);
+      cache.evictMemo(memo);
     }
-    return rows(selected);
+    List<Row> rows = rows(selected);
+    rows.addAll(memoRows(memo));
+    return rows;
   }
 
   private static List<Row> rows(List<Entry> entries) {
@@ -96,6 +121,48 @@ final class TableFunctions {
               entry.meta().computeTime().toMillis(),
               Timestamp.from(entry.createdAt()),
               entry.hits()));
+    }
+    return rows;
+  }
+
+  /** A result of a memoised function in the columns of an entry. */
+  private static List<Row> memoRows(List<MemoEntry> entries) {
+    List<Row> rows = new ArrayList<>();
+    for (MemoEntry entry : entries) {
+      rows.add(
+          RowFactory.create(
+              entry.key().toString(),
+              entry.function().digest(),
+              entry.description(),
+              entry.function().tag(),
+              "",
+              NO_PARTITION,
+              1L,
+              entry.bytes(),
+              entry.computeTime().toMillis(),
+              Timestamp.from(entry.createdAt()),
+              0L));
+    }
+    return rows;
+  }
+
+  private static List<Row> memo(List<MemoUse> ledger) {
+    List<Row> rows = new ArrayList<>();
+    for (MemoUse use : ledger) {
+      rows.add(
+          RowFactory.create(
+              use.day(),
+              use.name(),
+              use.version(),
+              use.tag(),
+              use.calls(),
+              use.hits(),
+              use.errors(),
+              use.unkept(),
+              use.spent().toNanos() / NANOS_OF_SECOND,
+              use.saved().toNanos() / NANOS_OF_SECOND,
+              use.paid(),
+              use.notPaid()));
     }
     return rows;
   }

@@ -42,7 +42,7 @@ abstract class CacheCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, StoreException {
-    Path chosen = directory == null ? StoreOptions.defaultDirectory() : directory;
+    Path chosen = chosen();
     if (!Files.isRegularFile(chosen.resolve("format"))) {
       throw wrong("Cannot use '" + chosen + "': it is no cache directory. Name one with --dir.");
     }
@@ -61,6 +61,15 @@ abstract class CacheCommand implements Callable<Integer> {
       }
       return code == 0 && errors > 0 ? Main.FAILED : code;
     }
+  }
+
+  private Path chosen() {
+    return directory == null ? StoreOptions.defaultDirectory() : directory;
+  }
+
+  /** The caller closes it. */
+  final MemoResults memoResults() throws StoreException {
+    return MemoResults.of(chosen());
   }
 
   final CommandLine commandLine() {

@@ -54,7 +54,7 @@ final class Entries {
     return entries + (entries == 1 ? " entry" : " entries");
   }
 
-  private static String shortened(String text) {
+  static String shortened(String text) {
     String line = text.replaceAll("\\s+", " ");
     return line.length() <= DESCRIPTION_CHARS
         ? line

@@ -3,15 +3,19 @@ package io.sparkdiskcache.cli;
 
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
+import io.sparkdiskcache.store.MemoEntry;
 import io.sparkdiskcache.store.Quantities;
 import io.sparkdiskcache.store.Selector;
+import io.sparkdiskcache.store.StoreException;
 import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "evict", description = "Removes the entries that a selector selects.")
+@Command(
+    name = "evict",
+    description = "Removes the entries and memoised results that a selector selects.")
 final class EvictCommand extends CacheCommand {
   @Parameters(paramLabel = "SELECTOR", arity = "1..*", description = "Terms, such as older=7d.")
   private List<String> words = List.of();
@@ -20,19 +24,37 @@ final class EvictCommand extends CacheCommand {
   private boolean dryRun;
 
   @Override
-  int run(DiskStore store, Output out) {
+  int run(DiskStore store, Output out) throws StoreException {
     Selector selector = selector(words);
     List<Entry> selected = store.select(selector);
-    if (dryRun) {
-      Entries.print(out, selected, selected.size());
+    try (MemoResults memo = memoResults()) {
+      List<MemoEntry> results = memo.select(selector);
+      if (dryRun) {
+        list(out, selected, results);
+        return 0;
+      }
+      long bytes = store.evict(selector) + memo.remove(results);
+      if (out.isJson()) {
+        out.json(Map.of("entries", selected.size(), "results", results.size(), "bytes", bytes));
+      } else {
+        String kept = results.isEmpty() ? "" : ", " + MemoResults.count(results.size());
+        out.line(
+            "evicted "
+                + Entries.count(selected.size())
+                + kept
+                + ", "
+                + Quantities.humanBytes(bytes));
+      }
       return 0;
     }
-    long bytes = store.evict(selector);
-    if (out.isJson()) {
-      out.json(Map.of("entries", selected.size(), "bytes", bytes));
-    } else {
-      out.line("evicted " + Entries.count(selected.size()) + ", " + Quantities.humanBytes(bytes));
+  }
+
+  private static void list(Output out, List<Entry> selected, List<MemoEntry> results) {
+    if (results.isEmpty() || !selected.isEmpty()) {
+      Entries.print(out, selected, selected.size());
     }
-    return 0;
+    if (!results.isEmpty()) {
+      MemoResults.print(out, results);
+    }
   }
 }

@@ -21,7 +21,8 @@ import picocli.CommandLine.Command;
       "",
       "Exit codes: 0 done, 1 failed or something is wrong with the cache, 2 called wrongly.",
       "A SELECTOR is one or more of tag=, relation=, function=, source=, table=,",
-      "older=7d, larger=1g, name=GLOB; all of them must hold."
+      "older=7d, larger=1g, name=GLOB, version=, arg=; all of them must hold. Results of",
+      "memoised functions are meant if function=, version=, tag= or arg= is given."
     },
     subcommands = {
       StatsCommand.class,
@@ -29,6 +30,7 @@ import picocli.CommandLine.Command;
       ShowCommand.class,
       CheckCommand.class,
       EvictCommand.class,
+      MemoCommand.class,
       ClearCommand.class,
       ExportCommand.class,
       ImportCommand.class,

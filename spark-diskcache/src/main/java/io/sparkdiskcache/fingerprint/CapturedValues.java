@@ -101,6 +101,10 @@ final class CapturedValues {
     if (PlainValues.encode(graph, this, into, value, path)) {
       return;
     }
+    if (value instanceof MemoizableFunction.Memoized) {
+      throw graph.refuse(
+          Refusal.Code.FUNCTION, path + " is memoised: its results are kept one by one");
+    }
     Integer known = seen.get(value);
     if (known != null) {
       into.tag('^').putInt(known);

@@ -36,10 +36,19 @@ final class CodeHasher implements FunctionIdentity {
   private static final String FORMAT = "jvm-code-1";
 
   private final ClassLoader loader;
+  private final Set<String> excused;
 
   /** The context class loader of the session, which sees the notebook and {@code spark.jars}. */
   CodeHasher(ClassLoader loader) {
+    this(loader, Set.of());
+  }
+
+  /**
+   * @param excused reasons of {@link ForbiddenCalls} that are no reason to refuse
+   */
+  CodeHasher(ClassLoader loader, Set<String> excused) {
     this.loader = loader;
+    this.excused = excused;
   }
 
   /** The identity of a function object: a lambda, or an object of a named or anonymous class. */
@@ -118,7 +127,7 @@ final class CodeHasher implements FunctionIdentity {
           ownJars.add(jar);
         }
       }
-      CodeGraph graph = new CodeGraph(new ClassFiles(through, ownJars, place), place);
+      CodeGraph graph = new CodeGraph(new ClassFiles(through, ownJars, place), place, excused);
       CapturedValues values = new CapturedValues(graph);
       StaticFields statics = new StaticFields(graph, values);
       graph.global().putString(FORMAT);

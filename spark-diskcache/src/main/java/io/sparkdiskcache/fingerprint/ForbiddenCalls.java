@@ -4,6 +4,7 @@ package io.sparkdiskcache.fingerprint;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -33,6 +34,12 @@ final class ForbiddenCalls {
   private static final String DEFAULTS = "reads a default of the process; name the value instead";
   private static final String SPARK = "reads or changes the running Spark application";
   private static final String LINES = "sees line numbers";
+
+  /**
+   * What a function may do whose answers are kept on its author's word: ask a service, with what
+   * belongs to that: credentials from the environment, time-outs, other threads, random waits.
+   */
+  static final Set<String> OF_SERVICES = Set.of(NETWORK, ENV, CLOCK, THREADS, RANDOM);
 
   private static final TreeMap<String, String> RULES = new TreeMap<>();
 

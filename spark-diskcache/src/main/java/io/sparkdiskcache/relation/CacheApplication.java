@@ -48,6 +48,7 @@ public final class CacheApplication {
   private final IdentityWeakMap<CachedRDDBuilder, PrecisionPolicy> precisions =
       new IdentityWeakMap<>();
   private final Map<String, String> rddsOfFunctions = new ConcurrentHashMap<>();
+  private final Map<String, Runnable> atEnd = new ConcurrentHashMap<>();
 
   private CacheApplication(SparkContext context, Settings settings) {
     this.context = context;
@@ -95,9 +96,23 @@ public final class CacheApplication {
     return encryption == null && context.getConf().getBoolean(IO_ENCRYPTION, false);
   }
 
+  /** Whether nothing may be kept that is not encrypted. */
+  public boolean mustEncrypt() {
+    return encryption != null || lacksKey();
+  }
+
   /** Null if entries are plain. */
   @Nullable Encryption encryption() {
     return encryption;
+  }
+
+  /**
+   * Has something done once the last application of this process ends that uses the directory.
+   *
+   * @param what of several with the same name only the first counts
+   */
+  public void atEnd(String what, Runnable action) {
+    atEnd.putIfAbsent(what, action);
   }
 
   SparkContext context() {
@@ -224,6 +239,7 @@ public final class CacheApplication {
             .noneMatch(a -> a.settings.directory().equals(settings.directory()))) {
           OpenEntries.process().releaseAll();
           ProcessStores.close(settings.directory());
+          atEnd.values().forEach(Runnable::run);
         }
       }
     }

@@ -3,6 +3,7 @@ package io.sparkdiskcache.store;
 
 import java.io.IOException;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
@@ -45,9 +46,14 @@ final class Background implements AutoCloseable {
   }
 
   void every(long seconds, String problem, Task task) {
+    every(Duration.ofSeconds(seconds), problem, task);
+  }
+
+  void every(Duration period, String problem, Task task) {
+    long millis = period.toMillis();
     ScheduledFuture<?> periodic =
         executor.scheduleWithFixedDelay(
-            () -> guarded(problem, task), seconds, seconds, TimeUnit.SECONDS);
+            () -> guarded(problem, task), millis, millis, TimeUnit.MILLISECONDS);
     assert !periodic.isDone();
   }
 

@@ -23,6 +23,7 @@ import java.util.regex.Pattern;
  * tmp/KEY.lease                          entries being computed, see Leases
  * quarantine/                            damaged entries and indexes
  * distrusted/FUNCTION.txt                functions whose entries are not believed, see Distrust
+ * memo/                                  results of memoised functions, see MemoStore
  * trace/OWNER.csv                        requests, recorded while the folder exists
  * </pre>
  *
@@ -36,6 +37,8 @@ final class CacheDirectory {
 
   /** 1 kept the components of each entry by itself; its index is set aside, see Reindexer. */
   static final int FORMAT = 2;
+
+  static final String MEMO = "memo";
 
   private static final String FORMAT_NAME = "spark-diskcache";
   private static final Pattern FORMAT_LINE = Pattern.compile(FORMAT_NAME + " (\\d{1,9})");
@@ -122,6 +125,10 @@ final class CacheDirectory {
 
   Path distrusted() {
     return root.resolve("distrusted");
+  }
+
+  Path memo() {
+    return root.resolve(MEMO);
   }
 
   Path trace() {

@@ -18,25 +18,31 @@ import java.util.regex.Pattern;
  * <caption>Fields</caption>
  * <tr><td>{@code tag=nightly}</td><td>the label, whole</td></tr>
  * <tr><td>{@code relation=3fa2b1}</td><td>the fingerprint, or its first digits</td></tr>
- * <tr><td>{@code function=*Cleaner*}</td><td>a function the plan uses</td></tr>
+ * <tr><td>{@code function=*Cleaner*}</td><td>a function the plan uses, or that is memoised</td></tr>
  * <tr><td>{@code source=/data/orders/*}</td><td>a file that was read</td></tr>
  * <tr><td>{@code table=sales.orders}</td><td>a table that was scanned</td></tr>
  * <tr><td>{@code older=7d}</td><td>written longer ago than that</td></tr>
  * <tr><td>{@code larger=1g}</td><td>a file of more bytes</td></tr>
  * <tr><td>{@code name=*join*}</td><td>the description</td></tr>
+ * <tr><td>{@code version=3}</td><td>the version of a memoised function</td></tr>
+ * <tr><td>{@code arg=Berlin}</td><td>an argument of a memoised call</td></tr>
  * </table>
  *
- * <p>In {@code function}, {@code source}, {@code table} and {@code name}, {@code *} stands for any
- * text and {@code ?} for any character.
+ * <p>Results of memoised functions are meant only by selectors that name a function, version, tag
+ * or argument; these and {@code older} are the fields they have.
+ *
+ * <p>In {@code function}, {@code source}, {@code table}, {@code name} and {@code arg}, {@code *}
+ * stands for any text and {@code ?} for any character.
  */
 public final class Selector {
   /** For people: the fields there are. */
   public static final String FIELDS =
-      "tag=, relation=, function=, source=, table=, older=, larger=, name=";
+      "tag=, relation=, function=, source=, table=, older=, larger=, name=, version=, arg=";
 
   private static final Pattern TERM = Pattern.compile("\\s*(\\w+)=(\"[^\"]*\"|'[^']*'|\\S+)\\s*");
   private static final Pattern SCANNED =
       Pattern.compile("\\bScan (?:\\w+ )?([\\w$-]+(?:\\.[\\w$-]+)*)");
+  private static final Term NEVER = new OfEntry((entry, now) -> false);
   private static final String FUNCTION = "function.";
   private static final String INPUT = "input.";
   private static final String NODE = "plan.node.";
@@ -44,6 +50,11 @@ public final class Selector {
   /** One condition; components are read only if some term asks for them. */
   private sealed interface Term {
     boolean holds(Entry entry, Map<String, String> components, Instant now);
+
+    /** Most fields are about relations. */
+    default boolean holds(MemoEntry entry, Instant now) {
+      return false;
+    }
   }
 
   private record OfEntry(EntryTest test) implements Term {
@@ -58,6 +69,27 @@ public final class Selector {
     public boolean holds(Entry entry, Map<String, String> components, Instant now) {
       return components.entrySet().stream().anyMatch(c -> test.holds(c.getKey(), c.getValue()));
     }
+  }
+
+  /**
+   * A field that memoised results have, and perhaps relations.
+   *
+   * @param names whether it says which functions are meant
+   */
+  private record OfMemo(Term ofRelations, MemoTest test, boolean names) implements Term {
+    @Override
+    public boolean holds(Entry entry, Map<String, String> components, Instant now) {
+      return ofRelations.holds(entry, components, now);
+    }
+
+    @Override
+    public boolean holds(MemoEntry entry, Instant now) {
+      return test.holds(entry, now);
+    }
+  }
+
+  private interface MemoTest {
+    boolean holds(MemoEntry entry, Instant now);
   }
 
   private interface EntryTest {
@@ -101,7 +133,14 @@ public final class Selector {
   private static Term term(String text, String field, String value) {
     try {
       return switch (field) {
-        case "tag" -> new OfEntry((entry, now) -> entry.tag().equals(value));
+        case "tag" ->
+            new OfMemo(
+                new OfEntry((entry, now) -> entry.tag().equals(value)),
+                (entry, now) -> entry.function().tag().equals(value),
+                true);
+        case "version" ->
+            new OfMemo(NEVER, (entry, now) -> entry.function().version().equals(value), true);
+        case "arg" -> new OfMemo(NEVER, argument(value), true);
         case "relation" -> {
           String digits = hex(value);
           yield new OfEntry((entry, now) -> entry.relation().startsWith(digits));
@@ -112,13 +151,24 @@ public final class Selector {
         }
         case "older" -> {
           Duration age = Quantities.duration(value);
-          yield new OfEntry((entry, now) -> entry.createdAt().isBefore(now.minus(age)));
+          yield new OfMemo(
+              new OfEntry((entry, now) -> entry.createdAt().isBefore(now.minus(age))),
+              (entry, now) -> entry.createdAt().isBefore(now.minus(age)),
+              false);
         }
         case "larger" -> {
           long bytes = Quantities.bytes(value);
           yield new OfEntry((entry, now) -> entry.bytes() > bytes);
         }
-        case "function" -> named(FUNCTION, glob(value));
+        case "function" -> {
+          Pattern glob = glob(value);
+          yield new OfMemo(
+              named(FUNCTION, glob),
+              (entry, now) ->
+                  glob.matcher(entry.function().name()).matches()
+                      || entry.function().code().lines().anyMatch(m -> glob.matcher(m).matches()),
+              true);
+        }
         case "source" -> named(INPUT, glob(value));
         case "table" -> {
           Pattern glob = glob(value);
@@ -129,6 +179,15 @@ public final class Selector {
     } catch (IllegalArgumentException e) {
       throw invalid(text, String.valueOf(e.getMessage()));
     }
+  }
+
+  /** One of the arguments, whole or as a pattern; long ones are kept as the hash of their text. */
+  private static MemoTest argument(String value) {
+    Pattern glob = glob(value);
+    String hashed = MemoEntry.shown(value);
+    return (entry, now) ->
+        entry.arguments().stream()
+            .anyMatch(text -> text.equals(hashed) || glob.matcher(text).matches());
   }
 
   private static Term named(String prefix, Pattern glob) {
@@ -182,7 +241,23 @@ public final class Selector {
   }
 
   boolean needsComponents() {
-    return terms.stream().anyMatch(OfComponents.class::isInstance);
+    return terms.stream()
+        .anyMatch(
+            term ->
+                term instanceof OfComponents
+                    || (term instanceof OfMemo memo && memo.ofRelations() instanceof OfComponents));
+  }
+
+  /**
+   * Whether memoised results can be meant: only if function, version, tag or argument is named, so
+   * that clearing up what is old never takes what was paid for along.
+   */
+  boolean mayMeanMemo() {
+    return terms.stream().anyMatch(term -> term instanceof OfMemo memo && memo.names());
+  }
+
+  boolean matches(MemoEntry entry, Instant now) {
+    return mayMeanMemo() && terms.stream().allMatch(term -> term.holds(entry, now));
   }
 
   boolean matches(Entry entry, Map<String, String> components, Instant now) {

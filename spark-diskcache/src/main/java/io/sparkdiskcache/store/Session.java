@@ -37,6 +37,11 @@ final class Session implements AutoCloseable {
     T read(ResultSet row) throws SQLException;
   }
 
+  /** Statements that are committed together. */
+  interface Steps<T> {
+    T run() throws SQLException;
+  }
+
   /** Takes a row; false ends the query. */
   interface RowVisitor {
     boolean visit(ResultSet row) throws SQLException;
@@ -74,6 +79,17 @@ final class Session implements AutoCloseable {
     try (Statement statement = connection.createStatement()) {
       statement.execute(sql);
     }
+  }
+
+  /**
+   * Commits all of the steps. Waits for other writers. After an exception the session is to be
+   * closed, which rolls back, also where SQLite has done so itself and ROLLBACK would fail.
+   */
+  <T> T transaction(Steps<T> steps) throws SQLException {
+    execute("BEGIN IMMEDIATE");
+    T result = steps.run();
+    execute("COMMIT");
+    return result;
   }
 
   int update(String sql, @Nullable Object... arguments) throws SQLException {

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arguments and results of memoised functions as bytes; the table is in docs/memo.md."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import struct
+from typing import Any
+
+from pyspark.sql import types as t
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+_NAIVE_EPOCH = datetime.datetime(1970, 1, 1)
+_DAY_ZERO = datetime.date(1970, 1, 1).toordinal()
+_MICRO = datetime.timedelta(microseconds=1)
+_LENGTH = struct.Struct(">i")
+_LONG = struct.Struct(">q")
+_DOUBLE = struct.Struct(">d")
+_INTEGERS: dict[type[t.DataType], tuple[bytes, struct.Struct]] = {
+    t.ByteType: (b"B", struct.Struct(">b")),
+    t.ShortType: (b"S", struct.Struct(">h")),
+    t.IntegerType: (b"I", struct.Struct(">i")),
+    t.LongType: (b"L", _LONG),
+}
+_FLOATS: dict[type[t.DataType], tuple[bytes, struct.Struct]] = {
+    t.FloatType: (b"F", struct.Struct(">f")),
+    t.DoubleType: (b"D", _DOUBLE),
+}
+
+
+class Unkeyed(Exception):
+    """An argument without an encoding."""
+
+
+def _sized(tag: bytes, content: bytes) -> bytes:
+    return tag + _LENGTH.pack(len(content)) + content
+
+
+def _counted(tag: bytes, parts: list[bytes]) -> bytes:
+    return tag + _LENGTH.pack(len(parts)) + b"".join(parts)
+
+
+def _decimal(value: decimal.Decimal) -> bytes:
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):
+        raise Unkeyed(f"{value} has no scale")
+    unscaled = int("".join(map(str, digits)) or "0") * (-1 if sign else 1)
+    length = (unscaled + (unscaled < 0)).bit_length() // 8 + 1
+    content = unscaled.to_bytes(length, "big", signed=True)
+    return b"d" + _LENGTH.pack(-exponent) + _LENGTH.pack(length) + content
+
+
+def argument(value: Any) -> bytes:
+    """Equal for exactly equal values of one type, and for no others.
+
+    :raises Unkeyed: if the value has no encoding
+    """
+    kind = type(value)
+    if value is None:
+        return b"0"
+    if kind is str:
+        try:
+            return _sized(b"s", value.encode())
+        except UnicodeEncodeError:
+            return _sized(b"c", value.encode("utf-16-be", "surrogatepass"))
+    if kind is bool:
+        return b"b\1" if value else b"b\0"
+    if kind is int:
+        return _sized(b"j", value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    if kind is float:
+        return b"D" + _DOUBLE.pack(value)
+    if kind is bytes or kind is bytearray:
+        return _sized(b"x", bytes(value))
+    if kind is decimal.Decimal:
+        return _decimal(value)
+    if kind is datetime.date:
+        return b"t" + _LONG.pack(value.toordinal() - _DAY_ZERO)
+    if kind is datetime.datetime and value.tzinfo is None:
+        return b"N" + _LONG.pack((value - _NAIVE_EPOCH) // _MICRO) + bytes([value.fold])
+    if kind is datetime.timedelta:
+        return b"u" + _LONG.pack(value // _MICRO)
+    if kind is list:
+        return _counted(b"a", [argument(item) for item in value])
+    if isinstance(value, t.Row):
+        names = getattr(value, "__fields__", [""] * len(value))
+        return _counted(b"r", [argument(name) + argument(item) for name, item in zip(names, value)])
+    raise Unkeyed(f"a {kind.__name__} has no encoding")
+
+
+def encode(value: Any, declared: t.DataType) -> bytes:
+    """A result.
+
+    :raises TypeError: if it is no value of the declared type
+    """
+    if value is None:
+        return b"0"
+    kind = type(declared)
+    if isinstance(declared, t.StringType) and isinstance(value, str):
+        return _sized(b"s", value.encode())
+    if kind is t.BooleanType and isinstance(value, bool):
+        return b"b\1" if value else b"b\0"
+    if kind in _INTEGERS and isinstance(value, int) and not isinstance(value, bool):
+        tag, form = _INTEGERS[kind]
+        return tag + form.pack(value)
+    if kind in _FLOATS and isinstance(value, float):
+        tag, form = _FLOATS[kind]
+        return tag + form.pack(value)
+    if kind is t.BinaryType and isinstance(value, (bytes, bytearray)):
+        return _sized(b"x", bytes(value))
+    if isinstance(declared, t.DecimalType) and isinstance(value, decimal.Decimal):
+        with decimal.localcontext(decimal.Context(prec=38, traps=[decimal.InvalidOperation])):
+            return _decimal(value.quantize(decimal.Decimal(1).scaleb(-declared.scale)))
+    if kind is t.DateType and type(value) is datetime.date:
+        return b"t" + _LONG.pack(value.toordinal() - _DAY_ZERO)
+    if kind is t.TimestampType and isinstance(value, datetime.datetime):
+        # Without a zone: local time, as in every Python function of Spark's.
+        return b"T" + _LONG.pack((value.astimezone(datetime.timezone.utc) - _EPOCH) // _MICRO)
+    if kind is t.TimestampNTZType and isinstance(value, datetime.datetime) and value.tzinfo is None:
+        return b"N" + _LONG.pack((value - _NAIVE_EPOCH) // _MICRO)
+    if isinstance(declared, t.DayTimeIntervalType) and isinstance(value, datetime.timedelta):
+        return b"u" + _LONG.pack(value // _MICRO)
+    return _nested(value, declared)
+
+
+def _nested(value: Any, declared: t.DataType) -> bytes:
+    if isinstance(declared, t.ArrayType) and isinstance(value, (list, tuple)):
+        return _counted(b"a", [encode(item, declared.elementType) for item in value])
+    if isinstance(declared, t.MapType) and isinstance(value, dict):
+        keys = b"".join(encode(key, declared.keyType) for key in value)
+        values = b"".join(encode(item, declared.valueType) for item in value.values())
+        return b"m" + _LENGTH.pack(len(value)) + keys + values
+    if isinstance(declared, t.StructType):
+        names = declared.names
+        if isinstance(value, dict) and set(value) <= set(names):
+            return _counted(b"r", [encode(value.get(f.name), f.dataType) for f in declared.fields])
+        if isinstance(value, tuple) and len(value) == len(names):
+            if isinstance(value, t.Row) and getattr(value, "__fields__", names) != names:
+                raise TypeError(f"{value} does not have the fields {names}")
+            return _counted(b"r", [encode(v, f.dataType) for v, f in zip(value, declared.fields)])
+    raise TypeError(f"{value!r} is not a value of {declared.simpleString()}")
+
+
+def supported(declared: t.DataType) -> bool:
+    """Whether results of that type can be kept."""
+    if isinstance(declared, t.ArrayType):
+        return supported(declared.elementType)
+    if isinstance(declared, t.MapType):
+        return supported(declared.keyType) and supported(declared.valueType)
+    if isinstance(declared, t.StructType):
+        return all(supported(f.dataType) for f in declared.fields)
+    return type(declared) in (
+        *_INTEGERS, *_FLOATS, t.StringType, t.BooleanType, t.BinaryType, t.DecimalType, t.DateType,
+        t.TimestampType, t.TimestampNTZType, t.DayTimeIntervalType,
+    )  # fmt: skip
+
+
+def decode(content: bytes, declared: t.DataType) -> Any:
+    """What :func:`encode` made, as Arrow takes it: structs as dicts, maps as pairs.
+
+    :raises ValueError: if it is no value of the declared type
+    """
+    try:
+        value, end = _Reader(content).value(declared, 0)
+    except (struct.error, IndexError, UnicodeDecodeError, OverflowError) as e:
+        raise ValueError(f"a kept value is damaged: {e}") from e
+    if end != len(content):
+        raise ValueError("bytes follow a kept value")
+    return value
+
+
+class _Reader:
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def _length(self, at: int) -> tuple[int, int]:
+        (length,) = _LENGTH.unpack_from(self._content, at)
+        return length, at + 4
+
+    def _bytes(self, at: int) -> tuple[bytes, int]:
+        length, at = self._length(at)
+        if length < 0 or at + length > len(self._content):
+            raise ValueError("a kept value ends in the middle")
+        return self._content[at : at + length], at + length
+
+    def _items(self, count: int, declared: t.DataType, at: int) -> tuple[list[Any], int]:
+        items = []
+        for _ in range(count):
+            item, at = self.value(declared, at)
+            items.append(item)
+        return items, at
+
+    def value(self, declared: t.DataType, at: int) -> tuple[Any, int]:
+        tag = self._content[at : at + 1]
+        at += 1
+        if tag == b"0":
+            return None, at
+        kind = type(declared)
+        known = _INTEGERS.get(kind) or _FLOATS.get(kind)
+        if known is not None and tag == known[0]:
+            (number,) = known[1].unpack_from(self._content, at)
+            return number, at + known[1].size
+        if tag == b"b" and kind is t.BooleanType:
+            return self._content[at] == 1, at + 1
+        if tag == b"s" and isinstance(declared, t.StringType):
+            text, at = self._bytes(at)
+            return text.decode(), at
+        if tag == b"x" and kind is t.BinaryType:
+            return self._bytes(at)
+        if tag == b"d" and isinstance(declared, t.DecimalType):
+            scale, at = self._length(at)
+            unscaled, at = self._bytes(at)
+            with decimal.localcontext(decimal.Context(prec=38)):
+                return decimal.Decimal(int.from_bytes(unscaled, "big", signed=True)).scaleb(-scale), at
+        if tag in b"tTNu":
+            (number,) = _LONG.unpack_from(self._content, at)
+            return _moment(tag, number, declared), at + 8
+        return self._nested(tag, declared, at)
+
+    def _nested(self, tag: bytes, declared: t.DataType, at: int) -> tuple[Any, int]:
+        count, at = self._length(at)
+        if tag == b"a" and isinstance(declared, t.ArrayType):
+            return self._items(count, declared.elementType, at)
+        if tag == b"m" and isinstance(declared, t.MapType):
+            keys, at = self._items(count, declared.keyType, at)
+            values, at = self._items(count, declared.valueType, at)
+            return list(zip(keys, values)), at
+        if tag == b"r" and isinstance(declared, t.StructType) and count == len(declared.fields):
+            row = {}
+            for field in declared.fields:
+                row[field.name], at = self.value(field.dataType, at)
+            return row, at
+        raise ValueError(f"tag {tag!r} is not that of {declared.simpleString()}")
+
+
+def _moment(tag: bytes, number: int, declared: t.DataType) -> Any:
+    if tag == b"t" and type(declared) is t.DateType:
+        return datetime.date.fromordinal(number + _DAY_ZERO)
+    if tag == b"T" and type(declared) is t.TimestampType:
+        return _EPOCH + number * _MICRO
+    if tag == b"N" and type(declared) is t.TimestampNTZType:
+        return _NAIVE_EPOCH + number * _MICRO
+    if tag == b"u" and isinstance(declared, t.DayTimeIntervalType):
+        return number * _MICRO
+    raise ValueError(f"tag {tag!r} is not that of {declared.simpleString()}")

@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memoised functions: what reaches the user's function, and what does not."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import math
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any
+
+import pytest
+from pyspark.sql import Row
+from pyspark.sql import types as t
+
+from sparkdiskcache import DiskCache, DiskCacheError, _memostore, _memovalues, memoize
+
+
+class Service:
+    """Counts what it is asked: ``/?x`` answers ``X``, ``fail`` is an error."""
+
+    def __init__(self) -> None:
+        self._asked: list[str] = []
+        self._lock = Lock()
+        self.hang = 0  # how many of the next requests wait for the end of the test
+        self.gate = Event()
+        self.gate.set()
+        self._end = Event()
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:  # noqa: N802
+                query = self.path.partition("?")[2]
+                with service._lock:
+                    service._asked.append(query)
+                    hangs = service.hang > 0
+                    service.hang -= 1
+                service.gate.wait()
+                if hangs:
+                    service._end.wait()
+                    return
+                self.send_response(500 if query.startswith("fail") else 200)
+                self.end_headers()
+                self.wfile.write(query.upper().encode())
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/?"
+        Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def asked(self) -> list[str]:
+        """Since the last time."""
+        with self._lock:
+            asked, self._asked = self._asked, []
+        return sorted(asked)
+
+    def close(self) -> None:
+        self._end.set()
+        self.gate.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    service = Service()
+    yield service
+    service.close()
+
+
+def ask(url: str, name: str = "ask", suffix: str = "") -> Any:
+    scope: dict[str, Any] = {"__name__": "__main__", "url": url}
+    exec(
+        f"import urllib.request\ndef {name}(k):\n    return urllib.request.urlopen(url + k).read().decode()"
+        f" + {suffix!r}",
+        scope,
+    )
+    return scope[name]
+
+
+def run(spark: Any, function: Any, rows: int = 40, distinct: int = 10) -> list[Any]:
+    df = spark.range(0, rows, 1, 4).selectExpr(f"concat('k', id % {distinct}) as k", "id")
+    answered = df.select("id", function("k")).collect()  # sorting in Spark would evaluate them twice
+    return [answer for _, answer in sorted(answered)]
+
+
+def test_one_call_per_distinct_argument_in_order_and_evicted_by_name(
+    spark: Any, cache: DiskCache, service: Service
+) -> None:
+    function = memoize(ask(service.url), tag="nightly", version="1", price=0.5)
+    expected = [f"K{i % 10}" for i in range(40)]
+    assert run(spark, function) == expected
+    asked = service.asked()
+    assert set(asked) == {f"k{i}" for i in range(10)} and len(asked) == 10
+    assert run(spark, function) == expected
+    assert service.asked() == []
+
+    spark.udf.register("slow", function)
+    spark.range(40).selectExpr("concat('k', id % 10) as k").createOrReplaceTempView("t")
+    assert spark.sql("SELECT sum(length(slow(k))) FROM t").head()[0] == 80
+    assert service.asked() == []
+
+    sums = "sum(calls), sum(hits), sum(money_spent), sum(money_saved)"
+    line = spark.sql(f"SELECT {sums} FROM diskcache_memo() WHERE function = 'ask'").head()
+    assert tuple(line) == (10, 110, 5.0, 55.0)
+
+    evict = "SELECT * FROM diskcache_evict('function=ask arg=k7', {})"
+    assert spark.sql(evict.format("true")).count() == 1
+    assert spark.sql(evict.format("false")).count() == 1
+    assert run(spark, function) == expected
+    assert service.asked() == ["k7"]
+
+
+def test_an_edited_function_calls_again_and_the_old_answers_stay(
+    spark: Any, cache: DiskCache, service: Service
+) -> None:
+    assert run(spark, memoize(ask(service.url, "edited")))[1] == "K1"
+    assert len(service.asked()) == 10
+    assert run(spark, memoize(ask(service.url, "edited", "!")))[1] == "K1!"
+    assert len(service.asked()) == 10
+    assert run(spark, memoize(ask(service.url, "edited")))[1] == "K1"
+    assert service.asked() == []
+    for options in ({"version": "2"}, {"params": {"model": "a"}}, {"params": {"model": "b"}}):
+        run(spark, memoize(ask(service.url, "edited"), **options))
+        assert len(service.asked()) == 10
+    assert run(spark, memoize(ask(service.url, "edited"), name="other", tag="t"))[1] == "K1"
+    assert service.asked() == []
+
+
+def test_errors_are_never_kept(spark: Any, cache: DiskCache, service: Service) -> None:
+    df = spark.createDataFrame([("fail1",)], "k string")
+    with pytest.raises(Exception, match="500"):
+        df.select(memoize(ask(service.url, "failing"))("k")).collect()
+    assert service.asked() == ["fail1"]
+    lenient = memoize(ask(service.url, "failing"), on_error="null", retries=1, back_off=0)
+    for _ in range(2):
+        assert df.select(lenient("k")).collect() == [Row(None)]
+        assert service.asked() == ["fail1", "fail1"]
+
+
+def test_answers_given_before_a_failure_are_kept(spark: Any, cache: DiskCache, service: Service) -> None:
+    df = spark.createDataFrame([("p1",), ("p2",), ("fail2",)], "k string").coalesce(1)
+    with pytest.raises(Exception, match="500"):
+        df.select(memoize(ask(service.url, "partly"))("k")).collect()
+    assert service.asked() == ["fail2", "p1", "p2"]
+    assert df.where("k < 'g'").count() == 1
+    assert df.where("k > 'g'").select(memoize(ask(service.url, "partly"))("k")).collect() == [
+        Row("P1"),
+        Row("P2"),
+    ]
+    assert service.asked() == []
+
+
+def test_what_has_no_identity_is_refused_by_name(spark: Any) -> None:
+    scope: dict[str, Any] = {"__name__": "__main__"}
+    exec("def f(k):\n    return open(k).read()", scope)
+    with pytest.raises(DiskCacheError, match="open"):
+        memoize(scope["f"])("id")
+    scope = {"__name__": "__main__", "lock": Lock()}
+    exec("def f(k):\n    return str(lock)", scope)
+    with pytest.raises(DiskCacheError, match="lock"):
+        memoize(scope["f"])("id")
+    with pytest.raises(DiskCacheError, match="interval"):
+        memoize(len, return_type=t.CalendarIntervalType())("id")
+    with pytest.raises(DiskCacheError, match="on_error"):
+        memoize(len, on_error="ignore")
+
+
+TYPES = [
+    ("string", ["", "a", "\u00e9\u4e2d\U0001f600"]),
+    ("boolean", [True, False]),
+    ("tinyint", [-1, 127]),
+    ("smallint", [-1, 32767]),
+    ("int", [0, -(1 << 31)]),
+    ("bigint", [1, (1 << 63) - 1]),
+    ("double", [0.0, -0.0, math.inf]),
+    ("float", [0.5, -0.0]),
+    ("binary", [b"", b"\0\xff"]),
+    ("decimal(38,10)", [decimal.Decimal("1.5000000000"), decimal.Decimal("-0.0000000001")]),
+    ("date", [datetime.date(1, 1, 1), datetime.date(2026, 11, 23)]),
+    ("timestamp_ntz", [datetime.datetime(1, 1, 1, 0, 0, 0, 1)]),
+    ("timestamp", [datetime.datetime(1969, 12, 31, 23, 59, 59, 999999)]),
+    ("interval day to second", [datetime.timedelta(microseconds=-1)]),
+    ("array<string>", [[], ["a", None]]),
+    ("struct<a:int,b:array<double>>", [Row(a=1, b=[-0.0])]),
+]
+
+
+@pytest.mark.parametrize(("name", "results"), TYPES, ids=[name for name, _ in TYPES])
+def test_kept_results_are_those_of_a_plain_function(
+    spark: Any, cache: DiskCache, name: str, results: list[Any]
+) -> None:
+    from pyspark.sql.functions import udf
+
+    def pick(i: int) -> Any:
+        return results[i] if i < len(results) else None
+
+    df = spark.range(0, len(results) + 1, 1, 1)
+    expected = df.select(udf(pick, name)("id").alias("r")).collect()
+    function = memoize(pick, return_type=name, name=f"pick {name}")
+    assert repr(df.select(function("id").alias("r")).collect()) == repr(expected)
+    assert repr(df.select(function("id").alias("r")).collect()) == repr(expected)
+    lines = spark.sql(f"SELECT * FROM diskcache_memo() WHERE function = 'pick {name}'").collect()
+    assert sum(line.calls for line in lines) == len(results) + 1
+    assert sum(line.hits for line in lines) == len(results) + 1
+
+
+def test_arguments_arrive_as_in_a_plain_function(spark: Any, cache: DiskCache) -> None:
+    from pyspark.sql.functions import col, struct, udf
+
+    def show(*values: Any) -> str:
+        return repr(values)
+
+    df = spark.sql(
+        "SELECT 1 AS i, 1.5D AS d, 'a' AS s, true AS b, date'2020-01-02' AS t, timestamp'2020-01-02 03:04:05' AS"
+        " ts, timestamp_ntz'2020-01-02 03:04:05' AS n, 1.50BD AS dec, array(1, null) AS a, X'00' AS x, NULL AS z"
+    )
+    columns = [col(c) for c in df.columns] + [struct("i", "ts")]
+    plain = df.select(udf(show)(*columns)).head()[0]
+    kept = memoize(show)
+    assert df.select(kept(*columns)).head()[0] == plain
+    assert df.select(kept(*columns)).head()[0] == plain
+    assert sum(r.calls for r in spark.sql("SELECT * FROM diskcache_memo() WHERE function = 'show'").collect()) == 1
+
+
+def test_different_arguments_have_different_encodings() -> None:
+    values = [
+        None, "", "a", "0", 0, 1, 1.0, 0.0, -0.0, math.nan, True, False, b"", b"a", decimal.Decimal("1"),
+        decimal.Decimal("1.0"), datetime.date(1970, 1, 1), datetime.datetime(1970, 1, 1),
+        datetime.timedelta(0), [], ["a"], [["a"]], ["a", "b"], ["ab"], Row("a"), Row(x="a"), Row(y="a"),
+    ]  # fmt: skip
+    encoded = [_memovalues.argument(value) for value in values]
+    assert len(set(encoded)) == len(values)
+    with pytest.raises(_memovalues.Unkeyed):
+        _memovalues.argument({"a": 1})
+
+
+def test_a_damaged_row_or_file_is_as_if_it_were_not_there(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    store = _memostore.Store(str(tmp_path))
+    function = _memostore.Function("d", "f", "", "", "")
+    key, other = b"\x30" + bytes(31), b"\x40" + bytes(31)
+    now = _memostore.now_millis()
+    result = _memostore.Result(_memovalues.encode("v", t.StringType()), now, _memostore.NEVER, 1, 0.0)
+    store.commit(function, {key: result, other: result}, [])
+    assert store.find([key, other]) == {key: result, other: result}
+    with sqlite3.connect(tmp_path / "memo/memo-3.db") as connection:
+        connection.execute("UPDATE results SET value = x'00'")
+    connection.close()
+    assert set(store.find([key, other])) == {other}
+    store.close()
+    (tmp_path / "memo/memo-4.db").write_bytes(b"no database" * 1000)
+    store = _memostore.Store(str(tmp_path))
+    assert store.find([other]) == {}
+    assert store.take_turns([other], 1000, lambda r: True) == ({other}, set())
+    store.commit(function, {other: result}, [])
+    store.close()
+
+
+def test_a_lease_holds_as_long_as_its_owner_lives_and_no_longer_than_it_says(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    store = _memostore.Store(str(tmp_path))
+    key = b"\x10" + bytes(31)
+
+    def turn(minutes: int = 10) -> tuple[set[bytes], set[bytes]]:
+        return store.take_turns([key], minutes * 60_000, lambda r: True)
+
+    assert turn() == ({key}, set())
+    connection = sqlite3.connect(tmp_path / "memo/memo-1.db", isolation_level=None)
+    namespace, pid, start = store.owner.split("/")
+    connection.execute("UPDATE leases SET owner = ?", [f"{namespace}1/{pid}/{start}"])  # of another container
+    assert turn() == (set(), {key})
+    connection.execute("UPDATE leases SET owner = ?", [f"{namespace}/{pid}/1"])  # its process id came back
+    assert turn() == ({key}, set())
+    connection.execute("UPDATE leases SET owner = ?", [f"{namespace}1/{pid}/{start}"])
+    connection.execute("UPDATE leases SET expires = 1")
+    assert turn() == ({key}, set())
+    connection.close()
+    store.close()
+
+
+def test_a_frame_over_a_memoised_function_is_left_to_spark(
+    spark: Any, cache: DiskCache, service: Service, data: str
+) -> None:
+    df = spark.read.parquet(data).select(memoize(ask(service.url, "framed"))("s")).cache()
+    assert df.count() == 300
+    (found,) = cache.explain(df).relations
+    assert found.status == "refused" and "memoised" in found.sentence
+    assert len(service.asked()) == 300
+
+
+PROCESS = """
+import sys
+import urllib.request
+from pyspark.cloudpickle import cloudpickle
+from pyspark.sql import types as t
+from sparkdiskcache import _memo
+
+directory, url, lease = sys.argv[1:]
+
+def ask(k):
+    return urllib.request.urlopen(url + k).read().decode()
+
+options = _memo.memoize(ask, lease=float(lease))._options
+calls = _memo._Calls(cloudpickle.dumps(ask), "digest", "", t.StringType(), options, directory)
+print("asking", flush=True)
+print(calls.answers([("one",)]), flush=True)
+"""
+
+
+def process(directory: Path, service: Service, lease: int) -> subprocess.Popen[str]:
+    started = subprocess.Popen(
+        [sys.executable, "-c", PROCESS, str(directory), service.url, str(lease)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stdout is not None and started.stdout.readline() == "asking\n"
+    return started
+
+
+def answer(of: subprocess.Popen[str]) -> str:
+    return of.communicate(timeout=100)[0]
+
+
+def test_eight_processes_that_want_one_answer_one_request(tmp_path: Path, service: Service) -> None:
+    tmp_path.chmod(0o700)
+    service.gate.clear()
+    processes = [process(tmp_path, service, 600) for _ in range(8)]
+    service.gate.set()
+    assert [answer(p) for p in processes] == ["['ONE']\n"] * 8
+    assert service.asked() == ["one"]
+
+
+@pytest.mark.parametrize(("dies", "lease"), [(False, 1), (True, 3600)])
+def test_a_hung_owner_is_waited_for_until_its_lease_ends_a_dead_one_not_at_all(
+    tmp_path: Path, service: Service, dies: bool, lease: int
+) -> None:
+    tmp_path.chmod(0o700)
+    service.hang = 1
+    owner = process(tmp_path, service, lease)
+    try:
+        asked: list[str] = []
+        while not asked:
+            asked = service.asked()
+        if dies:
+            owner.kill()
+            owner.wait(100)
+        assert answer(process(tmp_path, service, lease)) == "['ONE']\n"
+        assert service.asked() == ["one"]
+        assert (owner.poll() is not None) == dies
+    finally:
+        owner.kill()
+        owner.communicate()

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.memo;
+
+import io.sparkdiskcache.fingerprint.EnvironmentIdentity;
+import io.sparkdiskcache.fingerprint.MemoizableFunction;
+import io.sparkdiskcache.store.MemoCounts;
+import io.sparkdiskcache.store.MemoEntry;
+import io.sparkdiskcache.store.MemoFunction;
+import io.sparkdiskcache.store.MemoKey;
+import io.sparkdiskcache.store.MemoResult;
+import io.sparkdiskcache.store.MemoStore;
+import java.io.Serializable;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A function that is called once per distinct input. Sent to executors, and used by all of a
+ * process's tasks.
+ *
+ * <p>A row asks the front, then joins or leads the one flight for its key in this process; the
+ * leader asks the store, takes the lease among the processes of the host, calls, and puts the
+ * result into front and store. Whatever fails on that way but the function itself, the function is
+ * called.
+ *
+ * <h2>Once per row</h2>
+ *
+ * Spark may evaluate a deterministic function several times for a row, when it pushes filters down
+ * or merges projections. The second time is a hit, in the front or of what this task {@linkplain
+ * Unkept remembers} of results that are not kept. Declared non-deterministic, the function could
+ * not be used inside of aggregates.
+ */
+final class MemoizedFunction implements Serializable, MemoizableFunction.Memoized {
+  private static final Logger log = LoggerFactory.getLogger(MemoizedFunction.class);
+  private static final String FORMAT = "memo-1";
+  private static final int LOG_EVERY = 100;
+  private static final long FIRST_PAUSE_MILLIS = 2;
+  private static final long LONGEST_PAUSE_MILLIS = 100;
+  private static final long LONGEST_BACK_OFF_MILLIS = 60_000;
+
+  /** What of the environment shows in strings and numbers without being an argument. */
+  private static final List<String> DEFAULTS =
+      List.of("charset", "locale", "locale.format", "timezone");
+
+  private static final ThreadLocal<Bytes> BUFFER = ThreadLocal.withInitial(Bytes::new);
+  private static final ThreadLocal<MessageDigest> DIGEST =
+      ThreadLocal.withInitial(Sha256::instance);
+
+  /** The user's function. */
+  interface Call extends Serializable {
+    @Nullable Object call(@Nullable Object[] arguments) throws Exception;
+  }
+
+  private final Call function;
+  private final MemoFunction identity;
+  private final MemoOptions options;
+  private final Values values;
+  private final int[] keyOf;
+  private final String directory;
+
+  private transient volatile @Nullable Open open;
+
+  /** What lasts as long as the runtime of this process. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  private record Open(
+      MemoRuntime runtime, MemoCounts counts, byte[] prefix, Unkept unkept, AtomicLong errors) {}
+
+  /**
+   * @param directory the cache directory; empty to call the function for every row
+   */
+  MemoizedFunction(
+      Call function,
+      MemoFunction identity,
+      MemoOptions options,
+      Values values,
+      int arguments,
+      String directory) {
+    this.function = function;
+    this.identity = identity;
+    this.options = options;
+    this.values = values;
+    this.keyOf = options.keyOf(arguments);
+    this.directory = directory;
+  }
+
+  String name() {
+    return identity.name();
+  }
+
+  @Nullable Object call(@Nullable Object... arguments) throws Exception {
+    Open here = open();
+    if (here == null) {
+      return attempt(arguments);
+    }
+    MemoKey key = key(here, arguments);
+    if (key == null) {
+      here.counts.unkept();
+      return compute(here, arguments).value();
+    }
+    Known known = here.runtime.front().get(key);
+    if (known == null || !isUsable(known.result())) {
+      known = here.unkept.get(key);
+    }
+    if (known != null) {
+      here.counts.hit(known.result());
+      return known.value();
+    }
+    return here.runtime
+        .flights()
+        .join(
+            key,
+            options.lease().multipliedBy(2), // the leader may first wait for another process
+            () -> lead(here, key, arguments),
+            joined -> here.counts.hit(joined.result()))
+        .value();
+  }
+
+  private @Nullable Open open() {
+    Open here = open;
+    if (here == null || here.runtime.isClosed()) {
+      here = directory.isEmpty() ? null : opened();
+      open = here;
+    }
+    return here;
+  }
+
+  private @Nullable Open opened() {
+    return MemoRuntime.find(Path.of(directory))
+        .map(
+            runtime ->
+                new Open(
+                    runtime,
+                    runtime.store().counts(identity),
+                    prefix(),
+                    new Unkept(),
+                    new AtomicLong()))
+        .orElse(null);
+  }
+
+  // ---- keys
+
+  /** All of the key but the arguments; computed where the function runs. */
+  private byte[] prefix() {
+    Bytes out = new Bytes();
+    out.putText(FORMAT).putText(identity.digest()).putText(identity.version());
+    out.putInt(options.params().size());
+    options.params().forEach((name, value) -> out.putText(name).putText(value));
+    out.putText(values.type().json()).putInt(keyOf.length);
+    for (int index : keyOf) {
+      out.putInt(index);
+    }
+    Map<String, String> facts = EnvironmentIdentity.facts();
+    DEFAULTS.forEach(name -> out.putText(facts.getOrDefault(name, "")));
+    MessageDigest digest = Sha256.instance();
+    out.digestInto(digest);
+    return digest.digest();
+  }
+
+  /** Null if an argument has no encoding. */
+  private @Nullable MemoKey key(Open here, @Nullable Object[] arguments) {
+    Bytes out = BUFFER.get().clear();
+    for (int index : keyOf) {
+      if (!Arguments.encode(arguments[index], out)) {
+        return null;
+      }
+    }
+    MessageDigest digest = DIGEST.get();
+    digest.update(here.prefix);
+    out.digestInto(digest);
+    return MemoKey.of(digest.digest());
+  }
+
+  private String shown(@Nullable Object[] arguments) {
+    List<String> texts = new ArrayList<>();
+    for (int index : keyOf) {
+      texts.add(Arguments.shown(arguments[index]));
+    }
+    return MemoEntry.join(texts);
+  }
+
+  // ---- one key
+
+  private boolean isUsable(MemoResult result) {
+    long now = System.currentTimeMillis();
+    return now < result.expires() && now - result.created() < options.ttlMillis();
+  }
+
+  private Known lead(Open here, MemoKey key, @Nullable Object[] arguments) throws Exception {
+    MemoStore store = here.runtime.store();
+    long pause = FIRST_PAUSE_MILLIS;
+    long deadline = System.nanoTime() + options.lease().toNanos();
+    while (true) {
+      Known found = find(here, key);
+      if (found != null) {
+        here.counts.hit(found.result());
+        return found;
+      }
+      MemoStore.Turn turn = store.takeTurn(key, options.lease(), this::isUsable);
+      boolean waited = System.nanoTime() - deadline > 0; // also for a result that cannot be read
+      if (turn == MemoStore.Turn.CALL || waited) {
+        return callAndKeep(here, key, arguments);
+      }
+      TimeUnit.MILLISECONDS.sleep(pause);
+      pause = Math.min(2 * pause, LONGEST_PAUSE_MILLIS);
+    }
+  }
+
+  private @Nullable Known find(Open here, MemoKey key) {
+    long ticket = here.runtime.front().ticket();
+    Known front = here.runtime.front().get(key); // somebody may just have landed
+    if (front != null && isUsable(front.result())) {
+      return front;
+    }
+    MemoResult result = here.runtime.store().find(key).filter(this::isUsable).orElse(null);
+    if (result == null) {
+      return null;
+    }
+    try {
+      Known known = new Known(values.decode(result.value()), result);
+      here.runtime.front().put(key, known, ticket);
+      return known;
+    } catch (RuntimeException e) {
+      here.counts.unkept();
+      log.warn("Cannot read a kept result of {}, it is computed anew", identity.name(), e);
+      return null;
+    }
+  }
+
+  private Known callAndKeep(Open here, MemoKey key, @Nullable Object[] arguments) throws Exception {
+    MemoStore store = here.runtime.store();
+    long ticket = here.runtime.front().ticket();
+    boolean put = false;
+    try {
+      Known known = compute(here, arguments);
+      MemoResult result = known.result();
+      if (result.expires() > result.created() && isEncoded(result)) {
+        here.runtime.front().put(key, known, ticket);
+        store.put(key, identity, shown(arguments), result);
+        put = true;
+      } else {
+        here.unkept.put(key, known);
+      }
+      return known;
+    } finally {
+      if (!put) {
+        store.release(key, identity);
+      }
+    }
+  }
+
+  private static boolean isEncoded(MemoResult result) {
+    return result.value().length > 0;
+  }
+
+  /** Calls, and counts. A result that is not to be kept has expired when it was made. */
+  private Known compute(Open here, @Nullable Object[] arguments) throws Exception {
+    long start = System.nanoTime();
+    Object value;
+    try {
+      value = attempt(arguments);
+    } catch (InterruptedException e) {
+      throw e;
+    } catch (Exception e) {
+      here.counts.failed(System.nanoTime() - start);
+      if (options.onError() == MemoOptions.OnError.FAIL) {
+        throw e;
+      }
+      long count = here.errors.incrementAndGet();
+      if (count == 1 || count % LOG_EVERY == 0) {
+        log.warn("{} failed (occurrence {}); the row gets null", identity.name(), count, e);
+      }
+      return new Known(null, new MemoResult(new byte[0], 0, 0, 0, 0));
+    }
+    long nanos = System.nanoTime() - start;
+    double price = ofResult(0.0, () -> options.price(value));
+    here.counts.called(nanos, price);
+    long created = System.currentTimeMillis();
+    return new Known(
+        value,
+        new MemoResult(encoded(here, value), created, expires(value, created), nanos, price));
+  }
+
+  /** Empty if it is no value of the declared type, of which Spark will complain. */
+  private byte[] encoded(Open here, @Nullable Object value) {
+    try {
+      return values.encode(value);
+    } catch (RuntimeException e) {
+      here.counts.unkept();
+      log.debug("A result of {} cannot be kept", identity.name(), e);
+      return new byte[0];
+    }
+  }
+
+  private long expires(@Nullable Object value, long created) {
+    if (value == null && !options.cacheNulls()) {
+      return created;
+    }
+    long ttl = options.ttlMillis();
+    MemoOptions.OfResult<Duration> ttlOf = options.ttlOf();
+    if (ttlOf != null) {
+      ttl = Math.min(ttl, ofResult(Long.MAX_VALUE, () -> ttlOf.of(value).toMillis()));
+    }
+    return ttl >= MemoResult.NEVER - created ? MemoResult.NEVER : created + Math.max(0, ttl);
+  }
+
+  /** The call has been paid for: an error in what the user says about its result loses no more. */
+  private <T> T ofResult(T otherwise, Supplier<T> said) {
+    try {
+      return said.get();
+    } catch (RuntimeException e) {
+      log.warn("The price or ttl of a result of {} cannot be told", identity.name(), e);
+      return otherwise;
+    }
+  }
+
+  private @Nullable Object attempt(@Nullable Object[] arguments) throws Exception {
+    long backOff = options.backOff().toMillis();
+    for (int attempt = 0; ; attempt++) {
+      if (options.callsPerSecond() > 0) {
+        MemoRuntime.pace(identity, options.callsPerSecond()).await();
+      }
+      try {
+        return function.call(arguments);
+      } catch (InterruptedException e) {
+        throw e;
+      } catch (Exception e) {
+        if (attempt == options.retries()) {
+          throw e;
+        }
+        log.debug("Attempt {} at {} failed", attempt + 1, identity.name(), e);
+        TimeUnit.MILLISECONDS.sleep(backOff);
+        backOff = Math.min(2 * backOff, LONGEST_BACK_OFF_MILLIS);
+      }
+    }
+  }
+}

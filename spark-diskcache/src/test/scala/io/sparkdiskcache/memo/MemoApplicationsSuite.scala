@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.memo
+
+import java.nio.file.{Files, Path}
+import java.util.concurrent.{CountDownLatch, TimeUnit}
+import java.util.concurrent.atomic.AtomicInteger
+
+import scala.jdk.CollectionConverters._
+
+import io.sparkdiskcache.harness.{NewJvm, TestDirectories}
+import io.sparkdiskcache.store.{MemoStore, Selector}
+import org.scalatest.funsuite.AnyFunSuite
+
+/**
+ * The promise, end to end: one request per distinct argument, however many rows, tasks, processes
+ * and applications there are. `-Ddiskcache.memo.full=true` runs the size of the issue, 100,000 rows.
+ */
+class MemoApplicationsSuite extends AnyFunSuite with TestDirectories {
+  private val full = java.lang.Boolean.getBoolean("diskcache.memo.full")
+  private val rows = if (full) 100000 else 2000
+  private val distinct = if (full) 5000 else 200
+  private val PollMillis = 10L
+  private val PatienceSeconds = 120L
+
+  private def start(name: String, cache: Path, server: CountingServer, selector: String): Process =
+    NewJvm.start(
+      MemoApp.getClass.getName.stripSuffix("$"),
+      Seq(
+        cache.toString,
+        result(name).toString,
+        server.url(),
+        rows.toString,
+        distinct.toString,
+        selector),
+      withCache = true,
+      log(name))
+
+  private def result(name: String): Path = directory("results").resolve(name)
+
+  private def log(name: String): Path = directory("logs").resolve(name)
+
+  private def run(
+      name: String,
+      cache: Path,
+      server: CountingServer,
+      selector: String = ""): String = {
+    val finished = NewJvm.await(start(name, cache, server, selector), name, log(name))
+    assert(finished.exit == 0, finished.output.takeRight(4000))
+    Files.readString(result(name))
+  }
+
+  private def expected: String = {
+    val lengths = (0 until rows).map(i => 1 + (i % distinct).toString.length)
+    s"$rows,${lengths.sum}"
+  }
+
+  test("each distinct argument is asked for once, by the first of three applications") {
+    val cache = directory("cache")
+    val server = new CountingServer
+    try {
+      assert(run("first", cache, server) == expected)
+      assert(server.asked().asScala.toSet.size == distinct)
+      assert(server.count() == distinct)
+      assert(run("second", cache, server) == expected)
+      assert(server.count() == 0)
+      assert(run("third", cache, server, "function=ask arg=k7") == expected)
+      assert(server.asked().asScala == Seq("k7"))
+      val store = MemoStore.open(cache)
+      try {
+        val ledger = store.ledger().asScala
+        assert(ledger.map(_.calls()).sum == distinct + 1)
+        assert(ledger.map(_.hits()).sum == 3L * rows - distinct - 1)
+        assert(ledger.map(_.paid()).sum == (distinct + 1) * 0.25)
+        assert(ledger.map(_.errors()).sum == 0)
+      } finally store.close()
+    } finally server.close()
+  }
+
+  test("an application killed midway has lost the calls that were under way") {
+    val cache = directory("killed")
+    val server = new CountingServer
+    try {
+      val passed = new AtomicInteger
+      val never = new CountDownLatch(1)
+      server.gate { _ =>
+        if (passed.incrementAndGet() > distinct / 2) never.await()
+      }
+      val process = start("killed", cache, server, "")
+      try {
+        val store = MemoStore.open(cache)
+        try poll("half of the results are on disk")(
+          store.entries(Selector.parse("function=ask")).size() == distinct / 2)
+        finally store.close()
+      } finally process.destroyForcibly()
+      assert(process.waitFor(PatienceSeconds, TimeUnit.SECONDS))
+      val before = server.asked().asScala.toList
+      server.count()
+      server.gate(_ => ())
+      assert(run("after", cache, server) == expected)
+      val after = server.asked().asScala.toList
+      assert(after.size == distinct - distinct / 2)
+      val repeated = before.toSet.intersect(after.toSet)
+      assert(repeated.size <= 2, "one for each task of local[2]")
+    } finally server.close()
+  }
+
+  private def poll(what: String)(condition: => Boolean): Unit = {
+    val deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PatienceSeconds)
+    while (!condition) {
+      assert(System.nanoTime() < deadline, s"not within $PatienceSeconds s: $what")
+      Thread.sleep(PollMillis)
+    }
+  }
+
+  private def process(name: String, cache: Path, server: CountingServer, lease: Long): Process =
+    NewJvm.start(
+      classOf[MemoProcess].getName,
+      Seq(cache.toString, server.url(), "one", lease.toString),
+      withCache = true,
+      log(name))
+
+  test("eight processes that want one answer: one request") {
+    val cache = directory("eight")
+    val server = new CountingServer
+    try {
+      val released = new CountDownLatch(1)
+      server.gate(_ => released.await())
+      val processes = (1 to 8).map(i => process(s"one-$i", cache, server, 600))
+      try {
+        poll("the first request")(server.asked().size() > 0)
+        poll("all processes have got as far as the key") {
+          processes.indices.forall(i => Files.readString(log(s"one-${i + 1}")).contains("asking"))
+        }
+        released.countDown()
+        processes.zipWithIndex.foreach { case (p, i) =>
+          val finished = NewJvm.await(p, s"one-${i + 1}", log(s"one-${i + 1}"))
+          assert(finished.output.contains("answer ONE"), finished.output)
+        }
+      } finally processes.foreach(_.destroyForcibly())
+      assert(server.asked().asScala == Seq("one"))
+    } finally server.close()
+  }
+
+  test("an owner that hangs is waited for until its lease ends, one that died not at all") {
+    val server = new CountingServer
+    try {
+      val never = new CountDownLatch(1)
+      val requests = new AtomicInteger
+      server.gate(_ => if (requests.incrementAndGet() == 1) never.await())
+      Seq("hung" -> 2L, "dead" -> 3600L).foreach { case (name, lease) =>
+        val cache = directory(name)
+        requests.set(0)
+        server.count()
+        val owner = process(name, cache, server, lease)
+        try {
+          poll("the owner asks")(server.asked().size() == 1)
+          if (name == "dead") {
+            owner.destroyForcibly()
+            assert(owner.waitFor(PatienceSeconds, TimeUnit.SECONDS))
+          }
+          val answer = MemoProcess.ask(cache.toString, server.url(), "one", lease)
+          assert(answer == "ONE")
+          assert(server.asked().asScala == Seq("one", "one"))
+          assert(owner.isAlive == (name == "hung"))
+        } finally {
+          owner.destroyForcibly()
+          MemoRuntime.close(cache)
+        }
+      }
+    } finally server.close()
+  }
+}
