@@ -15,11 +15,13 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyspark.cloudpickle import cloudpickle
 from pyspark.sql import Row
 from pyspark.sql import types as t
 
-from sparkdiskcache import DiskCache, DiskCacheError, _memostore, _memovalues, memoize
+from sparkdiskcache import DiskCache, DiskCacheError, _memo, _memofront, _memostore, _memovalues, memoize
 
 
 class Service:
@@ -297,9 +299,96 @@ def test_a_frame_over_a_memoised_function_is_left_to_spark(
     assert len(service.asked()) == 300
 
 
+def in_this_process(function: Any, directory: Path, **options: Any) -> _memo._Calls:
+    """As in a worker."""
+    directory.chmod(0o700)
+    pickled = cloudpickle.dumps(function)
+    chosen = memoize(function, **options)._options
+    return _memo._Calls(pickled, "digest", "", t.StringType(), chosen, str(directory))
+
+
+def test_a_process_asks_its_files_once_for_a_row_until_somebody_evicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up: list[int] = []
+    find = _memostore.Store.find
+
+    def counted(store: _memostore.Store, keys: Any) -> Any:
+        looked_up.append(len(list(keys)))
+        return find(store, keys)
+
+    monkeypatch.setattr(_memostore.Store, "find", counted)
+    calls = in_this_process(lambda a, b: f"{a}-{b}", tmp_path)
+    columns = [pa.array(["x", None, "x", "y"]), pa.array([1, 2, 1, 4])]
+    expected = ["x-1", "None-2", "x-1", "y-4"]
+    assert calls.answers(columns) == expected
+    assert sum(looked_up) == 3  # the distinct rows
+    del looked_up[:]
+    assert calls.answers(columns) == expected and looked_up == []
+    # A row with a new one among others: only that is looked up.
+    mixed = [pa.array(["y", "z", "x"]), pa.array([4, 5, 1])]
+    assert calls.answers(mixed) == ["y-4", "z-5", "x-1"] and sum(looked_up) == 1
+    with sqlite3.connect(tmp_path / "memo" / "ledger.db") as ledger:
+        assert ledger.execute("SELECT sum(calls), sum(hits) FROM ledger").fetchone() == (4, 1 + 4 + 2)
+    del looked_up[:]
+    with (tmp_path / "memo" / "evictions").open("ab") as evictions:
+        evictions.write(b".")
+    assert calls.answers(columns) == expected
+    assert sum(looked_up) == 3
+
+
+def test_what_is_equal_in_python_only_is_not_taken_for_the_same_row(tmp_path: Path) -> None:
+    calls = in_this_process(repr, tmp_path)
+    for column, expected in [
+        (pa.array([0.0, -0.0]), ["0.0", "-0.0"]),
+        (pa.array([1, 0]), ["1", "0"]),
+        (pa.array([True, False]), ["True", "False"]),
+        (pa.array([1.0, 0.0]), ["1.0", "0.0"]),
+        (pa.array([1, None]), ["1", "None"]),
+        (pa.array([b"1", b"x"]), ["b'1'", "b'x'"]),
+        (pa.array(["1", "x"]), ["'1'", "'x'"]),
+    ]:
+        for _ in range(2):
+            assert calls.answers([column]) == expected
+
+
+def test_an_answer_in_memory_is_used_no_longer_than_it_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[Any] = []
+    monkeypatch.setattr(_memo, "_record", called.append, raising=False)
+
+    def function(k: Any) -> str:
+        _memo._record(k)  # type: ignore[attr-defined]
+        return f"{k}!"
+
+    now = _memostore.now_millis()
+    clock = [now]
+    monkeypatch.setattr(_memo, "now_millis", lambda: clock[0])
+    calls = in_this_process(function, tmp_path, ttl=10)
+    column = [pa.array(["a", "b"])]
+    for millis, expected in [(0, ["a", "b"]), (9_999, []), (10_000, ["a", "b"]), (19_999, [])]:
+        clock[0] = now + millis
+        assert calls.answers(column) == ["a!", "b!"]
+        assert called == expected
+        del called[:]
+
+
+def test_the_memory_of_a_process_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_memofront, "_MAX_BYTES", 100_000)
+    calls = in_this_process(str, tmp_path)
+    for start in range(0, 3_000, 100):
+        column = pa.array(range(start, start + 100))
+        assert calls.answers([column]) == [str(i) for i in range(start, start + 100)]
+        front = _memofront.front()
+        assert front._bytes <= 100_000
+        assert sum(map(len, front._known.values())) * _memofront._ANSWER_BYTES <= front._bytes
+
+
 PROCESS = """
 import sys
 import urllib.request
+import pyarrow as pa
 from pyspark.cloudpickle import cloudpickle
 from pyspark.sql import types as t
 from sparkdiskcache import _memo
@@ -312,7 +401,7 @@ def ask(k):
 options = _memo.memoize(ask, lease=float(lease))._options
 calls = _memo._Calls(cloudpickle.dumps(ask), "digest", "", t.StringType(), options, directory)
 print("asking", flush=True)
-print(calls.answers([("one",)]), flush=True)
+print(calls.answers([pa.array(["one"])]), flush=True)
 """
 
 

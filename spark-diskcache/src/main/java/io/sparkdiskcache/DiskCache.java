@@ -229,8 +229,9 @@ public final class DiskCache {
         session
             .conf()
             .get(DiskCacheConf.ENABLED.key(), Boolean.toString(application.settings().enabled()));
-    boolean keeps = DiskCacheConf.ENABLED.parse(enabled) && !application.mustEncrypt();
-    return keeps ? memoDirectory().toString() : "";
+    return DiskCacheConf.ENABLED.parse(enabled) && application.keepsMemo()
+        ? memoDirectory().toString()
+        : "";
   }
 
   /** As {@link #keptMemoDirectory}, examined: for those who open it by other means. */

@@ -8,7 +8,7 @@ import java.util.Properties
 import scala.jdk.CollectionConverters._
 
 import io.sparkdiskcache.fingerprint.Refusal.Code
-import io.sparkdiskcache.harness.{ExactRows, OpaqueSource, Scenarios}
+import io.sparkdiskcache.harness.{ExactRows, KafkaBroker, OpaqueSource, Scenarios}
 import io.sparkdiskcache.relation.RelationInspector.Status
 import org.apache.spark.sql.{DataFrame, Row, SparkSession}
 import org.apache.spark.sql.types.StructType
@@ -137,6 +137,74 @@ class OpaqueInputSuite extends AnyFunSuite with Scenarios {
     val after = under("v", cache)(query)
     assert(after.miss && after.rows.exists(_.contains("eins")))
     assert(under("w", cache)(query).miss)
+  }
+
+  // ---- Hive and Kafka
+
+  test("a table with a Hive serde: refused without a version, found under one until the word changes") {
+    val home = directory("hive")
+    val metastore = s"jdbc:derby:;databaseName=${home.resolve("metastore")};create=true"
+    val hive = Seq(
+      "spark.sql.catalogImplementation" -> "hive",
+      "spark.sql.warehouse.dir" -> home.resolve("warehouse").toString,
+      "spark.hadoop.javax.jdo.option.ConnectionURL" -> metastore,
+      "spark.hadoop.hive.exec.scratchdir" -> directory("hive-scratch").toString,
+      "spark.hadoop.datanucleus.schema.autoCreateAll" -> "true",
+      "spark.hadoop.hive.metastore.schema.verification" -> "false")
+    def sql(statements: String*): Unit = application(
+      directory("unused"),
+      hive :+ "spark.diskcache.enabled" -> "false": _*)(s => statements.foreach(s.sql(_)))
+    try {
+      sql(
+        "create table events (id int, name string) stored as textfile",
+        "create table others (id int, name string) stored as textfile",
+        "insert into events values (1, 'a'), (2, 'b')",
+        "insert into others values (7, 'x')")
+      val cache = directory("hive-cache")
+      def query(table: String): Query = _.table(table).filter("id > 0").selectExpr("upper(name) as n")
+      val refused = run(cache, hive: _*)(query("events"))
+      assert(refused.refusedBy(Code.SOURCE, "CacheOptions.inputVersion"), refused)
+      val first = under("v", cache, hive: _*)(query("events"))
+      assert(first.miss && first.rows == Seq("{String:A}", "{String:B}"), first)
+      sql("insert into events values (3, 'c')")
+      val again = under("v", cache, hive: _*)(query("events"))
+      assert(again.hit && again.rows == first.rows)
+      val other = under("v", cache, hive: _*)(query("others"))
+      assert(other.miss && other.rows == Seq("{String:X}"))
+      val next = under("w", cache, hive: _*)(query("events"))
+      assert(next.miss && next.rows.size == 3)
+    } finally {
+      // Or Derby holds its threads and files until the JVM ends.
+      val ended = intercept[java.sql.SQLException](DriverManager.getConnection("jdbc:derby:;shutdown=true"))
+      assert(ended.getSQLState == "XJ015", ended)
+    }
+  }
+
+  test("a Kafka topic: refused without a version, found under one, and two brokers are two inputs") {
+    val broker = KafkaBroker.start(directory("kafka"))
+    val other = try KafkaBroker.start(directory("kafka-other"))
+    catch { case e: Throwable => broker.close(); throw e }
+    try {
+      broker.send("events", "a", "b")
+      other.send("events", "x")
+      val cache = directory("kafka-cache")
+      def query(at: KafkaBroker): Query = _.read.format("kafka")
+        .option("kafka.bootstrap.servers", at.address).option("subscribe", "events").load()
+        .selectExpr("upper(cast(value as string)) as v")
+      assert(run(cache)(query(broker)).refusedBy(Code.SOURCE, "CacheOptions.inputVersion"))
+      val first = under("v", cache)(query(broker))
+      assert(first.miss && first.rows == Seq("{String:A}", "{String:B}"), first)
+      broker.send("events", "c")
+      val again = under("v", cache)(query(broker))
+      assert(again.hit && again.rows == first.rows)
+      val elsewhere = under("v", cache)(query(other))
+      assert(elsewhere.miss && elsewhere.rows == Seq("{String:X}"), elsewhere)
+      val next = under("w", cache)(query(broker))
+      assert(next.miss && next.rows.size == 3)
+    } finally {
+      broker.close()
+      other.close()
+    }
   }
 
   // ---- RDDs

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -77,7 +79,12 @@ final class OpaqueSources {
     }
     return plan instanceof ExternalRDDScanExec<?>
         || plan instanceof BatchScanExec
-        || plan.getClass().getName().equals(HIVE_SCAN);
+        || isHiveScan(plan.getClass());
+  }
+
+  /** Known by name only: Hive's classes are not on every class path. */
+  static boolean isHiveScan(Class<?> node) {
+    return node.getName().equals(HIVE_SCAN);
   }
 
   /** The RDDs met in {@link #encode}; empty if there are none. */
@@ -158,7 +165,38 @@ final class OpaqueSources {
           .forEach(path -> encoding.out().putString(path.toString()));
     } else {
       encoding.out().putString(relation.toString());
+      named(settings(relation));
       described(relation.getClass().getName());
+    }
+  }
+
+  /**
+   * What a relation of another library was told, as far as its fields show it: Kafka's brokers, for
+   * one, are nowhere else. Texts, numbers and maps of them; other objects say nothing.
+   */
+  private static Map<String, String> settings(BaseRelation relation) {
+    Map<String, String> settings = new TreeMap<>();
+    for (Class<?> c = relation.getClass(); c != null && c != Object.class; c = c.getSuperclass()) {
+      for (Field field : c.getDeclaredFields()) {
+        if (!Modifier.isStatic(field.getModifiers()) && field.trySetAccessible()) {
+          try {
+            setting(field.getName(), field.get(relation), settings);
+          } catch (IllegalAccessException e) {
+            throw new IllegalStateException(field + " was made accessible", e);
+          }
+        }
+      }
+    }
+    return settings;
+  }
+
+  private static void setting(String name, @Nullable Object value, Map<String, String> into) {
+    if (value instanceof String || value instanceof Number || value instanceof Boolean) {
+      into.put(name, value.toString());
+    } else if (value instanceof Map<?, ?> map) {
+      map.forEach((key, item) -> setting(name + '.' + key, item, into));
+    } else if (value instanceof scala.collection.Map<?, ?> map) {
+      ScalaInterop.map(map).forEach((key, item) -> setting(name + '.' + key, item, into));
     }
   }
 

@@ -398,7 +398,7 @@ final class PlanEncoder {
 
   /** Why a node that is not on the list is refused. */
   static Refusal.Code refusal(Class<?> node) {
-    if (isAny(node, SOURCES)) {
+    if (isAny(node, SOURCES) || OpaqueSources.isHiveScan(node)) {
       return Refusal.Code.SOURCE;
     }
     if (isAny(node, PARTITION_DEPENDENT)) {

@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
@@ -49,6 +50,7 @@ public final class CacheApplication {
       new IdentityWeakMap<>();
   private final Map<String, String> rddsOfFunctions = new ConcurrentHashMap<>();
   private final Map<String, Runnable> atEnd = new ConcurrentHashMap<>();
+  private final AtomicBoolean saidThatMemoIsOff = new AtomicBoolean();
 
   private CacheApplication(SparkContext context, Settings settings) {
     this.context = context;
@@ -96,9 +98,15 @@ public final class CacheApplication {
     return encryption == null && context.getConf().getBoolean(IO_ENCRYPTION, false);
   }
 
-  /** Whether nothing may be kept that is not encrypted. */
-  public boolean mustEncrypt() {
-    return encryption != null || lacksKey();
+  /** Whether results of memoised functions may be kept, which are not encrypted. */
+  public boolean keepsMemo() {
+    boolean keeps = encryption == null && !lacksKey();
+    if (!keeps && !saidThatMemoIsOff.getAndSet(true)) {
+      log.warn(
+          "Memoised functions are called for every row: their results would not be encrypted, as"
+              + " this cache is or has to be.");
+    }
+    return keeps;
   }
 
   /** Null if entries are plain. */

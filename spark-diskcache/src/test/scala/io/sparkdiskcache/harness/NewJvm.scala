@@ -16,6 +16,15 @@ import org.apache.spark.launcher.JavaModuleOptions
  */
 object NewJvm {
   private val TimeoutSeconds = 300L
+  private val NotStock = Seq(
+    "arrow-codec",
+    "spark-diskcache",
+    "sqlite-jdbc",
+    "picocli",
+    "spark-hive",
+    "spark-sql-kafka",
+    "spark-token-provider-kafka",
+    "kafka")
 
   /** The packaged, self-contained jar, given by the build. */
   def jar: Path = {
@@ -32,8 +41,7 @@ object NewJvm {
       .toSeq
       .filter { entry =>
         val name = new File(entry).getName
-        name.endsWith(".jar") && !Seq("arrow-codec", "spark-diskcache", "sqlite-jdbc", "picocli")
-          .exists(name.startsWith)
+        name.endsWith(".jar") && !NotStock.exists(name.startsWith)
       }
 
   def testClasses: String =

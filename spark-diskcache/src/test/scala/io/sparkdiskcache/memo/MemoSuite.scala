@@ -226,12 +226,17 @@ class MemoSuite extends AnyFunSuite with Applications {
 
   test("without a usable directory, or with the cache off, the function is called for every row") {
     val file = Files.createFile(directory("unusable").resolve("file"))
+    val key = Files.writeString(
+      directory("keys").resolve("key"),
+      java.util.Base64.getEncoder.encodeToString(new Array[Byte](32)))
+    Files.setPosixFilePermissions(key, PosixFilePermissions.fromString("rw-------"))
     val server = new CountingServer
     try {
       Seq(
         file -> Seq.empty[(String, String)],
         directory("off") -> Seq("spark.diskcache.enabled" -> "false"),
-        directory("encrypted") -> Seq("spark.io.encryption.enabled" -> "true")).foreach {
+        directory("encrypted") -> Seq("spark.io.encryption.enabled" -> "true"),
+        directory("with a key") -> Seq("spark.diskcache.encryption.keyFile" -> key.toString)).foreach {
         case (cache, settings) =>
           application(cache, settings: _*) { spark =>
             val ask =

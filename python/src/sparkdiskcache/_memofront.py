@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers of memoised functions in the memory of a worker process.
+
+Found by the row itself: no digest, no file. That is right only where Python's equality is that of the
+key, so columns of other types than :data:`_EXACT` (0.0 equals -0.0) go without.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_EXACT = frozenset((
+    "string", "large_string", "binary", "large_binary", "bool", "int8", "int16", "int32", "int64", "date32[day]",
+))  # fmt: skip
+_MAX_BYTES = 64 << 20  # of one worker
+_ANSWER_BYTES = 300  # of an answer beside its content: a slot of the dict, a tuple and its numbers
+
+
+class Answer(NamedTuple):
+    """What a function returned, and what that cost; not to be used from ``until`` (ms since 1970)."""
+
+    value: Any
+    until: int
+    nanos: int
+    price: float
+
+
+class Front:
+    """All answers that this process has seen lately."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[bytes, tuple[str, ...]], dict[Hashable, Answer]] = {}
+        self._bytes = 0
+        self._evictions: dict[str, tuple[int, int]] = {}
+
+    def of(self, prefix: bytes, columns: Sequence[pa.Array]) -> dict[Hashable, Answer] | None:
+        """The answers to rows of such columns, of one function; None where rows are no keys."""
+        types = tuple(str(column.type) for column in columns)
+        if not _EXACT.issuperset(types):
+            return None
+        return self._known.setdefault((prefix, types), {})
+
+    def forget_evicted(self, directory: str) -> None:
+        """Drops everything if results of the directory were evicted since the last time, by anybody."""
+        now = _evictions(Path(directory) / "memo")
+        if self._evictions.setdefault(directory, now) != now:
+            self._evictions[directory] = now
+            self.clear()
+
+    def put(self, known: dict[Hashable, Answer], row: Hashable, answer: Answer, size: int) -> None:
+        """
+        :param known: of :meth:`of`, called in the same batch
+        :param size: bytes of the stored answer
+        """
+        self._bytes += _ANSWER_BYTES + size + sys.getsizeof(row)
+        if isinstance(row, tuple):
+            self._bytes += sum(map(sys.getsizeof, row))
+        if self._bytes > _MAX_BYTES:
+            # All at once: an order of use would cost every hit more than filling anew costs one batch.
+            self.clear()
+        else:
+            known[row] = answer
+
+    def clear(self) -> None:
+        for known in self._known.values():
+            known.clear()  # batches hold them
+        self._bytes = 0
+
+
+def _evictions(memo: Path) -> tuple[int, int]:
+    """Changes with every eviction, and with a new directory in the place of the old one."""
+    try:
+        inode = os.stat(memo).st_ino
+    except FileNotFoundError:
+        return 0, 0
+    try:
+        return inode, os.stat(memo / "evictions").st_size
+    except FileNotFoundError:
+        return inode, 0
+
+
+_FRONT: tuple[int, Front] | None = None
+
+
+def front() -> Front:
+    """That of this process."""
+    global _FRONT
+    pid = os.getpid()
+    if _FRONT is None or _FRONT[0] != pid:  # Spark forks its workers
+        _FRONT = pid, Front()
+    return _FRONT[1]
