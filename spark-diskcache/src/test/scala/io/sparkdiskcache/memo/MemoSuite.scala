@@ -2,6 +2,7 @@
 package io.sparkdiskcache.memo
 
 import java.nio.file.{Files, Path}
+import java.nio.file.attribute.PosixFilePermissions
 import java.time.Duration
 import java.util.concurrent.atomic.AtomicInteger
 
