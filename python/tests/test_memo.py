@@ -97,7 +97,7 @@ def run(spark: Any, function: Any, rows: int = 40, distinct: int = 10) -> list[A
 def test_one_call_per_distinct_argument_in_order_and_evicted_by_name(
     spark: Any, cache: DiskCache, service: Service
 ) -> None:
-    function = memoize(ask(service.url), tag="nightly", version="1", price=0.5)
+    function = memoize(ask(service.url), tag="asked", version="1", price=0.5)
     expected = [f"K{i % 10}" for i in range(40)]
     assert run(spark, function) == expected
     asked = service.asked()

@@ -75,15 +75,18 @@ class Front:
 
 
 def _evictions(memo: Path) -> tuple[int, int]:
-    """Changes with every eviction, and with a new directory in the place of the old one."""
+    """Changes with every eviction, and with a new directory in the place of the old one.
+
+    What cannot be looked at counts as absent: then nothing was evicted there that anybody could see.
+    """
+    return _fact(memo, "st_ino"), _fact(memo / "evictions", "st_size")
+
+
+def _fact(path: Path, name: str) -> int:
     try:
-        inode = os.stat(memo).st_ino
-    except FileNotFoundError:
-        return 0, 0
-    try:
-        return inode, os.stat(memo / "evictions").st_size
-    except FileNotFoundError:
-        return inode, 0
+        return int(getattr(os.stat(path), name))
+    except OSError:
+        return 0
 
 
 _FRONT: tuple[int, Front] | None = None
