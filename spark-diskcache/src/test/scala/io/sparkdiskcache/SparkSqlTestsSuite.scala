@@ -49,7 +49,7 @@ class SparkSqlTestsSuite extends AnyFunSuite with Applications {
       chosen.foreach(name => failures ++= run(spark, name, totals))
       val stats = DiskCache.of(spark).stats()
       val refused = stats.refused().asScala.toSeq.sorted.mkString(", ")
-      info(s"seed $seed, ${chosen.size} files: ${totals.queries} queries (${totals.golden} as golden, " +
+      println(s"seed $seed, ${chosen.size} files: ${totals.queries} queries (${totals.golden} as golden, " +
         s"${totals.plain} as plain Spark in this harness), ${totals.commands} commands; " +
         s"computed ${stats.computed}, hits ${stats.hits}, refused: $refused")
       assert(failures.isEmpty, failures.mkString("\n"))

@@ -255,7 +255,7 @@ class IgnoredSettingsSuite extends AnyFunSuite with Applications {
         spark.sparkContext.setLogLevel("OFF") // some settings are levels of logging
         views(spark)
         val changed = changedPlans(spark, tried.filter(_._1.startsWith(compiled) == code))
-        info(s"settings that changed a plan: ${changed.mkString(", ")}")
+        println(s"settings that changed a plan: ${changed.mkString(", ")}")
         val seen = seenInPlans.filter(_.startsWith(compiled) == code)
         assert(seen.exists(changed) && (sample < tried.size || seen.forall(changed)), "settings that changed no plan")
       }
@@ -288,7 +288,7 @@ class IgnoredSettingsSuite extends AnyFunSuite with Applications {
     }
     val (mustShow, others) = single.partition(setting => seenInPlans.contains(setting._1))
     val chosen = mustShow.take(2) ++ new Random(seed).shuffle(mustShow.drop(2) ++ others).take(sample - 2)
-    info(s"seed $seed: ${chosen.size} of ${single.size} settings one by one, ${atOnce.size} together")
+    println(s"seed $seed: ${chosen.size} of ${single.size} settings one by one, ${atOnce.size} together")
     for ((key, values) <- chosen; value <- values) under(key -> value)
     changed
   }

@@ -72,7 +72,7 @@ class MutationSuite extends AnyFunSuite with PlanFixture {
     val there = Files.readAllLines(out).asScala
     assert(there.size == texts.size)
     texts.zip(there).foreach { case (sql, keys) => assert(keys == printed(sql).mkString(" "), sql) }
-    info(s"${texts.size} queries have the same keys in another JVM")
+    println(s"${texts.size} queries have the same keys in another JVM")
   }
 
   /** Makes one pair; false if the changed query is none. */
@@ -149,14 +149,14 @@ class MutationSuite extends AnyFunSuite with PlanFixture {
     def hit(a: Seq[String], b: Seq[String]) =
       if (mutant.kind.startsWith("data file")) a.sorted == b.sorted else a.intersect(b).nonEmpty
     (one.keys, other.keys) match {
-      case (Right(a), Right(b)) if mutant.same => if (a != b) { of.sameMissed += 1; info(s"${mutant.kind}: ${mutant.sql}") }
+      case (Right(a), Right(b)) if mutant.same => if (a != b) { of.sameMissed += 1; println(s"${mutant.kind}: ${mutant.sql}") }
       case (Right(a), Right(b)) if one.rows != other.rows =>
         of.differ += 1
-        if (hit(a, b)) { of.falseHits += 1; info(s"false hit, ${mutant.kind}: ${mutant.sql}") }
+        if (hit(a, b)) { of.falseHits += 1; println(s"false hit, ${mutant.kind}: ${mutant.sql}") }
       case (Right(a), Right(b)) => if (a != b) of.needless += 1 else of.equal += 1
       case (a, b) =>
         of.refused += 1
-        info(s"refused, ${mutant.kind}: ${Seq(a, b).flatMap(_.left.toSeq).head}")
+        println(s"refused, ${mutant.kind}: ${Seq(a, b).flatMap(_.left.toSeq).head}")
     }
   }
 
@@ -172,10 +172,10 @@ class MutationSuite extends AnyFunSuite with PlanFixture {
   private def report(made: Int): Unit = {
     counts.filter(_._1.startsWith("same")).values.foreach(c => c.sames = c.pairs)
     def sum(f: Counts => Int): Int = counts.values.map(f).sum
-    info(s"seed $seed: $made pairs; rows differ in ${sum(_.differ)}, false hits ${sum(_.falseHits)}; " +
+    println(s"seed $seed: $made pairs; rows differ in ${sum(_.differ)}, false hits ${sum(_.falseHits)}; " +
       s"same query ${sum(_.sames)}, of which missed ${sum(_.sameMissed)}; needless misses ${sum(_.needless)}; refused ${sum(_.refused)}")
     counts.toSeq.sortBy(_._1).foreach { case (kind, c) =>
-      info(s"  $kind: ${c.pairs} pairs, ${c.differ} with other rows, ${c.needless} needless misses, ${c.equal} equal")
+      println(s"  $kind: ${c.pairs} pairs, ${c.differ} with other rows, ${c.needless} needless misses, ${c.equal} equal")
     }
   }
 }

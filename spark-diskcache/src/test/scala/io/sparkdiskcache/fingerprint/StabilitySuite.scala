@@ -52,7 +52,7 @@ class StabilitySuite extends AnyFunSuite with PlanFixture {
       assert(there.size == plans.size)
       plans.foreach(plan => assert(there(plan.name) == here(plan.name).merge, s"${plan.name} with $jvm"))
     }
-    info(s"seed $seed: ${plans.size} plans have the same keys in ${jvms.size} other JVMs")
+    println(s"seed $seed: ${plans.size} plans have the same keys in ${jvms.size} other JVMs")
   }
 
   private val seed: Long = java.lang.Long.getLong("diskcache.seed", 20261123L)
