@@ -31,7 +31,7 @@ import org.apache.spark.sql.internal.SQLConf;
  * change. Argument: how often each is measured, after as many runs for warm-up.
  */
 public final class FingerprintBenchmark {
-  private static final int RUNS = 200;
+  private static final int RUNS = 1000;
   private static final int FILES = 2;
 
   private static final String Q2 =

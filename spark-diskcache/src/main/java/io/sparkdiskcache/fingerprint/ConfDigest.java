@@ -231,13 +231,22 @@ public final class ConfDigest {
     if (key.startsWith(OWN_PREFIX)) {
       return key.startsWith(OWN_CONTENT_PREFIX);
     }
-    return IGNORED_TREES.stream().noneMatch(tree -> isIn(tree, key))
-        && (key.startsWith(SPARK_SQL_PREFIX) || !CREDENTIAL.matcher(key).find());
+    for (String tree : IGNORED_TREES) {
+      if (isIn(tree, key)) {
+        return false;
+      }
+    }
+    return key.startsWith(SPARK_SQL_PREFIX) || !CREDENTIAL.matcher(key).find();
   }
 
+  /** Asked of more than a thousand keys for every fingerprint: a loop costs a third of a stream. */
   private static boolean isHadoopContent(String key) {
-    return HADOOP_CONTENT.stream().anyMatch(key::startsWith)
-        || (key.startsWith("fs.") && (key.endsWith(".endpoint") || key.endsWith(".impl")));
+    for (String prefix : HADOOP_CONTENT) {
+      if (key.startsWith(prefix)) {
+        return true;
+      }
+    }
+    return key.startsWith("fs.") && (key.endsWith(".endpoint") || key.endsWith(".impl"));
   }
 
   private static boolean isIn(String tree, String key) {
@@ -245,7 +254,7 @@ public final class ConfDigest {
         && (key.length() == tree.length() || key.charAt(tree.length()) == '.');
   }
 
-  private static byte[] digest(SortedMap<String, String> settings) {
+  static byte[] digest(SortedMap<String, String> settings) {
     CanonicalHasher hasher = new CanonicalHasher().putInt(settings.size());
     settings.forEach((key, value) -> hasher.putString(key).putString(value));
     return hasher.digest();

@@ -87,7 +87,8 @@ public final class PlanFingerprinter {
     PlanShape shape =
         encoder.metOpaque() ? new PlanShape(PlanClass.RUN_BOUND, List.of()) : PlanShape.of(plan);
     EngineIdentity engine = EngineIdentity.current();
-    byte[] confDigest = ConfDigest.of(conf);
+    SortedMap<String, String> settings = ConfDigest.settings(conf);
+    byte[] confDigest = ConfDigest.digest(settings);
     if (ConfDigest.parsesRelativeToToday(conf)) {
       encoding.dependsOnToday(encoder.sessionZone());
     }
@@ -112,7 +113,7 @@ public final class PlanFingerprinter {
     List<List<FileChunk>> partitions =
         unitScan.filter(scan -> !rowLocal).map(ScanFiles::partitions).orElse(List.of());
     List<InputFile> files = files(encoder.scans());
-    describe(encoding, plan, engine, conf, shape, files);
+    describe(encoding, plan, engine, settings, shape, files);
     byte[] functionDigest = function.digest();
     requireOneMeaning(functionDigest, encoder);
     return new Accepted(
@@ -206,7 +207,7 @@ public final class PlanFingerprinter {
       Encoding encoding,
       SparkPlan plan,
       EngineIdentity engine,
-      SQLConf conf,
+      SortedMap<String, String> settings,
       PlanShape shape,
       List<InputFile> files) {
     encoding.component("engine", HexFormat.of().formatHex(engine.digest()));
@@ -217,7 +218,6 @@ public final class PlanFingerprinter {
         .forEach(
             column ->
                 encoding.component("column." + column.name(), column.dataType().catalogString()));
-    SortedMap<String, String> settings = ConfDigest.settings(conf);
     settings.forEach(
         (key, value) -> encoding.component("conf." + key, ConfDigest.shown(key, value)));
     for (InputFile file : files) {
