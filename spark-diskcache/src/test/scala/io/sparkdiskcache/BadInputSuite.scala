@@ -111,8 +111,9 @@ class BadInputSuite extends AnyFunSuite with Applications {
     application(cache) { spark =>
       val expected = truth(rowLocal(spark))
       assert(ExactRows.of(rowLocal(spark).cache()) == expected)
-      // Files are indexed again in the background: whether a lookup or that is first is open.
-      assert(stats(spark).computed + stats(spark).hits == before.size)
+      // Files are indexed again in the background: before the relation is planned, or before a task
+      // looks again, which is no hit by the count of hits, or later.
+      assert(stats(spark).computed + stats(spark).hits <= before.size)
     }
     application(cache) { spark =>
       rowLocal(spark).cache().count()

@@ -12,6 +12,7 @@ import java.util.function.Function;
 import java.util.regex.Pattern;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.NamedExpression;
 import org.apache.spark.sql.catalyst.expressions.PlanExpression;
 import org.apache.spark.sql.catalyst.plans.logical.Range;
 import org.apache.spark.sql.catalyst.util.DateTimeUtils;
@@ -22,6 +23,7 @@ import org.apache.spark.sql.execution.FlatMapGroupsInRExec;
 import org.apache.spark.sql.execution.FlatMapGroupsInRWithArrowExec;
 import org.apache.spark.sql.execution.LocalTableScanExec;
 import org.apache.spark.sql.execution.MapPartitionsInRWithArrowExec;
+import org.apache.spark.sql.execution.ProjectExec;
 import org.apache.spark.sql.execution.RDDScanExec;
 import org.apache.spark.sql.execution.RangeExec;
 import org.apache.spark.sql.execution.ReusedSubqueryExec;
@@ -212,7 +214,26 @@ final class PlanEncoder {
 
   /** Nodes that only change how rows are handed on. */
   static boolean isWrapper(SparkPlan plan) {
-    return AllowList.has(AllowList.Rule.NODE_TRANSPARENT, plan.getClass());
+    return AllowList.has(AllowList.Rule.NODE_TRANSPARENT, plan.getClass()) || isIdentity(plan);
+  }
+
+  /**
+   * Whether the node hands on its input as it is. Spark leaves such a node in where a query names a
+   * column in another case than the table does.
+   */
+  private static boolean isIdentity(SparkPlan plan) {
+    if (!(plan instanceof ProjectExec project)) {
+      return false;
+    }
+    List<NamedExpression> columns = ScalaInterop.list(project.projectList());
+    List<Attribute> input = ScalaInterop.list(project.child().output());
+    boolean same = columns.size() == input.size();
+    for (int i = 0; same && i < columns.size(); i++) {
+      same =
+          columns.get(i) instanceof Attribute column
+              && column.exprId().equals(input.get(i).exprId());
+    }
+    return same;
   }
 
   /**

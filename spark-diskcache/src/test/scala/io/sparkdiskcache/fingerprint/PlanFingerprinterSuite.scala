@@ -40,6 +40,10 @@ class PlanFingerprinterSuite extends AnyFunSuite with PlanFixture {
       () => rt.select((col("id") + 1).as("x")),
       () => rt.select((col("id") + 1).as("y"))),
     (
+      "names in another case, between which Spark puts a projection",
+      () => rt.select("k").intersect(ru.select("k")),
+      () => rt.select("K").intersect(ru.select("K"))),
+    (
       "aggregate planned again",
       () => rt.groupBy("k").agg(max("id").as("m")),
       () => rt.groupBy("k").agg(max("id").as("m"))),
