@@ -107,8 +107,8 @@ public final class ArrowCachedBatchSerializer extends SimpleMetricsCachedBatchSe
       case FLOAT16, BFLOAT16 -> LoweredColumn.class;
       case FLOAT32 -> lowered ? LoweredColumn.class : FloatColumn.class;
       case FLOAT64 -> lowered ? LoweredColumn.class : DoubleColumn.class;
-      case DECIMAL -> DecimalColumn.class;
-      case STRING -> StringColumn.class;
+      case DECIMAL, DECIMAL64, DECIMAL32 -> DecimalColumn.class;
+      case STRING, DICTIONARY8, DICTIONARY16, DICTIONARY32 -> StringColumn.class;
       case BINARY -> BinaryColumn.class;
       case LIST -> ListColumn.class;
       case MAP -> MapColumn.class;

@@ -21,6 +21,7 @@ import org.apache.arrow.vector.types.FloatingPointPrecision;
 import org.apache.arrow.vector.types.IntervalUnit;
 import org.apache.arrow.vector.types.TimeUnit;
 import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
 import org.apache.arrow.vector.types.pojo.Schema;
@@ -60,6 +61,11 @@ public final class ArrowSchemas {
 
   /** Custom metadata of the footer: columns that need not be exact, see {@link ColumnPrecision}. */
   static final String PRECISION_KEY = "arrow-codec.precision";
+
+  /**
+   * Custom metadata of the footer: columns stored in less than they need, see {@link Encodings}.
+   */
+  static final String ENCODINGS_KEY = "arrow-codec.encodings";
 
   /** Custom metadata of a field whose type Arrow does not have: what its bytes are. */
   private static final String TYPE_KEY = "arrow-codec.type";
@@ -236,9 +242,17 @@ public final class ArrowSchemas {
         new FieldType(
             column.nullable,
             arrowType(column),
-            null,
+            dictionary(column),
             column.kind == ColumnLayout.Kind.BFLOAT16 ? Map.of(TYPE_KEY, "bfloat16") : null),
         children(column));
+  }
+
+  /** Known by the number of the column's node, which no other column has. */
+  private static @Nullable DictionaryEncoding dictionary(ColumnLayout column) {
+    return column.kind.isDictionary()
+        ? new DictionaryEncoding(
+            column.node, false, new ArrowType.Int(column.kind.width * Byte.SIZE, true))
+        : null;
   }
 
   private static List<Field> children(ColumnLayout column) {
@@ -303,11 +317,12 @@ public final class ArrowSchemas {
       case BFLOAT16 -> new ArrowType.FixedSizeBinary(Short.BYTES);
       case FLOAT32 -> new ArrowType.FloatingPoint(FloatingPointPrecision.SINGLE);
       case FLOAT64 -> new ArrowType.FloatingPoint(FloatingPointPrecision.DOUBLE);
-      case DECIMAL -> {
+      case DECIMAL, DECIMAL64, DECIMAL32 -> {
         DecimalType decimal = (DecimalType) type;
-        yield new ArrowType.Decimal(decimal.precision(), decimal.scale(), 128);
+        int precision = Math.min(decimal.precision(), Encodings.digits(column.kind));
+        yield new ArrowType.Decimal(precision, decimal.scale(), column.kind.width * Byte.SIZE);
       }
-      case STRING -> ArrowType.Utf8.INSTANCE;
+      case STRING, DICTIONARY8, DICTIONARY16, DICTIONARY32 -> ArrowType.Utf8.INSTANCE;
       case BINARY -> ArrowType.Binary.INSTANCE;
       case LIST -> ArrowType.List.INSTANCE;
       case MAP -> new ArrowType.Map(false);

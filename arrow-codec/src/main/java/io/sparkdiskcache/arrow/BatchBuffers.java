@@ -4,6 +4,7 @@ package io.sparkdiskcache.arrow;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.arrow.flatbuf.Buffer;
+import org.apache.arrow.flatbuf.DictionaryBatch;
 import org.apache.arrow.flatbuf.FieldNode;
 import org.apache.arrow.flatbuf.Message;
 import org.apache.arrow.flatbuf.MessageHeader;
@@ -53,6 +54,29 @@ final class BatchBuffers {
     check(message.headerType() == MessageHeader.RecordBatch, "the message is no record batch");
     check(message.header(batch) != null, "the message has no header");
     check(message.bodyLength() == bodyLength, "two different lengths of its body");
+    return parse(batch, layout, bodyAddress, bodyLength);
+  }
+
+  /** The same of a dictionary, which holds a batch of one column. */
+  static BatchBuffers parseDictionary(
+      Message message, long id, ColumnLayout.Batch layout, long bodyAddress, long bodyLength)
+      throws InvalidBatchException {
+    DictionaryBatch dictionary = new DictionaryBatch();
+    check(message.headerType() == MessageHeader.DictionaryBatch, "the message is no dictionary");
+    check(message.header(dictionary) != null, "the message has no header");
+    check(message.bodyLength() == bodyLength, "two different lengths of its body");
+    check(dictionary.id() == id, "it is dictionary " + dictionary.id() + ", not " + id);
+    check(!dictionary.isDelta(), "it adds to another");
+    RecordBatch batch = dictionary.data();
+    if (batch == null) {
+      throw new InvalidBatchException("it has no values");
+    }
+    return parse(batch, layout, bodyAddress, bodyLength);
+  }
+
+  private static BatchBuffers parse(
+      RecordBatch batch, ColumnLayout.Batch layout, long bodyAddress, long bodyLength)
+      throws InvalidBatchException {
     check(batch.compression() == null, "compression");
     check(batch.variadicBufferCountsLength() == 0, "buffers of variable number");
     check(batch.nodesLength() == layout.nodes(), "nodes: " + batch.nodesLength());

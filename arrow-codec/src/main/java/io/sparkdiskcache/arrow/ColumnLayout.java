@@ -4,6 +4,7 @@ package io.sparkdiskcache.arrow;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.BooleanType;
@@ -53,11 +54,17 @@ final class ColumnLayout {
     BFLOAT16(2, 2),
     FLOAT32(2, 4),
     FLOAT64(2, 8),
-    /** 128-bit two's complement, little endian. */
+    /** The unscaled value in two's complement, little endian, of 128 bits or fewer. */
     DECIMAL(2, 16),
+    DECIMAL64(2, 8),
+    DECIMAL32(2, 4),
     /** 32-bit offsets, then bytes. */
     STRING(3, 0),
     BINARY(3, 0),
+    /** Strings as numbers of values in a dictionary that is stored once an entry. */
+    DICTIONARY8(2, 1),
+    DICTIONARY16(2, 2),
+    DICTIONARY32(2, 4),
     /** 32-bit offsets into the only child. */
     LIST(2, 0),
     /** 32-bit offsets into the only child, a struct of key and value. */
@@ -74,8 +81,13 @@ final class ColumnLayout {
       this.buffers = buffers;
       this.width = width;
     }
+
+    boolean isDictionary() {
+      return this == DICTIONARY8 || this == DICTIONARY16 || this == DICTIONARY32;
+    }
   }
 
+  /** How it is stored: of its type, or a narrower one of {@link Encodings}. */
   final Kind kind;
 
   /** Spark's type, with the storage type in place of every user-defined type. */
@@ -91,22 +103,27 @@ final class ColumnLayout {
   final int buffer;
 
   private ColumnLayout(DataType type, boolean nullable, Counter counter) {
-    this(type, nullable, Precision.EXACT, counter);
+    this(type, nullable, Precision.EXACT, null, counter);
   }
 
-  private ColumnLayout(DataType type, boolean nullable, Precision precision, Counter counter) {
+  private ColumnLayout(
+      DataType type,
+      boolean nullable,
+      Precision precision,
+      @Nullable Kind encoded,
+      Counter counter) {
     Kind known = kindOf(type);
     if (known == null) {
       throw new IllegalArgumentException("Cannot lay out a column of type " + type);
     }
     boolean isNumber = known == Kind.FLOAT32 || known == Kind.FLOAT64;
-    this.kind = isNumber ? precision.kind(known) : known;
+    this.kind = encoded != null ? encoded : isNumber ? precision.kind(known) : known;
     this.type = type;
     this.nullable = nullable;
     this.node = counter.nodes;
     this.buffer = counter.buffers;
     counter.nodes++;
-    counter.buffers += known.buffers;
+    counter.buffers += kind.buffers;
     this.children = childrenOf(type, precision, counter);
   }
 
@@ -115,17 +132,22 @@ final class ColumnLayout {
 
     /** The layout of a schema whose types are all supported and not user-defined. */
     static Batch of(StructType schema) {
-      return of(schema, Collections.nCopies(schema.length(), Precision.EXACT));
+      return of(schema, Collections.nCopies(schema.length(), Precision.EXACT), Map.of());
     }
 
-    /** The same with the floating-point numbers of each column at a precision. */
-    static Batch of(StructType schema, List<Precision> precisions) {
+    /**
+     * The same with the floating-point numbers of each column at a precision.
+     *
+     * @param encodings how columns are stored otherwise, by number
+     */
+    static Batch of(StructType schema, List<Precision> precisions, Map<Integer, Kind> encodings) {
       Counter counter = new Counter();
       List<ColumnLayout> columns = new ArrayList<>(schema.length());
       for (int i = 0; i < schema.length(); i++) {
         StructField field = schema.fields()[i];
         columns.add(
-            new ColumnLayout(field.dataType(), field.nullable(), precisions.get(i), counter));
+            new ColumnLayout(
+                field.dataType(), field.nullable(), precisions.get(i), encodings.get(i), counter));
       }
       return new Batch(List.copyOf(columns), counter.nodes, counter.buffers);
     }
@@ -244,7 +266,7 @@ final class ColumnLayout {
       DataType type, Precision precision, Counter counter) {
     if (type instanceof ArrayType array) {
       return List.of(
-          new ColumnLayout(array.elementType(), array.containsNull(), precision, counter));
+          new ColumnLayout(array.elementType(), array.containsNull(), precision, null, counter));
     } else if (type instanceof MapType map) {
       StructType entries =
           new StructType()

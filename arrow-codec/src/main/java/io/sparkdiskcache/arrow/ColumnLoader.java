@@ -34,24 +34,27 @@ final class ColumnLoader {
             buffers.nullCount(column),
             column.kind == ColumnLayout.Kind.NULL ? 0 : buffers.address(column, 0));
     long second = column.kind.buffers > 1 ? buffers.address(column, 1) : 0;
-    return switch (column.kind) {
+    ColumnLayout.Kind declared = ColumnLayout.kindOf(column.type);
+    return switch (declared == null ? column.kind : declared) {
       case BOOLEAN -> new BooleanColumn(slots, second);
       case INT8 -> new ByteColumn(slots, second);
-      case INT16 -> new ShortColumn(slots, second);
-      case INT32 -> new IntColumn(slots, second);
-      case INT64 -> new LongColumn(slots, second);
-      case FLOAT16, BFLOAT16 -> new LoweredColumn(slots, column.kind, second);
+      case INT16 -> new ShortColumn(slots, second, column.kind.width);
+      case INT32 -> new IntColumn(slots, second, column.kind.width);
+      case INT64 -> new LongColumn(slots, second, column.kind.width);
       case FLOAT32 ->
           entry.precision().isEmpty()
               ? new FloatColumn(slots, second)
               : new LoweredColumn(slots, column.kind, second);
       case FLOAT64 ->
           entry.precision().isEmpty()
-              ? new DoubleColumn(slots, second)
+              ? new DoubleColumn(slots, second, column.kind == ColumnLayout.Kind.FLOAT32)
               : new LoweredColumn(slots, column.kind, second);
-      case DECIMAL -> new DecimalColumn(slots, second);
+      case DECIMAL -> new DecimalColumn(slots, second, column.kind.width);
       case NULL -> new NullColumn(slots);
       case STRING -> {
+        if (column.kind.isDictionary()) {
+          yield encodedStrings(slots, column, second);
+        }
         checkOffsets(column, buffers.length(column, 2));
         yield new StringColumn(slots, second, buffers.address(column, 2));
       }
@@ -80,7 +83,24 @@ final class ColumnLoader {
         }
         yield new StructColumn(slots, fields);
       }
+      default -> throw new IllegalStateException("No type is declared as " + column.kind);
     };
+  }
+
+  private StringColumn encodedStrings(Slots slots, ColumnLayout column, long indexes)
+      throws CorruptEntryException {
+    EntryDictionary dictionary = entry.dictionary(column);
+    int size = dictionary.size();
+    int width = column.kind.width;
+    long outside = size == 0 && slots.nulls() < slots.count() ? -1 : 0;
+    for (int slot = 0; slot < slots.count() && size > 0; slot++) {
+      long index = NumberCompaction.get(indexes + (long) slot * width, width);
+      outside |= index | (size - 1 - index);
+    }
+    if (outside < 0) {
+      throw corrupt(column, "numbers outside its dictionary of " + size + " strings");
+    }
+    return new StringColumn(slots, dictionary.offsets(), dictionary.data(), indexes, width);
   }
 
   private void checkBitmap(ColumnLayout column) throws CorruptEntryException {
@@ -104,10 +124,16 @@ final class ColumnLoader {
   }
 
   private void checkOffsets(ColumnLayout column, long end) throws CorruptEntryException {
+    checkOffsets(entry.file(), buffers, column, end);
+  }
+
+  /** Offsets have to ascend from zero to the end of what they point to. */
+  static void checkOffsets(Path file, BatchBuffers buffers, ColumnLayout column, long end)
+      throws CorruptEntryException {
     int slots = buffers.slots(column);
     if (slots == 0) {
       if (end != 0) {
-        throw corrupt(column, "values, but no rows");
+        throw corrupt(file, column, "values, but no rows");
       }
       return;
     }
@@ -121,12 +147,15 @@ final class ColumnLoader {
       previous = offset;
     }
     if (sign < 0 || Platform.getInt(null, address) != 0 || previous != end) {
-      throw corrupt(column, "offsets that do not ascend to " + end);
+      throw corrupt(file, column, "offsets that do not ascend to " + end);
     }
   }
 
   private CorruptEntryException corrupt(ColumnLayout column, String what) {
-    Path file = entry.file();
+    return corrupt(entry.file(), column, what);
+  }
+
+  private static CorruptEntryException corrupt(Path file, ColumnLayout column, String what) {
     return new CorruptEntryException(
         file, "a column of type " + column.type.simpleString() + " has " + what);
   }

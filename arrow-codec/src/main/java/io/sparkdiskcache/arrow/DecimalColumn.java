@@ -7,18 +7,18 @@ import org.apache.spark.sql.types.Decimal;
 import org.apache.spark.unsafe.Platform;
 import org.jspecify.annotations.Nullable;
 
-/** Decimals of every precision, 128 bits each. */
+/** Decimals of every precision, of 128 bits or as many as the values need. */
 public final class DecimalColumn extends MappedColumn {
-  private static final int WIDTH = 2 * Long.BYTES;
-
   /** 10 to the 18th: from here on Spark does not keep a decimal as a long. */
   private static final long LONG_LIMIT = 1_000_000_000_000_000_000L;
 
   private final long data;
+  private final int width;
 
-  DecimalColumn(Slots slots, long data) {
+  DecimalColumn(Slots slots, long data, int width) {
     super(slots);
     this.data = data;
+    this.width = width;
   }
 
   @Override
@@ -27,7 +27,14 @@ public final class DecimalColumn extends MappedColumn {
     if (isNullAt(rowId)) {
       return null;
     }
-    long at = data + (long) rowId * WIDTH;
+    if (width == Long.BYTES) {
+      return Decimal.createUnsafe(
+          Platform.getLong(null, data + ((long) rowId << 3)), precision, scale);
+    } else if (width == Integer.BYTES) {
+      return Decimal.createUnsafe(
+          Platform.getInt(null, data + ((long) rowId << 2)), precision, scale);
+    }
+    long at = data + ((long) rowId << 4);
     long low = Platform.getLong(null, at);
     long high = Platform.getLong(null, at + Long.BYTES);
     if (high == low >> (Long.SIZE - 1) && low > -LONG_LIMIT && low < LONG_LIMIT) {

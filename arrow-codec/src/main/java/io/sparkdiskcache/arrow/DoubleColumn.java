@@ -3,23 +3,33 @@ package io.sparkdiskcache.arrow;
 
 import org.apache.spark.unsafe.Platform;
 
-/** Doubles, bit for bit. */
+/** Doubles, bit for bit; as floats where every one is a float. */
 public final class DoubleColumn extends MappedColumn {
   private final long data;
+  private final boolean areFloats;
 
-  DoubleColumn(Slots slots, long data) {
+  DoubleColumn(Slots slots, long data, boolean areFloats) {
     super(slots);
     this.data = data;
+    this.areFloats = areFloats;
   }
 
   @Override
   public double getDouble(int rowId) {
-    return Platform.getDouble(null, data + ((long) rowId << 3));
+    return areFloats
+        ? Platform.getFloat(null, data + ((long) rowId << 2))
+        : Platform.getDouble(null, data + ((long) rowId << 3));
   }
 
   @Override
   public double[] getDoubles(int rowId, int count) {
     double[] values = new double[count];
+    if (areFloats) {
+      for (int i = 0; i < count; i++) {
+        values[i] = getDouble(rowId + i);
+      }
+      return values;
+    }
     Platform.copyMemory(
         null,
         data + ((long) rowId << 3),

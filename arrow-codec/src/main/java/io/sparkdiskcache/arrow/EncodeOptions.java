@@ -8,8 +8,10 @@ package io.sparkdiskcache.arrow;
  * @param maxBytesPerBatch encoded bytes, at least 1; a single row that is larger makes a batch of
  *     its own; counted before numbers are shortened
  * @param precision of floating-point columns
+ * @param compact whether columns are stored in less than their types need where that loses nothing
  */
-public record EncodeOptions(int maxRowsPerBatch, long maxBytesPerBatch, PrecisionPolicy precision) {
+public record EncodeOptions(
+    int maxRowsPerBatch, long maxBytesPerBatch, PrecisionPolicy precision, boolean compact) {
   private static final int DEFAULT_ROWS = 32_768;
   private static final long DEFAULT_BYTES = 16L << 20;
 
@@ -32,11 +34,15 @@ public record EncodeOptions(int maxRowsPerBatch, long maxBytesPerBatch, Precisio
 
   /** Everything bit for bit. */
   public EncodeOptions(int maxRowsPerBatch, long maxBytesPerBatch) {
-    this(maxRowsPerBatch, maxBytesPerBatch, PrecisionPolicy.EXACT);
+    this(maxRowsPerBatch, maxBytesPerBatch, PrecisionPolicy.EXACT, true);
   }
 
   public EncodeOptions withPrecision(PrecisionPolicy policy) {
-    return new EncodeOptions(maxRowsPerBatch, maxBytesPerBatch, policy);
+    return new EncodeOptions(maxRowsPerBatch, maxBytesPerBatch, policy, compact);
+  }
+
+  public EncodeOptions withCompact(boolean enabled) {
+    return new EncodeOptions(maxRowsPerBatch, maxBytesPerBatch, precision, enabled);
   }
 
   /** Batches of 32768 rows or 16 MiB: wide enough for tight loops, small enough to prune. */

@@ -9,18 +9,22 @@ import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.apache.arrow.flatbuf.Block;
+import org.apache.arrow.flatbuf.Decimal;
 import org.apache.arrow.flatbuf.Endianness;
 import org.apache.arrow.flatbuf.FloatingPoint;
 import org.apache.arrow.flatbuf.Footer;
+import org.apache.arrow.flatbuf.Int;
 import org.apache.arrow.flatbuf.KeyValue;
 import org.apache.arrow.flatbuf.MetadataVersion;
 import org.apache.arrow.flatbuf.Schema;
 import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.spark.sql.types.StructType;
 import org.jspecify.annotations.Nullable;
@@ -31,7 +35,9 @@ import org.jspecify.annotations.Nullable;
  * flatbuffers, which its caller turns into {@link CorruptEntryException}.
  *
  * @param precision of columns that need not be exact; empty if all are
+ * @param encodings of columns that are stored in less than their types need
  * @param blocks where the batches are, ascending and without gaps
+ * @param dictionaries likewise, behind the batches: one of each column that has one, in order
  * @param position where the footer begins
  */
 record EntryFooter(
@@ -40,7 +46,9 @@ record EntryFooter(
     Map<String, String> metadata,
     String stats,
     List<ColumnPrecision> precision,
+    SortedMap<Integer, ColumnLayout.Kind> encodings,
     List<BlockAt> blocks,
+    List<BlockAt> dictionaries,
     long position) {
   /** Length of the footer and the magic behind it. */
   private static final int TAIL = Integer.BYTES + 6;
@@ -78,8 +86,7 @@ record EntryFooter(
     Schema schema = footer.schema();
     if (schema == null
         || footer.version() != MetadataVersion.V5
-        || schema.endianness() != Endianness.Little
-        || footer.dictionariesLength() != 0) {
+        || schema.endianness() != Endianness.Little) {
       throw new CorruptEntryException(file, "its footer is not one this codec writes");
     }
     return parse(file, footer, schema, position);
@@ -103,20 +110,39 @@ record EntryFooter(
           file, "it is an Arrow file, but not an entry in format " + ArrowSchemas.FORMAT);
     }
     StructType sparkSchema = parseSchema(file, json);
-    String encoded = ofFooter.get(ArrowSchemas.PRECISION_KEY);
+    String lowered = ofFooter.get(ArrowSchemas.PRECISION_KEY);
     List<ColumnPrecision> precision =
-        encoded == null ? List.of() : ColumnPrecision.decode(encoded, sparkSchema);
+        lowered == null ? List.of() : ColumnPrecision.decode(lowered, sparkSchema);
+    String encoded = ofFooter.get(ArrowSchemas.ENCODINGS_KEY);
+    SortedMap<Integer, ColumnLayout.Kind> encodings =
+        encoded == null ? new TreeMap<>() : Encodings.decode(encoded, sparkSchema);
     ColumnLayout.Batch layout =
-        ColumnLayout.Batch.of(sparkSchema, ColumnPrecision.stored(precision, sparkSchema));
+        ColumnLayout.Batch.of(
+            sparkSchema, ColumnPrecision.stored(precision, sparkSchema), encodings);
     List<Field> fields = ArrowSchemas.toArrow(sparkSchema, layout, Map.of()).getFields();
     checkFields(file, new FieldsOf(schema), fields);
+    List<BlockAt> blocks = new ArrayList<>();
+    for (int i = 0; i < footer.recordBatchesLength(); i++) {
+      blocks.add(at(footer.recordBatches(i)));
+    }
+    int batches = blocks.size();
+    for (int i = 0; i < footer.dictionariesLength(); i++) {
+      blocks.add(at(footer.dictionaries(i)));
+    }
+    if (blocks.size() - batches != Encodings.dictionaries(encodings).size()) {
+      throw new CorruptEntryException(
+          file, "it has " + (blocks.size() - batches) + " dictionaries");
+    }
+    checkBlocks(file, blocks, position);
     return new EntryFooter(
         sparkSchema,
         layout,
         Map.copyOf(metadata),
         stats,
         precision,
-        parseBlocks(file, footer, position),
+        encodings,
+        List.copyOf(blocks.subList(0, batches)),
+        List.copyOf(blocks.subList(batches, blocks.size())),
         position);
   }
 
@@ -133,14 +159,16 @@ record EntryFooter(
     return schema;
   }
 
-  /** Batches follow each other without a gap up to the end of the stream. */
-  private static List<BlockAt> parseBlocks(Path file, Footer footer, long position)
+  private static BlockAt at(Block block) {
+    return new BlockAt(block.offset(), block.metaDataLength(), block.bodyLength());
+  }
+
+  /** Batches and then dictionaries follow each other without a gap up to the end of the stream. */
+  private static void checkBlocks(Path file, List<BlockAt> blocks, long position)
       throws CorruptEntryException {
-    List<BlockAt> blocks = new ArrayList<>();
     long end = position - END_OF_STREAM;
-    for (int i = footer.recordBatchesLength() - 1; i >= 0; i--) {
-      Block block = footer.recordBatches(i);
-      BlockAt at = new BlockAt(block.offset(), block.metaDataLength(), block.bodyLength());
+    for (int i = blocks.size() - 1; i >= 0; i--) {
+      BlockAt at = blocks.get(i);
       if (at.position < HEAD
           || at.position > end
           || at.messageLength < MESSAGE_PREFIX
@@ -149,11 +177,8 @@ record EntryFooter(
           || at.position + at.messageLength + at.bodyLength != end) {
         throw new CorruptEntryException(file, "batch " + i + " is said to be at " + at);
       }
-      blocks.add(at);
       end = at.position;
     }
-    Collections.reverse(blocks);
-    return List.copyOf(blocks);
   }
 
   /** The fields of a schema or of a field, which flatbuffers give no common type. */
@@ -185,7 +210,7 @@ record EntryFooter(
               && wanted.isNullable() == field.nullable()
               && wanted.getType().getTypeID().getFlatbufID() == field.typeType()
               && sameWidth(wanted.getType(), field)
-              && field.dictionary() == null;
+              && sameDictionary(wanted.getDictionary(), field.dictionary());
       if (same) {
         checkFields(file, new FieldsOf(null, field), wanted.getChildren());
       }
@@ -200,8 +225,32 @@ record EntryFooter(
       FloatingPoint found = new FloatingPoint();
       field.type(found);
       return found.precision() == number.getPrecision().getFlatbufID();
+    } else if (wanted instanceof ArrowType.Int number) {
+      Int found = new Int();
+      field.type(found);
+      return found.bitWidth() == number.getBitWidth() && found.isSigned();
+    } else if (wanted instanceof ArrowType.Decimal number) {
+      Decimal found = new Decimal();
+      field.type(found);
+      return found.bitWidth() == number.getBitWidth()
+          && found.precision() == number.getPrecision()
+          && found.scale() == number.getScale();
     }
     return true;
+  }
+
+  private static boolean sameDictionary(
+      @Nullable DictionaryEncoding wanted,
+      org.apache.arrow.flatbuf.@Nullable DictionaryEncoding found) {
+    if (wanted == null || found == null) {
+      return wanted == null && found == null;
+    }
+    Int index = found.indexType();
+    return found.id() == wanted.getId()
+        && !found.isOrdered()
+        && index != null
+        && index.isSigned()
+        && index.bitWidth() == wanted.getIndexType().getBitWidth();
   }
 
   private static void put(Path file, Map<String, String> map, @Nullable KeyValue entry)

@@ -8,13 +8,17 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.ipc.WriteChannel;
 import org.apache.arrow.vector.ipc.message.ArrowBlock;
+import org.apache.arrow.vector.ipc.message.ArrowDictionaryBatch;
 import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
 import org.apache.arrow.vector.ipc.message.ArrowRecordBatch;
 import org.apache.arrow.vector.ipc.message.MessageSerializer;
@@ -30,9 +34,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Writes one entry: rows are collected off-heap, column by column, until a batch is full; then the
  * batch goes to the file and the same memory takes the next. So memory holds one batch, plus the
- * larger copy of a buffer while that grows, plus what of the batch {@link Lowering} converts. The
- * file is complete after {@link #finish}; without it, {@link #close} leaves a file that no reader
- * opens. For one thread.
+ * larger copy of a buffer while that grows, plus what of the batch {@link Lowering} and {@link
+ * Compaction} convert, plus dictionaries of strings (64 MiB at most). The file is complete after
+ * {@link #finish}; without it, {@link #close} leaves a file that no reader opens. For one thread.
  */
 public final class EntryWriter implements Closeable {
   static final byte[] MAGIC = "ARROW1".getBytes(StandardCharsets.UTF_8);
@@ -48,7 +52,9 @@ public final class EntryWriter implements Closeable {
   private final EncodeOptions options;
   private final List<ColumnWriter> columns = new ArrayList<>();
   private final List<Lowering> lowerings;
+  private final List<Compaction> compactions;
   private final List<Precision> precisions;
+  private SortedMap<Integer, ColumnLayout.Kind> encodings = new TreeMap<>();
   private final ColumnWriter.Budget budget = new ColumnWriter.Budget();
   private final StatsCollector stats = new StatsCollector();
   private final List<ArrowBlock> blocks = new ArrayList<>();
@@ -98,7 +104,9 @@ public final class EntryWriter implements Closeable {
     this.fixedWidth = allFixed;
     this.precisions = options.precision().of(declared);
     this.lowerings = Lowering.of(schema, columns, precisions, options.precision(), allocator);
-    this.layout = ColumnLayout.Batch.of(schema, precisions);
+    this.compactions =
+        options.compact() ? Compaction.of(columns, precisions, allocator) : List.of();
+    this.layout = ColumnLayout.Batch.of(schema, precisions, encodings);
     this.arrowSchema = ArrowSchemas.toArrow(schema, layout, metadata);
   }
 
@@ -153,7 +161,7 @@ public final class EntryWriter implements Closeable {
     }
   }
 
-  /** Begins the file; not before the first batch has said how wide it is. */
+  /** Begins the file; not before the first batch has said how it is stored. */
   private void start() throws IOException {
     out.write(MAGIC);
     out.align();
@@ -167,7 +175,7 @@ public final class EntryWriter implements Closeable {
         && row instanceof UnsafeRow unsafe
         && unsafe.getSizeInBytes() > options.maxBytesPerBatch()) {
       // A giant row gets a batch, and its 32-bit offsets, for itself.
-      writeBatch();
+      writeBatch(false);
     }
     for (int i = 0; i < columns.size(); i++) {
       columns.get(i).write(row, i);
@@ -225,19 +233,21 @@ public final class EntryWriter implements Closeable {
     rows += length;
     if (batchRows >= options.maxRowsPerBatch()
         || batchRows * rowBytes + budget.bytes >= options.maxBytesPerBatch()) {
-      writeBatch();
+      writeBatch(false);
     }
     state = State.OPEN;
   }
 
-  private void writeBatch() throws IOException {
+  private void writeBatch(boolean isLast) throws IOException {
     List<ArrowFieldNode> nodes = new ArrayList<>();
     List<ArrowBuf> buffers = new ArrayList<>();
     lowerings.forEach(Lowering::lower);
+    compactions.forEach(compaction -> compaction.encode(isLast));
     for (ColumnWriter column : columns) {
       column.collect(nodes, buffers);
     }
     lowerings.forEach(lowering -> lowering.collect(buffers));
+    compactions.forEach(compaction -> compaction.collect(buffers));
     chooseLayout();
     if (blocks.isEmpty()) {
       start();
@@ -267,15 +277,18 @@ public final class EntryWriter implements Closeable {
     batchRows = 0;
   }
 
-  /** A column that did not fit is wider from this batch on. */
+  /** The first batch says how columns are stored; one that did not fit is wider from then on. */
   private void chooseLayout() {
-    boolean wider = false;
+    boolean other = false;
     for (Lowering lowering : lowerings) {
       Precision before = precisions.set(lowering.column(), lowering.stored());
-      wider |= before != lowering.stored();
+      other |= before != lowering.stored();
     }
-    if (wider) {
-      layout = ColumnLayout.Batch.of(schema, precisions);
+    SortedMap<Integer, ColumnLayout.Kind> now = new TreeMap<>();
+    compactions.forEach(compaction -> compaction.addTo(now));
+    if (other || !now.equals(encodings)) {
+      encodings = now;
+      layout = ColumnLayout.Batch.of(schema, precisions, encodings);
       arrowSchema = ArrowSchemas.toArrow(schema, layout, metadata);
     }
   }
@@ -285,6 +298,12 @@ public final class EntryWriter implements Closeable {
    * last, which is the widest. At most once an entry.
    */
   private void rewrite() throws IOException {
+    Map<Integer, StringDictionary> dictionaries = new HashMap<>();
+    for (Compaction compaction : compactions) {
+      if (compaction instanceof StringCompaction strings) {
+        strings.dictionary().ifPresent(d -> dictionaries.put(compaction.column, d));
+      }
+    }
     try (WrittenBatches written = WrittenBatches.of(file, target, blocks, layouts)) {
       target.close();
       Files.delete(file);
@@ -293,7 +312,7 @@ public final class EntryWriter implements Closeable {
       blocks.clear();
       start();
       for (int i = 0; i < written.count(); i++) {
-        try (ArrowRecordBatch batch = written.widened(i, layout, allocator)) {
+        try (ArrowRecordBatch batch = written.widened(i, layout, allocator, dictionaries)) {
           blocks.add(MessageSerializer.serialize(out, batch));
         }
       }
@@ -315,28 +334,47 @@ public final class EntryWriter implements Closeable {
     requireOpen();
     state = State.FAILED;
     if (batchRows > 0) {
-      writeBatch();
+      writeBatch(true);
     }
     if (layouts.stream().anyMatch(used -> !used.equals(layout))) {
       rewrite();
     } else if (blocks.isEmpty()) {
       start();
     }
+    List<ArrowBlock> dictionaries = writeDictionaries();
     out.writeIntLittleEndian(MessageSerializer.IPC_CONTINUATION_TOKEN);
     out.writeIntLittleEndian(0);
     out.write(
         ByteBuffer.wrap(
             SealedFooter.of(
                 arrowSchema,
+                dictionaries,
                 blocks,
                 stats.encoded(),
                 ColumnPrecision.encode(lowerings.stream().map(Lowering::report).toList()),
+                Encodings.encode(encodings),
                 encryption == null ? description : "",
                 out.getCurrentPosition(),
                 target.arrow().crc32c())));
     target.finish(description);
     state = State.FINISHED;
     return new EntrySummary(rows, target.bytes(), blocks.size(), target.crc32c());
+  }
+
+  /** After the batches, when all values are known: readers find them by the footer. */
+  private List<ArrowBlock> writeDictionaries() throws IOException {
+    List<ArrowBlock> written = new ArrayList<>();
+    for (int column : Encodings.dictionaries(encodings)) {
+      Compaction compaction =
+          compactions.stream().filter(c -> c.column == column).findFirst().orElseThrow();
+      StringDictionary values = ((StringCompaction) compaction).dictionary().orElseThrow();
+      long id = layout.columns().get(column).node;
+      // Closes the batch, whose buffers are views.
+      try (ArrowDictionaryBatch batch = new ArrowDictionaryBatch(id, values.batch(), false)) {
+        written.add(MessageSerializer.serialize(out, batch));
+      }
+    }
+    return written;
   }
 
   /** Releases memory and file. Deleting a file that was not finished is the caller's. */
@@ -351,6 +389,7 @@ public final class EntryWriter implements Closeable {
         column.close();
       }
       lowerings.forEach(Lowering::close);
+      compactions.forEach(Compaction::close);
       allocator.close();
     } finally {
       target.close();

@@ -3,23 +3,35 @@ package io.sparkdiskcache.arrow;
 
 import org.apache.spark.unsafe.Platform;
 
-/** Ints, dates and year-month intervals. */
+/** Ints, dates and year-month intervals; ints also in fewer bytes. */
 public final class IntColumn extends MappedColumn {
   private final long data;
+  private final int width;
 
-  IntColumn(Slots slots, long data) {
+  IntColumn(Slots slots, long data, int width) {
     super(slots);
     this.data = data;
+    this.width = width;
   }
 
   @Override
   public int getInt(int rowId) {
-    return Platform.getInt(null, data + ((long) rowId << 2));
+    return switch (width) {
+      case Integer.BYTES -> Platform.getInt(null, data + ((long) rowId << 2));
+      case Short.BYTES -> Platform.getShort(null, data + ((long) rowId << 1));
+      default -> Platform.getByte(null, data + rowId);
+    };
   }
 
   @Override
   public int[] getInts(int rowId, int count) {
     int[] values = new int[count];
+    if (width != Integer.BYTES) {
+      for (int i = 0; i < count; i++) {
+        values[i] = getInt(rowId + i);
+      }
+      return values;
+    }
     Platform.copyMemory(
         null,
         data + ((long) rowId << 2),

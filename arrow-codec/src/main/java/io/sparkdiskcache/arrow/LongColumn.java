@@ -3,23 +3,36 @@ package io.sparkdiskcache.arrow;
 
 import org.apache.spark.unsafe.Platform;
 
-/** Longs, timestamps, times of day and day-time intervals. */
+/** Longs, timestamps, times of day and day-time intervals; longs also in fewer bytes. */
 public final class LongColumn extends MappedColumn {
   private final long data;
+  private final int width;
 
-  LongColumn(Slots slots, long data) {
+  LongColumn(Slots slots, long data, int width) {
     super(slots);
     this.data = data;
+    this.width = width;
   }
 
   @Override
   public long getLong(int rowId) {
-    return Platform.getLong(null, data + ((long) rowId << 3));
+    return switch (width) {
+      case Long.BYTES -> Platform.getLong(null, data + ((long) rowId << 3));
+      case Integer.BYTES -> Platform.getInt(null, data + ((long) rowId << 2));
+      case Short.BYTES -> Platform.getShort(null, data + ((long) rowId << 1));
+      default -> Platform.getByte(null, data + rowId);
+    };
   }
 
   @Override
   public long[] getLongs(int rowId, int count) {
     long[] values = new long[count];
+    if (width != Long.BYTES) {
+      for (int i = 0; i < count; i++) {
+        values[i] = getLong(rowId + i);
+      }
+      return values;
+    }
     Platform.copyMemory(
         null,
         data + ((long) rowId << 3),

@@ -11,10 +11,12 @@ import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
 import org.apache.arrow.flatbuf.Message;
 import org.apache.arrow.flatbuf.MetadataVersion;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -47,6 +49,7 @@ public final class MappedEntry implements KeptEntry {
   private final FileMapping mapping;
   private final EntryFooter footer;
   private final List<BatchBuffers> batches;
+  private final Map<Integer, EntryDictionary> dictionaries;
   private final EntryStats stats;
   private final long rows;
   private final @Nullable EncryptedFile encrypted; // a reference is held
@@ -58,6 +61,7 @@ public final class MappedEntry implements KeptEntry {
       FileMapping mapping,
       EntryFooter footer,
       List<BatchBuffers> batches,
+      Map<Integer, EntryDictionary> dictionaries,
       EntryStats stats,
       @Nullable EncryptedFile encrypted) {
     this.file = file;
@@ -65,6 +69,7 @@ public final class MappedEntry implements KeptEntry {
     this.mapping = mapping;
     this.footer = footer;
     this.batches = batches;
+    this.dictionaries = dictionaries;
     this.stats = stats;
     this.rows = batches.stream().mapToLong(BatchBuffers::rows).sum();
     this.encrypted = encrypted;
@@ -123,7 +128,8 @@ public final class MappedEntry implements KeptEntry {
   }
 
   private static long[] cuts(EntryFooter footer) {
-    List<EntryFooter.BlockAt> blocks = footer.blocks();
+    List<EntryFooter.BlockAt> blocks = new ArrayList<>(footer.blocks());
+    blocks.addAll(footer.dictionaries());
     long[] cuts = new long[blocks.size() + 1];
     for (int i = 0; i < blocks.size(); i++) {
       cuts[i] = blocks.get(i).position();
@@ -146,9 +152,26 @@ public final class MappedEntry implements KeptEntry {
       for (int i = 0; i < footer.blocks().size(); i++) {
         batches.add(parseBatch(file, mapping, footer.blocks().get(i), footer.layout(), i));
       }
+      Map<Integer, EntryDictionary> dictionaries = new HashMap<>();
+      List<Integer> columns = Encodings.dictionaries(footer.encodings());
+      for (int i = 0; i < columns.size(); i++) {
+        ColumnLayout column = footer.layout().columns().get(columns.get(i));
+        dictionaries.put(
+            column.node,
+            new EntryDictionary(
+                file, parseDictionary(file, mapping, footer.dictionaries().get(i), column.node)));
+      }
       EntryStats stats = EntryStats.parse(footer.stats(), footer.layout(), batches);
       MappedEntry entry =
-          new MappedEntry(file, size, mapping, footer, List.copyOf(batches), stats, encrypted);
+          new MappedEntry(
+              file,
+              size,
+              mapping,
+              footer,
+              List.copyOf(batches),
+              Map.copyOf(dictionaries),
+              stats,
+              encrypted);
       opened = true;
       return entry;
     } catch (InvalidStatsException e) {
@@ -167,21 +190,45 @@ public final class MappedEntry implements KeptEntry {
       ColumnLayout.Batch layout,
       int batch)
       throws IOException {
-    int length = block.messageLength();
-    long bodyAddress = mapping.address(block.position() + length, block.bodyLength());
-    ByteBuffer bytes = mapping.slice(block.position(), length).order(ByteOrder.LITTLE_ENDIAN);
+    long bodyAddress = bodyAddress(mapping, block);
     try {
-      if (bytes.getInt() != CONTINUATION || bytes.getInt() != length - EntryFooter.MESSAGE_PREFIX) {
-        throw new InvalidBatchException("its prefix");
-      }
-      Message message = Message.getRootAsMessage(bytes.slice());
-      if (message.version() != MetadataVersion.V5) {
-        throw new InvalidBatchException("version " + message.version());
-      }
+      Message message = message(mapping, block);
       return BatchBuffers.parse(message, layout, bodyAddress, block.bodyLength());
     } catch (InvalidBatchException | RuntimeException e) {
       throw new CorruptEntryException(file, "batch " + batch + " is damaged: " + e.getMessage(), e);
     }
+  }
+
+  private static BatchBuffers parseDictionary(
+      Path file, FileMapping mapping, EntryFooter.BlockAt block, long id) throws IOException {
+    long bodyAddress = bodyAddress(mapping, block);
+    try {
+      Message message = message(mapping, block);
+      return BatchBuffers.parseDictionary(
+          message, id, EntryDictionary.LAYOUT, bodyAddress, block.bodyLength());
+    } catch (InvalidBatchException | RuntimeException e) {
+      throw new CorruptEntryException(
+          file, "dictionary " + id + " is damaged: " + e.getMessage(), e);
+    }
+  }
+
+  private static long bodyAddress(FileMapping mapping, EntryFooter.BlockAt block)
+      throws IOException {
+    return mapping.address(block.position() + block.messageLength(), block.bodyLength());
+  }
+
+  private static Message message(FileMapping mapping, EntryFooter.BlockAt block)
+      throws IOException, InvalidBatchException {
+    int length = block.messageLength();
+    ByteBuffer bytes = mapping.slice(block.position(), length).order(ByteOrder.LITTLE_ENDIAN);
+    if (bytes.getInt() != CONTINUATION || bytes.getInt() != length - EntryFooter.MESSAGE_PREFIX) {
+      throw new InvalidBatchException("its prefix");
+    }
+    Message message = Message.getRootAsMessage(bytes.slice());
+    if (message.version() != MetadataVersion.V5) {
+      throw new InvalidBatchException("version " + message.version());
+    }
+    return message;
   }
 
   /** Adds a reference; false if the last one is gone and the entry is unmapped. */
@@ -252,6 +299,11 @@ public final class MappedEntry implements KeptEntry {
     return footer.precision();
   }
 
+  /** How columns are stored that take less than their types need, by number. */
+  SortedMap<Integer, ColumnLayout.Kind> encodings() {
+    return footer.encodings();
+  }
+
   public long rows() {
     return rows;
   }
@@ -304,6 +356,15 @@ public final class MappedEntry implements KeptEntry {
   MappedColumn column(int batch, int column) throws CorruptEntryException {
     references.require();
     return ColumnLoader.load(this, batches.get(batch), footer.layout().columns().get(column));
+  }
+
+  /** The dictionary of a column that has one. */
+  EntryDictionary dictionary(ColumnLayout column) throws CorruptEntryException {
+    EntryDictionary dictionary = dictionaries.get(column.node);
+    if (dictionary == null) {
+      throw new CorruptEntryException(file, "it has no dictionary " + column.node);
+    }
+    return dictionary;
   }
 
   int mappedWindows() {

@@ -29,13 +29,16 @@ final class SealedFooter {
 
   /**
    * @param precision of columns that need not be exact, or empty
+   * @param encodings of columns that are stored in less than their types need, or empty
    * @param body bytes before the footer, and their {@code crc32c}
    */
   static byte[] of(
       Schema schema,
+      List<ArrowBlock> dictionaries,
       List<ArrowBlock> blocks,
       String stats,
       String precision,
+      String encodings,
       String description,
       long body,
       long crc32c) {
@@ -46,8 +49,11 @@ final class SealedFooter {
     if (!precision.isEmpty()) {
       metadata.put(ArrowSchemas.PRECISION_KEY, precision);
     }
+    if (!encodings.isEmpty()) {
+      metadata.put(ArrowSchemas.ENCODINGS_KEY, encodings);
+    }
     FlatBufferBuilder builder = new FlatBufferBuilder();
-    builder.finish(new ArrowFooter(schema, List.of(), blocks, metadata).writeTo(builder));
+    builder.finish(new ArrowFooter(schema, dictionaries, blocks, metadata).writeTo(builder));
     return sealed(builder.sizedByteArray(), mark, EntryWriter.MAGIC);
   }
 

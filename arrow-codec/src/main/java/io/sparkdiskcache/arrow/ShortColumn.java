@@ -3,23 +3,33 @@ package io.sparkdiskcache.arrow;
 
 import org.apache.spark.unsafe.Platform;
 
-/** Shorts. */
+/** Shorts, or bytes in which all of them fit. */
 public final class ShortColumn extends MappedColumn {
   private final long data;
+  private final int width;
 
-  ShortColumn(Slots slots, long data) {
+  ShortColumn(Slots slots, long data, int width) {
     super(slots);
     this.data = data;
+    this.width = width;
   }
 
   @Override
   public short getShort(int rowId) {
-    return Platform.getShort(null, data + ((long) rowId << 1));
+    return width == Short.BYTES
+        ? Platform.getShort(null, data + ((long) rowId << 1))
+        : Platform.getByte(null, data + rowId);
   }
 
   @Override
   public short[] getShorts(int rowId, int count) {
     short[] values = new short[count];
+    if (width != Short.BYTES) {
+      for (int i = 0; i < count; i++) {
+        values[i] = getShort(rowId + i);
+      }
+      return values;
+    }
     Platform.copyMemory(
         null,
         data + ((long) rowId << 1),

@@ -5,15 +5,28 @@ import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
 import org.jspecify.annotations.Nullable;
 
-/** Strings of any collation; what is returned points into the mapping. */
+/**
+ * Strings of any collation, one after the other or as numbers of a dictionary; what is returned
+ * points into the mapping.
+ */
 public final class StringColumn extends MappedColumn {
   private final long offsets;
   private final long data;
+  private final long indexes;
+
+  /** Bytes of an index; 0 without a dictionary. */
+  private final int indexWidth;
 
   StringColumn(Slots slots, long offsets, long data) {
+    this(slots, offsets, data, 0, 0);
+  }
+
+  StringColumn(Slots slots, long offsets, long data, long indexes, int indexWidth) {
     super(slots);
     this.offsets = offsets;
     this.data = data;
+    this.indexes = indexes;
+    this.indexWidth = indexWidth;
   }
 
   @Override
@@ -22,7 +35,14 @@ public final class StringColumn extends MappedColumn {
     if (isNullAt(rowId)) {
       return null;
     }
-    long at = offsets + ((long) rowId << 2);
+    int string =
+        switch (indexWidth) {
+          case 0 -> rowId;
+          case Byte.BYTES -> Platform.getByte(null, indexes + rowId);
+          case Short.BYTES -> Platform.getShort(null, indexes + ((long) rowId << 1));
+          default -> Platform.getInt(null, indexes + ((long) rowId << 2));
+        };
+    long at = offsets + ((long) string << 2);
     int start = Platform.getInt(null, at);
     int end = Platform.getInt(null, at + Integer.BYTES);
     return UTF8String.fromAddress(null, data + start, end - start);

@@ -33,8 +33,9 @@ final class VariableWidthWriters {
       case INT16 -> new FixedWidthWriters.ShortWriter(layout, allocator, budget);
       case INT32 -> new FixedWidthWriters.IntWriter(layout, allocator, budget);
       case INT64 -> new FixedWidthWriters.LongWriter(layout, allocator, budget);
-      case FLOAT16, BFLOAT16 ->
-          throw new IllegalArgumentException("Values are collected as declared, see Lowering");
+      case FLOAT16, BFLOAT16, DECIMAL64, DECIMAL32, DICTIONARY8, DICTIONARY16, DICTIONARY32 ->
+          throw new IllegalArgumentException(
+              "Values are collected as declared, not " + layout.kind);
       case FLOAT32 -> new FixedWidthWriters.FloatWriter(layout, allocator, budget);
       case FLOAT64 -> new FixedWidthWriters.DoubleWriter(layout, allocator, budget);
       case DECIMAL -> new FixedWidthWriters.DecimalWriter(layout, allocator, budget);
@@ -165,6 +166,11 @@ final class VariableWidthWriters {
   static final class StringWriter extends BytesWriter {
     StringWriter(ColumnLayout layout, BufferAllocator allocator, Budget budget) {
       super(layout, allocator, budget);
+    }
+
+    /** Bytes of offsets and strings. */
+    long plainBytes() {
+      return end() + (count() + 1L) * Integer.BYTES;
     }
 
     @Override

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.ipc.message.ArrowBlock;
@@ -60,8 +61,13 @@ final class WrittenBatches implements Closeable {
    * A copy of a batch; the caller closes it.
    *
    * @param wide the layout it gets: the same columns, at least as wide
+   * @param dictionaries of the columns that have one in some batch
    */
-  ArrowRecordBatch widened(int batch, ColumnLayout.Batch wide, BufferAllocator allocator)
+  ArrowRecordBatch widened(
+      int batch,
+      ColumnLayout.Batch wide,
+      BufferAllocator allocator,
+      Map<Integer, StringDictionary> dictionaries)
       throws IOException {
     ArrowBlock block = blocks.get(batch);
     BlockAt at = new BlockAt(block.getOffset(), block.getMetadataLength(), block.getBodyLength());
@@ -70,7 +76,15 @@ final class WrittenBatches implements Closeable {
     List<ArrowBuf> buffers = new ArrayList<>();
     try {
       for (int i = 0; i < narrow.columns().size(); i++) {
-        widen(from, narrow.columns().get(i), wide.columns().get(i), allocator, buffers);
+        ColumnLayout column = narrow.columns().get(i);
+        StringDictionary dictionary = dictionaries.get(i);
+        if (dictionary != null
+            && column.kind.isDictionary()
+            && !wide.columns().get(i).kind.isDictionary()) {
+          expand(from, column, dictionary, allocator, buffers);
+        } else {
+          widen(from, column, wide.columns().get(i), allocator, buffers);
+        }
       }
       return new ArrowRecordBatch(from.rows(), from.fieldNodes(), buffers);
     } finally {
@@ -105,7 +119,64 @@ final class WrittenBatches implements Closeable {
 
   private static void widen(long from, Kind narrow, long to, Kind wide, long length) {
     for (long at = from, into = to; at < from + length; at += narrow.width, into += wide.width) {
-      Lowering.put(wide, into, Lowering.get(narrow, at));
+      switch (wide) {
+        case FLOAT16, BFLOAT16, FLOAT32, FLOAT64 ->
+            Lowering.put(wide, into, Lowering.get(narrow, at));
+        case DECIMAL -> {
+          long unscaled = NumberCompaction.get(at, narrow.width);
+          Platform.putLong(null, into, unscaled);
+          Platform.putLong(null, into + Long.BYTES, unscaled >> (Long.SIZE - 1));
+        }
+        default -> NumberCompaction.put(into, wide.width, NumberCompaction.get(at, narrow.width));
+      }
+    }
+  }
+
+  /** Adds the bitmap, the offsets and the bytes of strings that are numbers so far. */
+  private static void expand(
+      BatchBuffers from,
+      ColumnLayout narrow,
+      StringDictionary dictionary,
+      BufferAllocator allocator,
+      List<ArrowBuf> buffers) {
+    long bitmap = from.address(narrow, 0);
+    long bitmapLength = from.length(narrow, 0);
+    ArrowBuf validity = allocator.buffer(bitmapLength);
+    buffers.add(validity);
+    validity.writerIndex(bitmapLength);
+    Platform.copyMemory(null, bitmap, null, validity.memoryAddress(), bitmapLength);
+    int slots = from.slots(narrow);
+    boolean hasNulls = from.nullCount(narrow) > 0;
+    long offsetsLength = slots == 0 ? 0 : (slots + 1L) * Integer.BYTES;
+    ArrowBuf offsets = allocator.buffer(offsetsLength);
+    buffers.add(offsets);
+    offsets.writerIndex(offsetsLength);
+    long end = 0;
+    for (int pass = 0; pass < 2; pass++) {
+      // The first pass finds how much room the second one needs; a batch was never larger.
+      ArrowBuf data = pass == 0 ? allocator.getEmpty() : allocator.buffer(end);
+      if (pass == 1) {
+        buffers.add(data);
+        data.writerIndex(end);
+        end = 0;
+        Platform.putInt(null, offsets.memoryAddress(), 0);
+      }
+      for (int slot = 0; slot < slots; slot++) {
+        boolean isNull =
+            hasNulls && (Platform.getByte(null, bitmap + (slot >> 3)) >> (slot & 7) & 1) == 0;
+        if (!isNull) {
+          int width = narrow.kind.width;
+          int index =
+              (int) NumberCompaction.get(from.address(narrow, 1) + (long) slot * width, width);
+          if (pass == 1) {
+            dictionary.copy(index, data.memoryAddress() + end);
+          }
+          end += dictionary.length(index);
+        }
+        if (pass == 1) {
+          Platform.putInt(null, offsets.memoryAddress() + (slot + 1L) * Integer.BYTES, (int) end);
+        }
+      }
     }
   }
 

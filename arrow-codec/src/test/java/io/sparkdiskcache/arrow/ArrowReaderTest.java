@@ -96,7 +96,8 @@ final class ArrowReaderTest {
     InternalRow row = new GenericInternalRow(values);
     InternalRow nulls = new GenericInternalRow(values.length);
     Path file = dir.resolve("e.arrow");
-    Entries.write(file, schema, List.of(row, nulls, row), new EncodeOptions(2, 1 << 20));
+    Entries.write(
+        file, schema, List.of(row, nulls, row), new EncodeOptions(2, 1 << 20).withCompact(false));
     try (BufferAllocator root = new RootAllocator();
         ArrowFileReader reader = new ArrowFileReader(Files.newByteChannel(file), root)) {
       VectorSchemaRoot batch = reader.getVectorSchemaRoot();
@@ -171,7 +172,8 @@ final class ArrowReaderTest {
     StructType schema = data.schema(8, 3);
     List<InternalRow> rows = data.rows(schema, 25, 0.3);
     Path file = dir.resolve("e.arrow");
-    Entries.write(file, schema, rows, new EncodeOptions(10, 1 << 20));
+    // Arrow for Java cannot read decimals of less than 128 bits.
+    Entries.write(file, schema, rows, new EncodeOptions(10, 1 << 20).withCompact(false));
     try (BufferAllocator root = new RootAllocator();
         ArrowFileReader reader = new ArrowFileReader(Files.newByteChannel(file), root)) {
       int read = 0;

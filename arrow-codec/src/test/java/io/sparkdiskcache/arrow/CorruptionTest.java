@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.fail;
 
+import io.sparkdiskcache.arrow.ColumnLayout.Kind;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -23,6 +24,7 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.vectorized.ColumnarBatch;
+import org.apache.spark.unsafe.types.UTF8String;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -40,7 +42,9 @@ final class CorruptionTest {
           .add("t", new StructType().add("x", DataTypes.BinaryType).add("y", DataTypes.NullType))
           .add("v", DataTypes.VariantType)
           .add("d", DataTypes.DoubleType)
-          .add("h", new ArrayType(DataTypes.FloatType, true));
+          .add("h", new ArrayType(DataTypes.FloatType, true))
+          .add("n", DataTypes.LongType)
+          .add("e", DataTypes.StringType);
 
   private static final EncodeOptions OPTIONS =
       new EncodeOptions(7, 1 << 20)
@@ -65,8 +69,15 @@ final class CorruptionTest {
     Path file = dir.resolve("good.arrow");
     damaged = dir.resolve("damaged.arrow");
     rows = new RandomData(5).rows(SCHEMA, 12, 0.2);
+    for (int i = 0; i < rows.size(); i++) {
+      rows.get(i).setLong(SCHEMA.fieldIndex("n"), i);
+      rows.get(i).update(SCHEMA.fieldIndex("e"), UTF8String.fromString("repeated ".repeat(12)));
+    }
     goodCrc = Entries.write(file, SCHEMA, rows, OPTIONS).crc32c();
     good = Files.readAllBytes(file);
+    MappedEntry entry = MappedEntry.open(file);
+    assertThat(entry.encodings()).containsValues(Kind.INT8, Kind.DICTIONARY8);
+    entry.release();
   }
 
   @Test

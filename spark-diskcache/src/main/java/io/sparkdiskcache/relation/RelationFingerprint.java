@@ -35,7 +35,7 @@ import scala.jdk.javaapi.CollectionConverters;
  */
 final class RelationFingerprint {
   /** Version of the files; part of every key, together with what they keep of each column. */
-  private static final String ENCODING = "arrow.1/";
+  private static final String ENCODING = "arrow.2/";
 
   private static final String ENCRYPTED = "/encrypted by ";
 
