@@ -102,9 +102,11 @@ final class CacheDirectory {
           "fuse.quobyte");
 
   private final Path root;
+  private final Path data;
 
   private CacheDirectory(Path root) {
     this.root = root;
+    this.data = root.resolve("data");
   }
 
   Path root() {
@@ -112,7 +114,7 @@ final class CacheDirectory {
   }
 
   Path data() {
-    return root.resolve("data");
+    return data;
   }
 
   Path tmp() {
@@ -158,10 +160,9 @@ final class CacheDirectory {
    */
   Path dataFile(Key key, String file) {
     String hex = key.hex();
-    return data()
-        .resolve(hex.substring(0, 2))
-        .resolve(hex.substring(2, 4))
-        .resolve(dataName(key, file));
+    // At once: lookups make one path each.
+    return data.resolve(
+        hex.substring(0, 2) + "/" + hex.substring(2, 4) + "/" + dataName(key, file));
   }
 
   static String dataName(Key key, String file) {
