@@ -42,6 +42,10 @@ final class CacheDirectory {
 
   private static final String FORMAT_NAME = "spark-diskcache";
   private static final Pattern FORMAT_LINE = Pattern.compile(FORMAT_NAME + " (\\d{1,9})");
+
+  /** Of the names that {@link #dataName} makes: KEY-OWNER-N.arrow. */
+  static final String DATA_SUFFIX = ".arrow";
+
   private static final Pattern DATA_FILE =
       Pattern.compile("([0-9a-f]{64})-(" + Owner.TOKEN + ")-(\\d+)\\.arrow");
   private static final Pattern OWNER_TOKEN = Pattern.compile(Owner.TOKEN);
@@ -166,7 +170,7 @@ final class CacheDirectory {
   }
 
   static String dataName(Key key, String file) {
-    return key.hex() + "-" + file + ".arrow";
+    return key.hex() + "-" + file + DATA_SUFFIX;
   }
 
   Path tempFile(String file) {

@@ -61,27 +61,27 @@ record KnownEntry(
 
   /** Empty for a file whose name could not be put together again from a number. */
   static Optional<KnownEntry> of(Entry entry) {
-    Optional<String> file =
-        CacheDirectory.parseDataName(entry.path()).map(CacheDirectory.DataName::file);
-    if (file.isEmpty()) {
-      return Optional.empty();
-    }
-    int dash = file.get().lastIndexOf('-');
-    String digits = file.get().substring(dash + 1);
-    if (digits.length() > MAX_DIGITS || digits.startsWith("0")) {
+    String key = entry.key().hex();
+    String name = CacheDirectory.name(entry.path());
+    int last = name.lastIndexOf('-');
+    int end = name.length() - CacheDirectory.DATA_SUFFIX.length();
+    if (!name.startsWith(key)
+        || !name.endsWith(CacheDirectory.DATA_SUFFIX)
+        || last <= key.length()
+        || !isNumber(name, last + 1, end)) {
       return Optional.empty();
     }
     EntryMeta meta = entry.meta();
     return Optional.of(
         new KnownEntry(
             new Common(
-                file.get().substring(0, dash),
+                name.substring(key.length() + 1, last),
                 meta.relation(),
                 meta.generation(),
                 meta.tag(),
                 meta.application(),
                 meta.description()),
-            Long.parseLong(digits),
+            Long.parseLong(name, last + 1, end, 10),
             meta.partition(),
             (int) meta.crc32c(),
             meta.rows(),
@@ -91,6 +91,16 @@ record KnownEntry(
             entry.createdAt().toEpochMilli(),
             entry.lastAccess().toEpochMilli(),
             entry.hits()));
+  }
+
+  /** Whether these digits are how a long is written. */
+  private static boolean isNumber(String text, int from, int to) {
+    for (int i = from; i < to; i++) {
+      if (text.charAt(i) < '0' || text.charAt(i) > '9') {
+        return false;
+      }
+    }
+    return from < to && to - from <= MAX_DIGITS && text.charAt(from) != '0';
   }
 
   KnownEntry with(Common equal) {

@@ -117,7 +117,7 @@ class FrontTest {
 
   @Test
   void aFileWhoseNameIsNoNumberIsNotTakenIn() {
-    for (String file : List.of("01", "9999999999999999999")) {
+    for (String file : List.of("01", "0", "", "1x", "9999999999999999999")) {
       Entry entry =
           new Entry(
               key(1),
