@@ -18,9 +18,9 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.util.Statistics;
 
 /**
- * Runs {@link StoreOpen}, {@link StoreLookup} and {@link StorePut} over caches of several sizes and
- * prints a table. Usage: {@code StoreBenchmarks DIR [ENTRIES ...]}, where DIR is made, on the disk
- * to be measured, and deleted afterwards.
+ * Runs {@link StoreOpen}, {@link StoreLookup}, {@link StoreFirstLookup} and {@link StorePut} over
+ * caches of several sizes and prints a table. Usage: {@code StoreBenchmarks DIR [ENTRIES ...]},
+ * where DIR is made, on the disk to be measured, and deleted afterwards.
  */
 public final class StoreBenchmarks {
   private static final String DIRECTORY = "bench.directory";
@@ -40,18 +40,33 @@ public final class StoreBenchmarks {
         System.out.println("filling a cache with " + size + " entries");
         SyntheticCache.fill(cache(Integer.parseInt(size)), Integer.parseInt(size));
       }
-      OptionsBuilder options = new OptionsBuilder();
-      options
-          .include(StoreOpen.class.getName())
-          .include(StoreLookup.class.getName())
-          .include(StorePut.class.getName())
-          .param("entries", entries.toArray(String[]::new))
-          .jvmArgs("-Xmx1g", "-D" + DIRECTORY + "=" + directory)
-          .shouldFailOnError(true);
-      print(new Runner(options.build()).run());
+      List<RunResult> results =
+          new ArrayList<>(run(directory, entries, StoreOpen.class, StoreLookup.class));
+      List<String> many =
+          entries.stream()
+              .filter(size -> Integer.parseInt(size) >= StoreFirstLookup.MIN_ENTRIES)
+              .toList();
+      if (!many.isEmpty()) {
+        results.addAll(run(directory, many, StoreFirstLookup.class));
+      }
+      results.addAll(run(directory, entries, StorePut.class));
+      print(results);
     } finally {
       Trees.delete(directory);
     }
+  }
+
+  private static Collection<RunResult> run(
+      Path directory, List<String> entries, Class<?>... benchmarks) throws RunnerException {
+    OptionsBuilder options = new OptionsBuilder();
+    for (Class<?> benchmark : benchmarks) {
+      options.include(benchmark.getName());
+    }
+    options
+        .param("entries", entries.toArray(String[]::new))
+        .jvmArgs("-Xmx1g", "-D" + DIRECTORY + "=" + directory)
+        .shouldFailOnError(true);
+    return new Runner(options.build()).run();
   }
 
   /** Of the run; also in the JVMs that JMH starts. */

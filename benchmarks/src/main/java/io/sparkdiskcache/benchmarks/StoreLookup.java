@@ -30,7 +30,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @BenchmarkMode(Mode.SampleTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
 @Fork(1)
-@Warmup(iterations = 3, time = 1)
+@Warmup(iterations = 10, time = 1)
 @Measurement(iterations = 5, time = 1)
 public class StoreLookup {
   /** Entries that a few jobs use; fewer than the store keeps in memory. */
@@ -75,7 +75,7 @@ public class StoreLookup {
     return found(hot);
   }
 
-  /** Any key there is: mostly one that was not asked for lately, if there are many. */
+  /** Any key there is, by a process that has asked for many: the store has read its index ahead. */
   @Benchmark
   public Optional<Entry> any() {
     return found(any);

@@ -42,6 +42,10 @@ final class CacheDirectory {
 
   private static final String FORMAT_NAME = "spark-diskcache";
   private static final Pattern FORMAT_LINE = Pattern.compile(FORMAT_NAME + " (\\d{1,9})");
+
+  /** Of the names that {@link #dataName} makes: KEY-OWNER-N.arrow. */
+  static final String DATA_SUFFIX = ".arrow";
+
   private static final Pattern DATA_FILE =
       Pattern.compile("([0-9a-f]{64})-(" + Owner.TOKEN + ")-(\\d+)\\.arrow");
   private static final Pattern OWNER_TOKEN = Pattern.compile(Owner.TOKEN);
@@ -102,9 +106,11 @@ final class CacheDirectory {
           "fuse.quobyte");
 
   private final Path root;
+  private final Path data;
 
   private CacheDirectory(Path root) {
     this.root = root;
+    this.data = root.resolve("data");
   }
 
   Path root() {
@@ -112,7 +118,7 @@ final class CacheDirectory {
   }
 
   Path data() {
-    return root.resolve("data");
+    return data;
   }
 
   Path tmp() {
@@ -158,14 +164,13 @@ final class CacheDirectory {
    */
   Path dataFile(Key key, String file) {
     String hex = key.hex();
-    return data()
-        .resolve(hex.substring(0, 2))
-        .resolve(hex.substring(2, 4))
-        .resolve(dataName(key, file));
+    // At once: lookups make one path each.
+    return data.resolve(
+        hex.substring(0, 2) + "/" + hex.substring(2, 4) + "/" + dataName(key, file));
   }
 
   static String dataName(Key key, String file) {
-    return key.hex() + "-" + file + ".arrow";
+    return key.hex() + "-" + file + DATA_SUFFIX;
   }
 
   Path tempFile(String file) {

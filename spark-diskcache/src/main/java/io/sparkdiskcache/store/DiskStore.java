@@ -7,11 +7,9 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -30,11 +28,18 @@ import java.util.function.Predicate;
  * other; the second finds the row of the first and discards its own file. No lock is held while a
  * data file is written, moved or read.
  *
+ * <p>Only the bytes of an entry are forced to the disk, before it gets its name; neither the folder
+ * nor the commit is (SQLite forces its log before a checkpoint, which keeps the index whole). The
+ * death of a process loses nothing, because the kernel has it all. A power cut may take the last
+ * names and the last rows, either without the other, and each costs one computation: a row without
+ * its file is dropped, a file without its row deleted. No name can show other bytes than were
+ * forced, and the checksum is verified all the same.
+ *
  * <h2>Looking up</h2>
  *
- * A lookup reads the index without locks and looks whether the file is there. It writes nothing:
- * access times are gathered and written in batches ({@link AccessLog}), and rows whose files are
- * gone are dropped by the store's own thread.
+ * A lookup asks memory or the index, without locks, and looks whether the file is there ({@link
+ * Lookups}). It writes nothing: access times are gathered and written in batches ({@link
+ * AccessLog}), and rows whose files are gone are dropped by the store's own thread.
  *
  * <h2>Sets</h2>
  *
@@ -72,7 +77,8 @@ public final class DiskStore implements AutoCloseable {
   private final Reindexer reindexer;
   private final AccessLog accesses = new AccessLog();
   private final Trace trace;
-  private final Front front = new Front();
+  private final Front front;
+  private final Lookups lookups;
   private final Leases leases;
   private final Distrust distrust;
   private volatile boolean closed;
@@ -91,6 +97,7 @@ public final class DiskStore implements AutoCloseable {
     this.room = room;
     this.rows = new Rows(directory, new DamagedRows(index, background, trouble));
     this.verifier = new Verifier(options.verify());
+    this.front = new Front(directory);
     this.removal =
         new Removal(directory, owner, index, trouble, verifier, front, counters, room.maxBytes());
     this.leases = new Leases(directory, owner, clock);
@@ -114,6 +121,19 @@ public final class DiskStore implements AutoCloseable {
             options.eviction(),
             trace,
             front);
+    this.lookups =
+        new Lookups(
+            index,
+            rows,
+            removal,
+            background,
+            counters,
+            trouble,
+            clock,
+            room,
+            front,
+            accesses,
+            trace);
   }
 
   /**
@@ -168,70 +188,17 @@ public final class DiskStore implements AutoCloseable {
 
   /** The published entry of that key, if its file is there. */
   public Optional<Entry> find(Key key) {
-    Optional<Entry> entry = front.get(key);
-    if (closed || entry.isEmpty() || !isUsable(entry.get())) {
-      long ticket = front.ticket();
-      entry =
-          lookUp(
-              "Cannot look up an entry",
-              Optional.<Entry>empty(),
-              () -> index.read(session -> rows.byKey(session, key)));
-      if (entry.isEmpty() || !isUsable(entry.get())) {
-        counters.misses.increment();
-        return Optional.empty();
-      }
-      front.put(entry.get(), ticket);
-    }
-    counters.hits.increment();
-    used(entry.get(), clock.instant());
-    return entry;
+    return closed ? lookups.missed(1, Optional.empty()) : lookups.find(key);
   }
 
   /** {@link #find} for many keys, in the order given, those not found left out. */
   public Map<Key, Entry> findAll(Collection<Key> keys) {
-    Map<Key, Entry> found =
-        lookUp(
-            "Cannot look up entries",
-            Map.<Key, Entry>of(),
-            () ->
-                index.readSnapshot(
-                    session -> {
-                      Map<Key, Entry> entries = new LinkedHashMap<>();
-                      for (Key key : keys) {
-                        rows.byKey(session, key).ifPresent(entry -> entries.put(key, entry));
-                      }
-                      return entries;
-                    }));
-    Map<Key, Entry> present = new LinkedHashMap<>();
-    Instant now = clock.instant();
-    found.forEach(
-        (key, entry) -> {
-          if (isUsable(entry)) {
-            present.put(key, entry);
-            used(entry, now);
-          }
-        });
-    counters.hits.add(present.size());
-    counters.misses.add(keys.size() - present.size());
-    return present;
+    return closed ? lookups.missed(keys.size(), Map.of()) : lookups.findAll(keys);
   }
 
   /** The complete set of that key, if all of its files are there. */
   public Optional<EntrySet> findSet(Key setKey) {
-    Optional<EntrySet> set =
-        lookUp(
-            "Cannot look up a set",
-            Optional.<EntrySet>empty(),
-            () -> index.readSnapshot(session -> rows.set(session, setKey)));
-    // Every file is looked at, so that all missing ones are dropped at once.
-    if (set.isEmpty() || set.get().entries().stream().filter(e -> !isUsable(e)).count() > 0) {
-      counters.misses.increment();
-      return Optional.empty();
-    }
-    counters.hits.increment();
-    Instant now = clock.instant();
-    set.get().entries().forEach(entry -> used(entry, now));
-    return set;
+    return closed ? lookups.missed(1, Optional.empty()) : lookups.findSet(setKey);
   }
 
   /** What the key was made of, stored with the entry; empty if there is no entry. */
@@ -443,28 +410,6 @@ public final class DiskStore implements AutoCloseable {
                   });
               return removal.removeUnindexed(Long.MAX_VALUE, "on request");
             });
-  }
-
-  private void used(Entry entry, Instant now) {
-    accesses.record(entry.key(), now);
-    trace.hit(entry, now);
-  }
-
-  /**
-   * Whether it has not expired and its file is there; the row of one that is gone is dropped in the
-   * background.
-   */
-  private boolean isUsable(Entry entry) {
-    if (room.isExpired(entry.createdAt(), clock.instant())) {
-      return false;
-    }
-    if (Files.exists(entry.path())) {
-      return true;
-    }
-    if (Files.notExists(entry.path())) {
-      background.run("Cannot drop an entry without a file", () -> removal.dropMissing(entry));
-    }
-    return false;
   }
 
   private interface LookUp<T> {

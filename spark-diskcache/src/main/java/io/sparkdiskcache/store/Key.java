@@ -12,7 +12,7 @@ public record Key(String hex) {
   private static final int HEX_DIGITS = 64;
 
   public Key {
-    if (hex.length() != HEX_DIGITS || !hex.chars().allMatch(Key::isLowerHex)) {
+    if (hex.length() != HEX_DIGITS || !isLowerHex(hex)) {
       throw new IllegalArgumentException(
           "Cannot make a key: expected 64 lower-case hexadecimal digits, got '" + hex + "'");
     }
@@ -23,8 +23,14 @@ public record Key(String hex) {
     return new Key(HexFormat.of().formatHex(digest));
   }
 
-  private static boolean isLowerHex(int c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+  private static boolean isLowerHex(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+        return false;
+      }
+    }
+    return true;
   }
 
   @Override

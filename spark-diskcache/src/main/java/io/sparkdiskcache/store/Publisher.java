@@ -251,8 +251,8 @@ final class Publisher {
   }
 
   /**
-   * The folder is not forced: a power cut may take the name and leave the row, which is then a row
-   * without a file as any other. That the name shows other bytes cannot be, the file was forced.
+   * Gives the file its name; what is forced to the disk and what is not is told in {@link
+   * DiskStore}.
    *
    * @throws InterruptedIOException if the thread is: a task that is killed publishes nothing
    */

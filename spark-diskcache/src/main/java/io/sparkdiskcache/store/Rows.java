@@ -11,6 +11,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.sqlite.SQLiteErrorCode;
 import org.sqlite.SQLiteException;
@@ -87,6 +88,27 @@ final class Rows {
         },
         arguments);
     return entries;
+  }
+
+  /**
+   * Entries in the order of their rows, a page at a time.
+   *
+   * @param after the row before the page, 0 at first
+   * @return the last row of the page, or that before it if there is none left
+   */
+  long forEachAfter(Session session, long after, int limit, Consumer<Entry> visitor)
+      throws SQLException {
+    long[] last = {after};
+    session.forEach(
+        SELECT + "WHERE id > ? ORDER BY id LIMIT ?",
+        row -> {
+          last[0] = row.getLong(ID_COLUMN);
+          entry(row).ifPresent(visitor);
+          return true;
+        },
+        after,
+        limit);
+    return last[0];
   }
 
   /** Left over from sets that were dropped, oldest first. */

@@ -57,7 +57,7 @@ final class Session implements AutoCloseable {
     config.resetOpenMode(SQLiteOpenMode.CREATE);
     config.setBusyTimeout(busyMillis);
     config.enforceForeignKeys(true);
-    config.setSynchronous(SQLiteConfig.SynchronousMode.NORMAL);
+    config.setSynchronous(SQLiteConfig.SynchronousMode.NORMAL); // see DiskStore
     config.setGetGeneratedKeys(false); // nobody asks, and each insert would be followed by a query
     Properties properties = config.toProperties();
     // As a URI: a '?' in a plain path would start the driver's own parameters.

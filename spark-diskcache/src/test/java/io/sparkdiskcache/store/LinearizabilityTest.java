@@ -4,147 +4,169 @@ package io.sparkdiskcache.store;
 import static io.sparkdiskcache.store.StoreFixture.key;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.reflect.Method;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.CyclicBarrier;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntBinaryOperator;
+import org.jetbrains.kotlinx.lincheck.Actor;
+import org.jetbrains.kotlinx.lincheck.LinChecker;
+import org.jetbrains.kotlinx.lincheck.annotations.Operation;
+import org.jetbrains.kotlinx.lincheck.annotations.Param;
+import org.jetbrains.kotlinx.lincheck.execution.ExecutionScenario;
+import org.jetbrains.kotlinx.lincheck.paramgen.IntGen;
+import org.jetbrains.kotlinx.lincheck.strategy.stress.StressOptions;
+import org.jetbrains.kotlinx.lincheck.verifier.VerifierState;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Histories of get, put and invalidate on one key, by several threads at a time, each explained by
- * some order that respects what was over before what began: the definition, tried by search.
+ * Get, put and invalidate of one key, by several threads at a time: every result is explained by
+ * some order of the calls, which Lincheck looks for.
+ *
+ * <p>Lincheck loads the class it tests, and whatever that names, anew for every scenario. The store
+ * is opened once, and handed over behind types of the JDK, of which there is one only.
  */
-class LinearizabilityTest {
+public class LinearizabilityTest {
+  private static final int SCENARIOS =
+      Integer.getInteger("diskcache.linearizability.scenarios", 300);
+
+  private static final int RUNS_OF_A_SCENARIO = 5;
   private static final int THREADS = 3;
-  private static final int OPERATIONS = 3;
-  private static final int ROUNDS = Integer.getInteger("diskcache.linearizability.rounds", 300);
+  private static final int CALLS_OF_A_THREAD = 3;
+  private static final String CALLS = "diskcache.linearizability.calls";
 
   @TempDir Path temp;
 
-  private enum Kind {
-    GET,
-    PUT,
-    INVALIDATE
-  }
-
-  /** What was found or kept: the version in the file's first byte, or none. */
-  private record Call(Kind kind, int argument, Optional<Integer> result, long begin, long end) {}
-
   @Test
-  void historiesOfOneKeyAreLinearizable() throws Exception {
-    long seed = StoreFixture.seed("LinearizabilityTest");
-    Random random = new Random(seed);
-    ExecutorService threads = Executors.newFixedThreadPool(THREADS);
-    int overlapping = 0;
+  void callsOfSeveralThreadsAreLinearizable() throws Exception {
+    Random random = new Random(StoreFixture.seed("LinearizabilityTest"));
+    StressOptions options =
+        new StressOptions()
+            .iterations(0) // of Lincheck's own scenarios, which are the same each time
+            .invocationsPerIteration(RUNS_OF_A_SCENARIO)
+            .threads(THREADS)
+            .sequentialSpecification(FirstWriterWins.class);
+    for (int i = 0; i < SCENARIOS; i++) {
+      options.addCustomScenario(scenario(random));
+    }
     try (DiskStore store = StoreFixture.open(temp)) {
-      for (int round = 0; round < ROUNDS; round++) {
-        List<Call> history = history(store, key(round), random.nextLong(), threads);
-        assertThat(explained(history, Optional.empty()))
-            .as("seed %d round %d: %s", seed, round, history)
-            .isTrue();
-        if (history.stream().anyMatch(a -> history.stream().anyMatch(b -> overlap(a, b)))) {
-          overlapping++;
-        }
-      }
+      System.getProperties().put(CALLS, calls(store));
+      LinChecker.check(OneKey.class, options);
       assertThat(store.stats().errors()).isZero();
+      assertThat(store.stats().duplicatesDiscarded()).as("puts met each other").isPositive();
+      assertThat(store.stats().hits()).isPositive();
     } finally {
-      threads.shutdownNow();
+      System.getProperties().remove(CALLS);
     }
-    assertThat(overlapping).as("calls met each other").isGreaterThan(ROUNDS / 4);
   }
 
-  private static boolean overlap(Call a, Call b) {
-    return a.begin != b.begin && a.begin < b.end && b.begin < a.end;
-  }
-
-  private static List<Call> history(DiskStore store, Key key, long seed, ExecutorService threads)
-      throws Exception {
-    ConcurrentLinkedQueue<Call> calls = new ConcurrentLinkedQueue<>();
-    AtomicLong time = new AtomicLong();
-    CyclicBarrier start = new CyclicBarrier(THREADS);
-    List<Future<?>> running = new ArrayList<>();
+  private static ExecutionScenario scenario(Random random) throws NoSuchMethodException {
+    List<List<Actor>> threads = new ArrayList<>();
+    int version = 1;
     for (int thread = 0; thread < THREADS; thread++) {
-      int number = thread;
-      running.add(
-          threads.submit(
-              () -> {
-                Random random = new Random(seed + number);
-                start.await();
-                for (int i = 0; i < OPERATIONS; i++) {
-                  Kind kind = Kind.values()[random.nextInt(3)];
-                  int version = 1 + number * OPERATIONS + i;
-                  long begin = time.incrementAndGet();
-                  Optional<Integer> result = call(store, key, kind, version);
-                  calls.add(new Call(kind, version, result, begin, time.incrementAndGet()));
-                }
-                return null;
-              }));
+      List<Actor> calls = new ArrayList<>();
+      for (int i = 0; i < CALLS_OF_A_THREAD; i++) {
+        calls.add(call(random.nextInt(3), ++version));
+      }
+      threads.add(calls);
     }
-    for (Future<?> future : running) {
-      future.get();
-    }
-    return List.copyOf(calls);
+    List<Actor> before = random.nextBoolean() ? List.of(call(1, 1)) : List.of();
+    return new ExecutionScenario(before, threads, List.of(call(0, 0)));
   }
 
-  private static Optional<Integer> call(DiskStore store, Key key, Kind kind, int version)
-      throws Exception {
+  private static Actor call(int kind, int version) throws NoSuchMethodException {
+    Method put = OneKey.class.getMethod("put", int.class);
     return switch (kind) {
-      case GET -> store.find(key).map(LinearizabilityTest::version);
-      case PUT -> {
-        byte[] bytes = new byte[100 + version];
-        yield Optional.of(version(StoreFixture.put(store, key, bytes, StoreFixture.meta(bytes))));
-      }
-      default -> {
-        store.evict(entry -> entry.key().equals(key));
-        yield Optional.empty();
-      }
+      case 0 -> new Actor(OneKey.class.getMethod("get"), List.of());
+      case 1 -> new Actor(put, List.of(version));
+      default -> new Actor(OneKey.class.getMethod("invalidate"), List.of());
     };
   }
 
-  /** By the length, which is known without the file. */
-  private static int version(Entry entry) {
-    return (int) entry.bytes() - 100;
+  /** Each is given the number of a key and a version, which is kept as the length of the entry. */
+  private static Map<String, IntBinaryOperator> calls(DiskStore store) {
+    AtomicInteger keys = new AtomicInteger();
+    return Map.of(
+        "new", (none, nothing) -> newKey(store, keys.incrementAndGet()),
+        "get", (key, nothing) -> store.find(key(key)).map(e -> (int) e.bytes()).orElse(0),
+        "put", (key, version) -> put(store, key(key), version),
+        "invalidate", (key, nothing) -> (int) store.evict(e -> e.key().equals(key(key))));
   }
 
-  /** Whether the calls left can follow each other from that state. */
-  private static boolean explained(List<Call> left, Optional<Integer> state) {
-    if (left.isEmpty()) {
-      return true;
+  /** Few others are left, for an invalidation looks at all entries. */
+  private static int newKey(DiskStore store, int key) {
+    if (key % 20 == 0) {
+      store.clear();
     }
-    for (Call next : left) {
-      if (left.stream().noneMatch(other -> other.end < next.begin) && fits(next, state)) {
-        List<Call> rest = new ArrayList<>(left);
-        rest.remove(next);
-        if (explained(rest, after(next, state))) {
-          return true;
-        }
-      }
+    return key;
+  }
+
+  private static int put(DiskStore store, Key key, int version) {
+    byte[] bytes = new byte[version];
+    try (PendingEntry pending = store.begin(key)) {
+      Files.write(pending.path(), bytes); // not forced: what happens to the name is tried here
+      return (int) pending.publish(StoreFixture.meta(bytes)).bytes();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (StoreException e) {
+      throw new IllegalStateException(e);
     }
-    return false;
   }
 
-  /** The first writer wins: a put returns what is there afterwards. */
-  private static boolean fits(Call call, Optional<Integer> state) {
-    return switch (call.kind) {
-      case GET -> call.result.equals(state);
-      case PUT -> call.result.equals(state.or(() -> Optional.of(call.argument)));
-      case INVALIDATE -> true;
-    };
+  /** One for each run of a scenario. */
+  public static final class OneKey {
+    private final Map<?, ?> calls =
+        (Map<?, ?>) Objects.requireNonNull(System.getProperties().get(CALLS));
+    private final int key = call("new", 0, 0);
+
+    @Operation
+    public int get() {
+      return call("get", key, 0);
+    }
+
+    @Operation
+    public int put(@Param(gen = IntGen.class) int version) {
+      return call("put", key, version);
+    }
+
+    @Operation
+    public void invalidate() {
+      call("invalidate", key, 0);
+    }
+
+    private int call(String name, int key, int version) {
+      return ((IntBinaryOperator) Objects.requireNonNull(calls.get(name))).applyAsInt(key, version);
+    }
   }
 
-  private static Optional<Integer> after(Call call, Optional<Integer> state) {
-    return switch (call.kind) {
-      case GET -> state;
-      case PUT -> call.result;
-      case INVALIDATE -> Optional.empty();
-    };
+  /** What one thread would see: a put returns what is there afterwards. */
+  public static final class FirstWriterWins extends VerifierState {
+    private int state;
+
+    public int get() {
+      return state;
+    }
+
+    public int put(int version) {
+      state = state == 0 ? version : state;
+      return state;
+    }
+
+    public void invalidate() {
+      state = 0;
+    }
+
+    @Override
+    protected Object extractState() {
+      return state;
+    }
   }
 }

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.store;
+
+import java.nio.file.Files;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * How entries are found: {@link Front} knows what was found lately, the index the rest, and in both
+ * cases the file has to be there. Nothing here throws: what cannot be read is not found.
+ */
+final class Lookups {
+  private final Index index;
+  private final Rows rows;
+  private final Removal removal;
+  private final Background background;
+  private final Counters counters;
+  private final Trouble trouble;
+  private final InstantSource clock;
+  private final Room room;
+  private final Front front;
+  private final AccessLog accesses;
+  private final Trace trace;
+  private final ReadAhead readAhead;
+
+  Lookups(
+      Index index,
+      Rows rows,
+      Removal removal,
+      Background background,
+      Counters counters,
+      Trouble trouble,
+      InstantSource clock,
+      Room room,
+      Front front,
+      AccessLog accesses,
+      Trace trace) {
+    this.index = index;
+    this.rows = rows;
+    this.removal = removal;
+    this.background = background;
+    this.counters = counters;
+    this.trouble = trouble;
+    this.clock = clock;
+    this.room = room;
+    this.front = front;
+    this.accesses = accesses;
+    this.trace = trace;
+    this.readAhead = new ReadAhead(index, rows, front, background);
+  }
+
+  /** See {@link DiskStore#find}. */
+  Optional<Entry> find(Key key) {
+    Instant now = clock.instant();
+    Optional<Entry> entry = known(key, now);
+    if (entry.isEmpty()) {
+      long ticket = front.ticket();
+      try {
+        entry = index.read(session -> rows.byKey(session, key));
+      } catch (SQLException e) {
+        trouble.report("Cannot look up an entry", e);
+      }
+      if (entry.isEmpty() || !isUsable(entry.get(), now)) {
+        return missed(1, Optional.empty());
+      }
+      read(entry.get(), ticket);
+    }
+    counters.hits.increment();
+    used(entry.get(), now);
+    return entry;
+  }
+
+  /** See {@link DiskStore#findAll}. */
+  Map<Key, Entry> findAll(Collection<Key> keys) {
+    Instant now = clock.instant();
+    Map<Key, Entry> found = new HashMap<>();
+    List<Key> unknown = new ArrayList<>();
+    for (Key key : keys) {
+      known(key, now).ifPresentOrElse(entry -> found.put(key, entry), () -> unknown.add(key));
+    }
+    long ticket = front.ticket();
+    for (Entry entry : unknown.isEmpty() ? List.<Entry>of() : byKeys(unknown)) {
+      if (isUsable(entry, now)) {
+        read(entry, ticket);
+        found.put(entry.key(), entry);
+      }
+    }
+    Map<Key, Entry> ordered = new LinkedHashMap<>();
+    for (Key key : keys) {
+      Entry entry = found.get(key);
+      if (entry != null && ordered.put(key, entry) == null) {
+        used(entry, now);
+      }
+    }
+    counters.hits.add(ordered.size());
+    return missed(keys.size() - ordered.size(), ordered);
+  }
+
+  private List<Entry> byKeys(List<Key> keys) {
+    try {
+      return index.readSnapshot(
+          session -> {
+            List<Entry> entries = new ArrayList<>();
+            for (Key key : keys) {
+              rows.byKey(session, key).ifPresent(entries::add);
+            }
+            return entries;
+          });
+    } catch (SQLException e) {
+      trouble.report("Cannot look up entries", e);
+      return List.of();
+    }
+  }
+
+  /** See {@link DiskStore#findSet}. */
+  Optional<EntrySet> findSet(Key setKey) {
+    Instant now = clock.instant();
+    Optional<EntrySet> set = Optional.empty();
+    try {
+      set = index.readSnapshot(session -> rows.set(session, setKey));
+    } catch (SQLException e) {
+      trouble.report("Cannot look up a set", e);
+    }
+    // Every file is looked at, so that all missing ones are dropped at once.
+    if (set.isEmpty()
+        || set.get().entries().stream().filter(entry -> !isUsable(entry, now)).count() > 0) {
+      return missed(1, Optional.empty());
+    }
+    counters.hits.increment();
+    set.get().entries().forEach(entry -> used(entry, now));
+    return set;
+  }
+
+  /** Counts what was not found, and returns the answer. */
+  <T> T missed(int count, T answer) {
+    counters.misses.add(count);
+    return answer;
+  }
+
+  private Optional<Entry> known(Key key, Instant now) {
+    Optional<Entry> entry = front.get(key);
+    return entry.isPresent() && isUsable(entry.get(), now) ? entry : Optional.empty();
+  }
+
+  private void read(Entry entry, long ticket) {
+    front.put(entry, ticket);
+    readAhead.indexAnswered();
+  }
+
+  private void used(Entry entry, Instant now) {
+    accesses.record(entry.key(), now);
+    trace.hit(entry, now);
+  }
+
+  /**
+   * Whether it has not expired and its file is there; the row of one that is gone is dropped in the
+   * background.
+   */
+  private boolean isUsable(Entry entry, Instant now) {
+    if (room.isExpired(entry.createdAt(), now)) {
+      return false;
+    }
+    if (Files.exists(entry.path())) {
+      return true;
+    }
+    if (Files.notExists(entry.path())) {
+      background.run("Cannot drop an entry without a file", () -> removal.dropMissing(entry));
+    }
+    return false;
+  }
+}
