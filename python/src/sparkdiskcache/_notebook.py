@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
+from pyspark import StorageLevel
 from tqdm import tqdm
 
 from . import _html
@@ -106,13 +107,18 @@ class DiskCacheMagics(Magics):
     def cached(self, line: str, cell: str) -> CachedResult:
         """Persists the DataFrame that the cell ends with, fills it and shows its first rows.
 
-        ``%%cached [NAME] [tag=TAG] [input_version=WORD]``; with a name, the DataFrame is assigned to it.
+        ``%%cached [NAME] [tag=TAG] [ttl=12h] [precision=embedding=float16] [OPTION=VALUE ...]``; with a name,
+        the DataFrame is assigned to it. The options are those of :meth:`DiskCache.persist`. With a ``ttl``,
+        what is older is computed anew, also where this kernel holds it.
         """
         name, options = _arguments(line)
         cache = DiskCache(self._spark())
         df = self._dataframe("the cell's last line", self._last_value(cell))
-        before = cache.explain(df)
-        cache.persist(df, **options)
+        try:
+            cache.persist(df, **options)
+        except (TypeError, ValueError) as e:
+            raise UsageError(str(e)) from None
+        before = cache.explain(df)  # under the options
         with filling(df.sparkSession):
             df.count()
         if name:
@@ -150,12 +156,12 @@ class DiskCacheMagics(Magics):
         return spark
 
 
-def _arguments(line: str) -> tuple[str, dict[str, str]]:
-    name, options = "", {}
+def _arguments(line: str) -> tuple[str, dict[str, Any]]:
+    name, options = "", dict[str, Any]()
     for term in shlex.split(line):
         key, equals, value = term.partition("=")
         if equals:
-            options[key] = value
+            options[key] = getattr(StorageLevel, value, value) if key == "storage_level" else value
         elif term.isidentifier() and not name:
             name = term
         else:

@@ -56,6 +56,8 @@ final class Materializer {
   private final SparkPlan plan;
   private final Configuration hadoopConf;
   private final PartitionResults results;
+  private final Instant notBefore;
+  private Instant oldest = Instant.now();
   private final Map<Integer, PartitionResult> known = new HashMap<>();
   private boolean mayExecute;
 
@@ -66,6 +68,7 @@ final class Materializer {
     this.plan = builder.cachedPlan();
     this.hadoopConf = builder.fingerprint().hadoopConf();
     this.results = new PartitionResults(application.counters());
+    this.notBefore = builder.notBefore();
   }
 
   /** The relation, from what is stored and from the plan. */
@@ -188,6 +191,10 @@ final class Materializer {
     Optional<SetAudit> audit = Optional.empty();
     if (executed.isEmpty() && !finished) {
       Optional<EntrySet> set = store.findSet(setKey);
+      if (set.isPresent() && set.get().entries().stream().anyMatch(e -> e.isOlderThan(notBefore))) {
+        store.dropSet(setKey);
+        set = Optional.empty();
+      }
       audit = set.flatMap(this::auditOf);
       if (set.isPresent() && audit.isEmpty()) {
         Optional<Materialization> detached = detachSet(now, set.get(), store);
@@ -331,7 +338,14 @@ final class Materializer {
         DiskCachedRDD.attached(spec(planned, Optional.empty()), parent, partitions(units), results);
     return Optional.of(
         new Materialization(
-            rdd, n, register(rdd), Optional.empty(), List.of(), ConfDigest.of(SQLConf.get())));
+            rdd,
+            n,
+            register(rdd),
+            Optional.empty(),
+            List.of(),
+            ConfDigest.of(SQLConf.get()),
+            notBefore,
+            oldest));
   }
 
   // ---- shared
@@ -398,7 +412,15 @@ final class Materializer {
           }
         });
     return Optional.of(
-        new Materialization(rdd, partitions, registered, identity, now.inputs(), now.confDigest()));
+        new Materialization(
+            rdd,
+            partitions,
+            registered,
+            identity,
+            now.inputs(),
+            now.confDigest(),
+            notBefore,
+            oldest));
   }
 
   private PartitionResults register(DiskCachedRDD rdd) {
@@ -408,8 +430,14 @@ final class Materializer {
     return results;
   }
 
-  private static Map<Key, Entry> find(List<List<CacheUnit>> units, DiskStore store) {
-    return store.findAll(units.stream().flatMap(List::stream).map(CacheUnit::storeKey).toList());
+  /** What is stored and young enough; what is too old is removed. */
+  private Map<Key, Entry> find(List<List<CacheUnit>> units, DiskStore store) {
+    Map<Key, Entry> found =
+        store.findAll(units.stream().flatMap(List::stream).map(CacheUnit::storeKey).toList());
+    List<Entry> tooOld = found.values().stream().filter(e -> e.isOlderThan(notBefore)).toList();
+    store.expire(tooOld, notBefore);
+    found.values().removeAll(tooOld);
+    return found;
   }
 
   /**
@@ -417,6 +445,9 @@ final class Materializer {
    */
   private void countFound(List<List<CacheUnit>> units, Map<Key, Entry> found) {
     application.counters().hit(found.values());
+    for (Entry entry : found.values()) {
+      oldest = entry.createdAt().isBefore(oldest) ? entry.createdAt() : oldest;
+    }
     if (!application.context().isLocal()) {
       return; // this process does not hold them
     }
@@ -459,6 +490,7 @@ final class Materializer {
         generation.map(Key::hex).orElse(null),
         now.confDigest(),
         now.expires().map(Instant::toEpochMilli).orElse(Long.MAX_VALUE),
+        notBefore,
         tag,
         application.context().applicationId(),
         description(),
