@@ -19,7 +19,7 @@ final class StableNames {
 
   private static final Pattern NOTEBOOK =
       Pattern.compile(
-          "(\\$line|\\$session|\\$sess\\.?cmd|(?<=\\$sess[./])cell|(?<=^|/|\\$)cmd)\\d+");
+          "(\\$line|\\$session|\\$sess\\.?cmd|(?<=\\$sess[./$])cell|(?<=^|/|\\$)cmd)\\d+");
   private static final Pattern LAMBDA = Pattern.compile("(?:lambda|\\$anonfun)\\$.*|access\\$\\d+");
 
   /** A local variable that an anonymous class captured; its name is the variable's. */

@@ -244,6 +244,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     }
     return ProcessStores.find(application.storeOptions())
         .flatMap(store -> store.findSet(Units.setKey(now)))
+        .filter(set -> !set.isOlderThan(notBefore()))
         .map(set -> Units.runIdentity(set.setKey(), set.generation(), now));
   }
 

@@ -191,7 +191,8 @@ final class Materializer {
     Optional<SetAudit> audit = Optional.empty();
     if (executed.isEmpty() && !finished) {
       Optional<EntrySet> set = store.findSet(setKey);
-      if (set.isPresent() && set.get().entries().stream().anyMatch(e -> e.isOlderThan(notBefore))) {
+      if (set.isPresent() && set.get().isOlderThan(notBefore)) {
+        store.expire(set.get().entries(), notBefore);
         store.dropSet(setKey);
         set = Optional.empty();
       }
@@ -241,6 +242,7 @@ final class Materializer {
       units.add(List.of(new CacheUnit(entry.key().hex(), null, List.of(), true)));
       found.put(entry.key(), entry);
     }
+    storedAt(set.createdAt());
     return detach(now, units, found, store, Units.runIdentity(set.setKey(), set.generation(), now));
   }
 
@@ -445,9 +447,7 @@ final class Materializer {
    */
   private void countFound(List<List<CacheUnit>> units, Map<Key, Entry> found) {
     application.counters().hit(found.values());
-    for (Entry entry : found.values()) {
-      oldest = entry.createdAt().isBefore(oldest) ? entry.createdAt() : oldest;
-    }
+    found.values().forEach(entry -> storedAt(entry.createdAt()));
     if (!application.context().isLocal()) {
       return; // this process does not hold them
     }
@@ -467,6 +467,10 @@ final class Materializer {
                 entries.size()));
       }
     }
+  }
+
+  private void storedAt(Instant time) {
+    oldest = time.isBefore(oldest) ? time : oldest;
   }
 
   private static CachedPartition[] partitions(List<List<CacheUnit>> units) {

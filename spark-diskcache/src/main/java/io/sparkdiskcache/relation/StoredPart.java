@@ -73,8 +73,7 @@ record StoredPart(
   /** Used whole or not at all. */
   private static StoredPart of(EntrySet set, Instant notBefore) {
     int n = set.entries().size();
-    boolean old = set.entries().stream().anyMatch(entry -> entry.isOlderThan(notBefore));
-    return old ? of(List.of(), 0, n) : of(set.entries(), n, 0);
+    return set.isOlderThan(notBefore) ? of(List.of(), 0, n) : of(set.entries(), n, 0);
   }
 
   private static StoredPart of(List<Key> keys, Map<Key, Entry> found, Instant notBefore) {
