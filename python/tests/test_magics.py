@@ -75,6 +75,15 @@ def test_a_cell_is_cached_shown_and_found_again(shell: InteractiveShell) -> None
     assert other.rows != first.rows
 
 
+def test_long_values_are_shown_in_part(shell: InteractiveShell) -> None:
+    cell = "spark.read.parquet(data).where('id = 1').selectExpr('sequence(0, 99) AS many', 'repeat(s, 80) AS eighty')\n"
+    result = shell.run_cell_magic("cached", "long", cell)
+    for text in (repr(result), Checked(result._repr_html_()).text):
+        assert str(list(range(100)))[:77] + "..." in text and "26, 27" not in text
+        assert "1" * 80 in text
+    assert result.rows[0].many == list(range(100)), "only shown"
+
+
 def test_a_precision_is_part_of_what_is_found(shell: InteractiveShell, cache: DiskCache) -> None:
     cell = "spark.read.parquet(data).where('id < 30').selectExpr('id', 'v / 7 AS x', 'v / 7 AS y')\n"
     first = shell.run_cell_magic("cached", "short precision=x=float16 max_absolute_error=0.01", cell)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.2
 _ROWS_SHOWN = 10
+_CHARACTERS_SHOWN = 80
 _COMMANDS = "%diskcache, %diskcache stats, %diskcache explain DF, %diskcache entries, %diskcache evict SELECTOR"
 
 
@@ -71,12 +72,20 @@ class CachedResult:
 
     def __repr__(self) -> str:
         lines = [self._how(), "\t".join(self.columns)]
-        lines += ["\t".join(str(value) for value in row) for row in self.rows]
+        lines += ["\t".join(row) for row in self._texts()]
         return "\n".join([*lines, "..."] if self.more else lines)
 
     def _repr_html_(self) -> str:
         more = f"first {_ROWS_SHOWN} rows" if self.more else f"{len(self.rows)} rows"
-        return _html.rows(f"{self._how()} - {more}", self.columns, self.rows)
+        return _html.rows(f"{self._how()} - {more}", self.columns, self._texts())
+
+    def _texts(self) -> list[list[str]]:
+        """The values as they are shown; an embedding would fill the page."""
+        return [[_short(str(value)) for value in row] for row in self.rows]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _CHARACTERS_SHOWN else text[: _CHARACTERS_SHOWN - 3] + "..."
 
 
 @magics_class
