@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
+import numpy as np
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -74,6 +75,61 @@ def test_a_cell_is_cached_shown_and_found_again(shell: InteractiveShell) -> None
     assert other.rows != first.rows
 
 
+def test_long_values_are_shown_in_part(shell: InteractiveShell) -> None:
+    cell = "spark.read.parquet(data).where('id = 1').selectExpr('sequence(0, 99) AS many', 'repeat(s, 80) AS eighty')\n"
+    result = shell.run_cell_magic("cached", "long", cell)
+    for text in (repr(result), Checked(result._repr_html_()).text):
+        assert str(list(range(100)))[:77] + "..." in text and "26, 27" not in text
+        assert "1" * 80 in text
+    assert result.rows[0].many == list(range(100)), "only shown"
+
+
+def test_a_precision_is_part_of_what_is_found(shell: InteractiveShell, cache: DiskCache) -> None:
+    cell = "spark.read.parquet(data).where('id < 30').selectExpr('id', 'v / 7 AS x', 'v / 7 AS y')\n"
+    first = shell.run_cell_magic("cached", "short precision=x=float16 max_absolute_error=0.01", cell)
+    assert "computed and stored" in repr(first)
+    rows = {row.id: row for row in shell.user_ns["short"].collect()}
+    for i, row in rows.items():
+        assert row.x == float(np.float16(i / 14)) and row.y == i / 14
+    assert rows[1].x != rows[1].y
+    (relation,) = cache.explain(shell.user_ns["short"]).relations
+    (column,) = relation.precision
+    assert column.startswith("x float16, worst error")
+    shell.user_ns["short"].unpersist()
+    again = shell.run_cell_magic("cached", "short precision=x=float16 max_absolute_error=0.01", cell)
+    assert "read from the cache" in repr(again) and again.rows == first.rows
+    shell.user_ns["short"].unpersist()
+    exact = shell.run_cell_magic("cached", "short", cell)
+    assert "it was a miss: " in repr(exact) and exact.rows != first.rows
+    # Of all columns, and with bounds that no half can keep: wider, where it must be.
+    shell.user_ns["short"].unpersist()
+    all_columns = "short precision=float16 max_absolute_error=1e-7"
+    assert "computed and stored" in repr(shell.run_cell_magic("cached", all_columns, cell))
+    assert all(abs(row.x - row.id / 14) < 1e-7 for row in shell.user_ns["short"].collect())
+
+
+def test_what_is_older_than_its_time_to_live_is_computed_anew(
+    shell: InteractiveShell, cache: DiskCache
+) -> None:
+    cell = "spark.read.parquet(data).where('id < 11').groupBy('k').count()\n"
+    stored = "tag == 'aging'"
+
+    def run(options: str) -> str:
+        return repr(shell.run_cell_magic("cached", f"aged tag=aging {options}", cell))
+
+    assert "computed and stored" in run("ttl=1h")
+    keys = set(cache.entries().query(stored).key)
+    assert "read from the cache" in run("ttl=1h"), "what this kernel holds is young"
+    shell.user_ns["aged"].unpersist()
+    assert "read from the cache" in run("ttl=1h"), "what is stored is young"
+    shell.user_ns["aged"].unpersist()
+    assert re.search("it was a miss: .* older than the time to live", run("ttl=1ms"))
+    newer = set(cache.entries().query(stored).key)
+    assert len(newer) == len(keys) and not newer & keys, "in the place of the old ones"
+    assert "computed and stored" in run("ttl=1ms"), "what this kernel holds is old by now"
+    assert "read from the cache" in run(""), "whoever sets no limit takes what there is"
+
+
 def test_reports_read_as_text_and_as_html(shell: InteractiveShell, cache: DiskCache) -> None:
     shell.run_cell_magic("cached", "few", "spark.read.parquet(data).where('id < 3')")
     line = repr(shell.run_line_magic("diskcache", ""))
@@ -101,12 +157,16 @@ def test_wrong_use_is_one_line_that_says_what_to_do(shell: InteractiveShell) -> 
         (lambda: shell.run_cell_magic("cached", "", "x = 1"), "end it with the DataFrame"),
         (lambda: shell.run_cell_magic("cached", "1x", "spark.range(1)"), "neither a name"),
         (lambda: shell.run_cell_magic("cached", "a b", "spark.range(1)"), "neither a name"),
+        (lambda: shell.run_cell_magic("cached", "colour=red", "spark.range(1)"), "the options are"),
+        (lambda: shell.run_cell_magic("cached", "ttl=soon", "spark.range(1)"), "such as 7d"),
+        (lambda: shell.run_cell_magic("cached", "ttl=-1h", "spark.range(1)"), "such as 7d"),
+        (lambda: shell.run_cell_magic("cached", "precision=half", "spark.range(1)"), "float16"),
+        (lambda: shell.run_cell_magic("cached", "max_relative_error=few", "spark.range(1)"), "few"),
+        (lambda: shell.run_cell_magic("cached", "max_relative_error=0.1", "spark.range(1)"), "precision"),
     ):
         with pytest.raises(UsageError) as error:
             run()
         assert words in str(error.value) and "\n" not in str(error.value)
-    with pytest.raises(TypeError, match="the options are"):
-        shell.run_cell_magic("cached", "colour=red", "spark.range(1)")
 
 
 def test_without_a_session_the_cure_is_said(

@@ -21,6 +21,7 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 STATUS = "cache-status"  # the tag of cells whose output says how results were found
+CALLS = "calls"  # the tag of cells that print how often an expensive function was called
 CELL_SECONDS = 280
 
 
@@ -87,6 +88,16 @@ def status(notebook: Any) -> str:
     return str(line)
 
 
+def calls(notebook: Any) -> list[int]:
+    """What cells say of calls of expensive functions."""
+    return [
+        int(output["text"].split(" ")[0])
+        for cell in notebook.cells
+        if CALLS in cell.metadata.get("tags", [])
+        for output in cell.outputs
+    ]
+
+
 def keep(executed: Any, notebook: Path, directory: Path) -> None:
     """Writes the outputs back to where the notebook came from, without logs and this run's folder."""
     for cell in executed.cells:
@@ -108,6 +119,7 @@ def test_a_second_kernel_keeps_the_work(
     assert outputs(second) == outputs(first)
     found = re.search(r"([1-9]\d*) of ([1-9]\d*) partitions found, ([1-9]\d*) exchanges", status(second))
     assert found and found[1] == found[2], status(second)
+    assert all(calls(first)) and not any(calls(second)), (calls(first), calls(second))
     if os.environ.get("NOTEBOOKS_WRITE") == "true":
         keep(second, notebook, tmp_path)
     # Each exchange below a cached result had tasks in the first run, and none in the second.
@@ -122,8 +134,10 @@ def test_committed_outputs_are_of_the_second_run(notebook: Path) -> None:
     nbformat.validate(committed)
     assert "exchanges not executed" in status(committed)
     assert not re.search(r"\b0 exchanges", status(committed))
+    assert not any(calls(committed))
     assert not re.search("/(root|home|tmp)/", notebook.read_text()), "paths of whoever ran it"
 
 
 def test_there_are_notebooks() -> None:
-    assert NOTEBOOKS and shutil.which("tpchgen-cli")
+    assert len(NOTEBOOKS) == 4 and shutil.which("tpchgen-cli")
+    assert [len(calls(nbformat.read(path, as_version=4))) for path in NOTEBOOKS] == [0, 0, 2, 0]

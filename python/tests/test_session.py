@@ -225,6 +225,10 @@ def test_persist_entries_stats_evict_and_clear(cache: DiskCache, spark: Any, dat
 def test_wrong_options_are_named(cache: DiskCache, spark: Any, data: str) -> None:
     with pytest.raises(TypeError, match="Cannot persist with colour: the options are .*storage_level, tag"):
         cache.persist(spark.read.parquet(data), colour="red")
+    with pytest.raises(ValueError, match="Cannot use a time to live of PT-1S"):
+        cache.persist(spark.read.parquet(data), ttl=-1)
+    with pytest.raises(ValueError, match="a bound is 0 or more"):
+        cache.persist(spark.read.parquet(data), precision={"v": "float16"}, max_absolute_error=-1)
     with pytest.raises(ValueError, match="colour"):
         cache.evict("colour=red")
 

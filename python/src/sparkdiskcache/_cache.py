@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -114,15 +115,22 @@ class DiskCache:
         """``df.cache()`` with options for its entries.
 
         :param options: those of Java's ``CacheOptions``, such as ``tag="nightly"`` or
-            ``storage_level=StorageLevel.DISK_ONLY``
+            ``storage_level=StorageLevel.DISK_ONLY``. A ``ttl`` may be seconds, a ``timedelta`` or text such as
+            ``12h``; a ``precision`` a mapping, or text such as ``embedding=float16``
+        :raises ValueError: for a value that cannot be used, saying what can
         """
         java = self._jvm.io.sparkdiskcache.CacheOptions.defaults()
         setters = {_snake(name): name for name in self._bridge.optionSetters()}
-        for name, value in options.items():
-            if name not in setters:
-                raise TypeError(f"Cannot persist with {name}: the options are {', '.join(sorted(setters))}.")
-            java = getattr(java, setters[name])(self._converted(value))
-        self._java.persist(df._jdf, java)
+        try:
+            for name, value in options.items():
+                if name not in setters:
+                    raise TypeError(
+                        f"Cannot persist with {name}: the options are {', '.join(sorted(setters))}."
+                    )
+                java = getattr(java, setters[name])(self._converted(name, value))
+            self._java.persist(df._jdf, java)
+        except IllegalArgumentException as e:
+            raise ValueError(e.getMessage() or str(e)) from None
         df.is_cached = True
         return df
 
@@ -190,10 +198,17 @@ class DiskCache:
         """Removes everything that is stored; returns the bytes freed."""
         return int(self._java.clear())
 
-    def _converted(self, value: Any) -> Any:
+    def _converted(self, name: str, value: Any) -> Any:
         if isinstance(value, pyspark.StorageLevel):
             return self._sc._getJavaStorageLevel(value)
-        return value
+        if name == "ttl":
+            if isinstance(value, str):
+                return self._bridge.duration(value)
+            seconds = value.total_seconds() if isinstance(value, datetime.timedelta) else value
+            return self._jvm.java.time.Duration.ofMillis(round(seconds * 1000))
+        if name == "precision" and isinstance(value, str):
+            return self._bridge.precision(value)
+        return float(value) if name.startswith("max_") else value
 
 
 def _relation(java: Any) -> Relation:

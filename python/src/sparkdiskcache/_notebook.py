@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
+from pyspark import StorageLevel
 from tqdm import tqdm
 
 from . import _html
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.2
 _ROWS_SHOWN = 10
+_CHARACTERS_SHOWN = 80
 _COMMANDS = "%diskcache, %diskcache stats, %diskcache explain DF, %diskcache entries, %diskcache evict SELECTOR"
 
 
@@ -70,12 +72,20 @@ class CachedResult:
 
     def __repr__(self) -> str:
         lines = [self._how(), "\t".join(self.columns)]
-        lines += ["\t".join(str(value) for value in row) for row in self.rows]
+        lines += ["\t".join(row) for row in self._texts()]
         return "\n".join([*lines, "..."] if self.more else lines)
 
     def _repr_html_(self) -> str:
         more = f"first {_ROWS_SHOWN} rows" if self.more else f"{len(self.rows)} rows"
-        return _html.rows(f"{self._how()} - {more}", self.columns, self.rows)
+        return _html.rows(f"{self._how()} - {more}", self.columns, self._texts())
+
+    def _texts(self) -> list[list[str]]:
+        """The values as they are shown; an embedding would fill the page."""
+        return [[_short(str(value)) for value in row] for row in self.rows]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _CHARACTERS_SHOWN else text[: _CHARACTERS_SHOWN - 3] + "..."
 
 
 @magics_class
@@ -106,13 +116,18 @@ class DiskCacheMagics(Magics):
     def cached(self, line: str, cell: str) -> CachedResult:
         """Persists the DataFrame that the cell ends with, fills it and shows its first rows.
 
-        ``%%cached [NAME] [tag=TAG] [input_version=WORD]``; with a name, the DataFrame is assigned to it.
+        ``%%cached [NAME] [tag=TAG] [ttl=12h] [precision=embedding=float16] [OPTION=VALUE ...]``; with a name,
+        the DataFrame is assigned to it. The options are those of :meth:`DiskCache.persist`. With a ``ttl``,
+        what is older is computed anew, also where this kernel holds it.
         """
         name, options = _arguments(line)
         cache = DiskCache(self._spark())
         df = self._dataframe("the cell's last line", self._last_value(cell))
-        before = cache.explain(df)
-        cache.persist(df, **options)
+        try:
+            cache.persist(df, **options)
+        except (TypeError, ValueError) as e:
+            raise UsageError(str(e)) from None
+        before = cache.explain(df)  # under the options
         with filling(df.sparkSession):
             df.count()
         if name:
@@ -150,12 +165,12 @@ class DiskCacheMagics(Magics):
         return spark
 
 
-def _arguments(line: str) -> tuple[str, dict[str, str]]:
-    name, options = "", {}
+def _arguments(line: str) -> tuple[str, dict[str, Any]]:
+    name, options = "", dict[str, Any]()
     for term in shlex.split(line):
         key, equals, value = term.partition("=")
         if equals:
-            options[key] = value
+            options[key] = getattr(StorageLevel, value, value) if key == "storage_level" else value
         elif term.isidentifier() and not name:
             name = term
         else:

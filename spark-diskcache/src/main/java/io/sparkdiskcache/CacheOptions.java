@@ -3,6 +3,7 @@ package io.sparkdiskcache;
 
 import io.sparkdiskcache.arrow.Precision;
 import io.sparkdiskcache.arrow.PrecisionPolicy;
+import java.time.Duration;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.spark.storage.StorageLevel;
@@ -26,6 +27,9 @@ import org.apache.spark.storage.StorageLevel;
  * @param maxRelativeError how far {@code precision} may move a value, as a share of its magnitude;
  *     infinite for any
  * @param maxAbsoluteError how far {@code precision} may move a value; infinite for any
+ * @param ttl how old a result may be when the relation is first read, whoever stored it: what is
+ *     older is removed and computed anew. Zero for any age. What this relation reads of other
+ *     cached ones has its own age
  */
 public record CacheOptions(
     StorageLevel storageLevel,
@@ -33,7 +37,8 @@ public record CacheOptions(
     String inputVersion,
     Map<String, String> precision,
     double maxRelativeError,
-    double maxAbsoluteError) {
+    double maxAbsoluteError,
+    Duration ttl) {
 
   public CacheOptions {
     if (!storageLevel.useDisk() || storageLevel.useOffHeap()) {
@@ -44,6 +49,10 @@ public record CacheOptions(
     }
     if (tag.contains("\n") || tag.contains("\r")) {
       throw new IllegalArgumentException("Cannot use a tag with a line break: '" + tag + "'.");
+    }
+    if (ttl.isNegative()) {
+      throw new IllegalArgumentException(
+          "Cannot use a time to live of " + ttl + ": it must be more than zero, or zero for none.");
     }
     precision = Map.copyOf(precision);
     policy(precision, maxRelativeError, maxAbsoluteError);
@@ -57,7 +66,8 @@ public record CacheOptions(
         "",
         Map.of(),
         Double.POSITIVE_INFINITY,
-        Double.POSITIVE_INFINITY);
+        Double.POSITIVE_INFINITY,
+        Duration.ZERO);
   }
 
   /** {@link #defaults} with a version, such as {@code "2026-11-22"} or a table's commit. */
@@ -72,30 +82,37 @@ public record CacheOptions(
 
   public CacheOptions withPrecision(Map<String, String> value) {
     return new CacheOptions(
-        storageLevel, tag, inputVersion, value, maxRelativeError, maxAbsoluteError);
+        storageLevel, tag, inputVersion, value, maxRelativeError, maxAbsoluteError, ttl);
   }
 
   public CacheOptions withMaxRelativeError(double value) {
-    return new CacheOptions(storageLevel, tag, inputVersion, precision, value, maxAbsoluteError);
+    return new CacheOptions(
+        storageLevel, tag, inputVersion, precision, value, maxAbsoluteError, ttl);
   }
 
   public CacheOptions withMaxAbsoluteError(double value) {
-    return new CacheOptions(storageLevel, tag, inputVersion, precision, maxRelativeError, value);
+    return new CacheOptions(
+        storageLevel, tag, inputVersion, precision, maxRelativeError, value, ttl);
   }
 
   public CacheOptions withInputVersion(String value) {
     return new CacheOptions(
-        storageLevel, tag, value, precision, maxRelativeError, maxAbsoluteError);
+        storageLevel, tag, value, precision, maxRelativeError, maxAbsoluteError, ttl);
   }
 
   public CacheOptions withTag(String value) {
     return new CacheOptions(
-        storageLevel, value, inputVersion, precision, maxRelativeError, maxAbsoluteError);
+        storageLevel, value, inputVersion, precision, maxRelativeError, maxAbsoluteError, ttl);
+  }
+
+  public CacheOptions withTtl(Duration value) {
+    return new CacheOptions(
+        storageLevel, tag, inputVersion, precision, maxRelativeError, maxAbsoluteError, value);
   }
 
   public CacheOptions withStorageLevel(StorageLevel value) {
     return new CacheOptions(
-        value, tag, inputVersion, precision, maxRelativeError, maxAbsoluteError);
+        value, tag, inputVersion, precision, maxRelativeError, maxAbsoluteError, ttl);
   }
 
   /**

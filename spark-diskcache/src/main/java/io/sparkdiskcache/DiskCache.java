@@ -30,6 +30,7 @@ import org.apache.spark.sql.execution.CachedData;
 import org.apache.spark.sql.execution.columnar.CachedRDDBuilder;
 import org.apache.spark.sql.expressions.UserDefinedFunction;
 import org.apache.spark.sql.types.DataType;
+import org.jspecify.annotations.Nullable;
 import scala.Option;
 
 /**
@@ -67,22 +68,21 @@ public final class DiskCache {
   }
 
   /**
-   * As {@code df.persist(options.storageLevel())}, with the options remembered for its entries.
+   * As {@code df.persist(options.storageLevel())}, with the options remembered for its entries. A
+   * frame that is cached already, with rows older than {@code options.ttl()}, is unpersisted first.
    *
    * @throws IllegalArgumentException if the frame is cached already under another input version or
    *     precision
    */
   public <T> Dataset<T> persist(Dataset<T> df, CacheOptions options) {
     PrecisionPolicy precision = options.policy();
+    if (application.isOlder(builder(df), options.ttl())) {
+      df.unpersist();
+    }
     Dataset<T> persisted = df.persist(options.storageLevel());
     if (!options.equals(CacheOptions.defaults().withStorageLevel(options.storageLevel()))) {
-      Option<CachedData> data =
-          session
-              .sharedState()
-              .cacheManager()
-              .lookupCachedData((org.apache.spark.sql.classic.Dataset<T>) df);
-      if (data.isDefined()) {
-        CachedRDDBuilder builder = data.get().cachedRepresentation().cacheBuilder();
+      CachedRDDBuilder builder = builder(df);
+      if (builder != null) {
         if (!options.tag().isEmpty()) {
           application.tag(builder, options.tag());
         }
@@ -92,9 +92,22 @@ public final class DiskCache {
         if (!options.precision().isEmpty()) {
           application.precision(builder, precision);
         }
+        if (!options.ttl().isZero()) {
+          application.ttl(builder, options.ttl());
+        }
       }
     }
     return persisted;
+  }
+
+  /** Null for a frame that is not cached. */
+  private @Nullable CachedRDDBuilder builder(Dataset<?> df) {
+    Option<CachedData> data =
+        session
+            .sharedState()
+            .cacheManager()
+            .lookupCachedData((org.apache.spark.sql.classic.Dataset<?>) df);
+    return data.isDefined() ? data.get().cachedRepresentation().cacheBuilder() : null;
   }
 
   /** What the cache makes of a query, and why. Runs no job and changes nothing. */

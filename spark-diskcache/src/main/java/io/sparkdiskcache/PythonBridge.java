@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache;
 
+import io.sparkdiskcache.arrow.Precision;
+import io.sparkdiskcache.conf.DiskCacheConf;
 import io.sparkdiskcache.fingerprint.PythonFunctions;
 import io.sparkdiskcache.fingerprint.PythonFunctions.Identity;
 import io.sparkdiskcache.fingerprint.PythonFunctions.SourceFile;
 import io.sparkdiskcache.fingerprint.Refusal;
+import io.sparkdiskcache.store.Quantities;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.apache.spark.api.python.PythonFunction;
 import org.apache.spark.sql.SparkSession;
 
@@ -55,6 +60,20 @@ public final class PythonBridge {
    */
   public static String memoDirectory(SparkSession session) {
     return DiskCache.of(session).usableMemoDirectory();
+  }
+
+  /** A duration such as {@code 12h}, as in the settings. */
+  public static Duration duration(String text) {
+    return Quantities.duration(text);
+  }
+
+  /** Columns and precisions from a text such as {@code embedding=float16}, as in the settings. */
+  public static Map<String, String> precision(String text) {
+    Map<String, String> columns = new TreeMap<>();
+    for (Map.Entry<String, Precision> column : DiskCacheConf.PRECISION.parse(text).entrySet()) {
+      columns.put(column.getKey(), column.getValue().toString());
+    }
+    return columns;
   }
 
   /** Names of the options that can be set, as in {@code withTag}. */

@@ -6,8 +6,8 @@ import java.util.regex.Pattern;
 /**
  * Names without the numbers that compilers and notebooks count up: the tenth lambda of a class is
  * {@code lambda$main$9}, and becomes the eleventh when somebody adds one above it; a spark-shell
- * line lives in {@code $line12}, an Almond cell in {@code cmd12}, a Zeppelin paragraph in {@code
- * $line12} or {@code $session12}.
+ * line lives in {@code $line12}, a cell of Almond in {@code $sess/cell12} or {@code cmd12}, a
+ * Zeppelin paragraph in {@code $line12} or {@code $session12}.
  *
  * <p>Such a name only says which of its neighbours is meant. That is said more reliably by the
  * order in which {@link CodeGraph} discovers things, so here the number becomes {@code #}. String
@@ -18,7 +18,8 @@ final class StableNames {
   private static final Pattern COUNTER = Pattern.compile("\\$\\d+");
 
   private static final Pattern NOTEBOOK =
-      Pattern.compile("(\\$line|\\$session|\\$sess\\.?cmd|(?<=^|/|\\$)cmd)\\d+");
+      Pattern.compile(
+          "(\\$line|\\$session|\\$sess\\.?cmd|(?<=\\$sess[./$])cell|(?<=^|/|\\$)cmd)\\d+");
   private static final Pattern LAMBDA = Pattern.compile("(?:lambda|\\$anonfun)\\$.*|access\\$\\d+");
 
   /** A local variable that an anonymous class captured; its name is the variable's. */

@@ -9,6 +9,8 @@ import io.sparkdiskcache.fingerprint.OpaqueInputs;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreOptions;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
@@ -33,6 +35,10 @@ import scala.Tuple2;
  */
 public final class CacheApplication {
   private static final Logger log = LoggerFactory.getLogger(CacheApplication.class);
+
+  /** Longer times to live would be out of the range of dates. */
+  private static final Duration FOR_EVER = Duration.ofDays(1_000_000);
+
   static final String IO_ENCRYPTION = "spark.io.encryption.enabled";
   private static final Map<SparkContext, CacheApplication> RUNNING = new HashMap<>();
 
@@ -48,6 +54,7 @@ public final class CacheApplication {
       new IdentityWeakMap<>();
   private final IdentityWeakMap<CachedRDDBuilder, PrecisionPolicy> precisions =
       new IdentityWeakMap<>();
+  private final IdentityWeakMap<CachedRDDBuilder, Duration> ttls = new IdentityWeakMap<>();
   private final Map<String, String> rddsOfFunctions = new ConcurrentHashMap<>();
   private final Map<String, Runnable> atEnd = new ConcurrentHashMap<>();
   private final AtomicBoolean saidThatMemoIsOff = new AtomicBoolean();
@@ -222,6 +229,31 @@ public final class CacheApplication {
   /** How the numbers of a relation are kept. */
   PrecisionPolicy precision(CachedRDDBuilder original, Settings ofSession) {
     return precisions.get(original).orElseGet(ofSession::precisionPolicy);
+  }
+
+  /** How old results of one relation may be when it is first read. */
+  public void ttl(CachedRDDBuilder builder, Duration ttl) {
+    if (builder instanceof DiskCachedRelationBuilder kept) {
+      kept.ttl(ttl);
+    } else {
+      ttls.put(builder, ttl);
+    }
+  }
+
+  /** Results from before it are older than that. */
+  static Instant limit(Duration ttl) {
+    boolean forEver = ttl.isZero() || ttl.compareTo(FOR_EVER) > 0;
+    return forEver ? Instant.MIN : Instant.now().minus(ttl);
+  }
+
+  /** Zero for any age. */
+  Duration ttl(CachedRDDBuilder original) {
+    return ttls.get(original).orElse(Duration.ZERO);
+  }
+
+  /** Whether rows that this application holds of a relation are older than that. */
+  public boolean isOlder(@Nullable CachedRDDBuilder builder, Duration ttl) {
+    return builder instanceof DiskCachedRelationBuilder kept && kept.isOlderThan(limit(ttl));
   }
 
   private boolean claim(String function, String rdds) {

@@ -6,6 +6,8 @@ import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.fingerprint.PlanClass;
 import io.sparkdiskcache.relation.RelationFingerprint.Identity;
 import io.sparkdiskcache.shim.SparkInternals;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Optional;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
@@ -42,6 +44,9 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
   private final String tag;
   private final transient AuditSample audits;
 
+  /** Zero for any age. */
+  private Duration ttl;
+
   private transient @Nullable Materialization current;
 
   /** The execution in which nothing was found, so that its planner need not look again. */
@@ -53,6 +58,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
       RelationFingerprint fingerprint,
       Accepted planned,
       String tag,
+      Duration ttl,
       AuditSample audits) {
     super(
         new ArrowCachedBatchSerializer(
@@ -66,6 +72,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     this.fingerprint = fingerprint;
     this.planned = planned;
     this.tag = tag;
+    this.ttl = ttl;
     this.audits = audits;
   }
 
@@ -178,6 +185,24 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     return audits;
   }
 
+  /** For the next time that it is looked up. */
+  synchronized void ttl(Duration value) {
+    ttl = value;
+  }
+
+  /** What was stored before is not used: as it was looked up, or would be now. */
+  synchronized Instant notBefore() {
+    if (current != null) {
+      return current.notBefore();
+    }
+    return CacheApplication.limit(ttl);
+  }
+
+  /** Whether any of the rows that this application holds were computed before. */
+  synchronized boolean isOlderThan(Instant limit) {
+    return current != null && current.oldest().isBefore(limit);
+  }
+
   /** What this application holds of it, if it was used. */
   synchronized Optional<Materialization> materialization() {
     return Optional.ofNullable(current);
@@ -219,6 +244,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     }
     return ProcessStores.find(application.storeOptions())
         .flatMap(store -> store.findSet(Units.setKey(now)))
+        .filter(set -> !set.isOlderThan(notBefore()))
         .map(set -> Units.runIdentity(set.setKey(), set.generation(), now));
   }
 

@@ -22,6 +22,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
@@ -90,12 +91,25 @@ final class EntryAccess {
   Optional<MappedEntry> find(CacheUnit unit) {
     Optional<MappedEntry> open = OpenEntries.process().held(rddId, unit.key());
     if (open.isEmpty() && unit.publish() && spec.verify() != VerifyMode.ALWAYS) {
-      open = OpenEntries.process().recent(unit.key());
+      open = OpenEntries.process().recent(unit.key(), spec.notBefore());
     }
     if (open.isPresent() || !unit.publish()) {
       return open;
     }
-    return store.flatMap(s -> s.find(unit.storeKey()).flatMap(entry -> map(s, spec, entry)));
+    return store.flatMap(
+        s ->
+            s.find(unit.storeKey())
+                .filter(entry -> isYoung(s, entry))
+                .flatMap(entry -> map(s, spec, entry)));
+  }
+
+  /** What is too old is removed, so that what is computed instead can take its place. */
+  private boolean isYoung(DiskStore from, Entry entry) {
+    if (entry.isOlderThan(spec.notBefore())) {
+      from.expire(List.of(entry), spec.notBefore());
+      return false;
+    }
+    return true;
   }
 
   /** Verifies and maps an entry of the index; a reference for the caller. */

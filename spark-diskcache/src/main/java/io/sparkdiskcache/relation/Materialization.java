@@ -5,6 +5,7 @@ import io.sparkdiskcache.fingerprint.ConfDigest;
 import io.sparkdiskcache.fingerprint.InputFile;
 import io.sparkdiskcache.fingerprint.InputStats;
 import io.sparkdiskcache.relation.RelationFingerprint.Identity;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -20,6 +21,8 @@ final class Materialization {
   private final Optional<Identity> identity;
   private final List<InputFile> inputs;
   private final byte[] confDigest;
+  private final Instant notBefore;
+  private final Instant oldest;
   private boolean used;
   private @Nullable String checkedIn;
 
@@ -27,6 +30,8 @@ final class Materialization {
    * @param identity of the rows; empty for rows that only this application may see
    * @param inputs the files that were looked at
    * @param confDigest the settings that held then
+   * @param notBefore what was stored before is not used
+   * @param oldest when the oldest of its rows was computed
    */
   Materialization(
       DiskCachedRDD rdd,
@@ -34,13 +39,25 @@ final class Materialization {
       PartitionResults results,
       Optional<Identity> identity,
       List<InputFile> inputs,
-      byte[] confDigest) {
+      byte[] confDigest,
+      Instant notBefore,
+      Instant oldest) {
     this.rdd = rdd;
     this.partitions = partitions;
     this.results = results;
     this.identity = identity;
     this.inputs = inputs;
     this.confDigest = confDigest;
+    this.notBefore = notBefore;
+    this.oldest = oldest;
+  }
+
+  Instant notBefore() {
+    return notBefore;
+  }
+
+  Instant oldest() {
+    return oldest;
   }
 
   DiskCachedRDD rdd() {

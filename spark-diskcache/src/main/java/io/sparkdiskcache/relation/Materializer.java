@@ -56,6 +56,8 @@ final class Materializer {
   private final SparkPlan plan;
   private final Configuration hadoopConf;
   private final PartitionResults results;
+  private final Instant notBefore;
+  private Instant oldest = Instant.now();
   private final Map<Integer, PartitionResult> known = new HashMap<>();
   private boolean mayExecute;
 
@@ -66,6 +68,7 @@ final class Materializer {
     this.plan = builder.cachedPlan();
     this.hadoopConf = builder.fingerprint().hadoopConf();
     this.results = new PartitionResults(application.counters());
+    this.notBefore = builder.notBefore();
   }
 
   /** The relation, from what is stored and from the plan. */
@@ -188,6 +191,11 @@ final class Materializer {
     Optional<SetAudit> audit = Optional.empty();
     if (executed.isEmpty() && !finished) {
       Optional<EntrySet> set = store.findSet(setKey);
+      if (set.isPresent() && set.get().isOlderThan(notBefore)) {
+        store.expire(set.get().entries(), notBefore);
+        store.dropSet(setKey);
+        set = Optional.empty();
+      }
       audit = set.flatMap(this::auditOf);
       if (set.isPresent() && audit.isEmpty()) {
         Optional<Materialization> detached = detachSet(now, set.get(), store);
@@ -234,6 +242,7 @@ final class Materializer {
       units.add(List.of(new CacheUnit(entry.key().hex(), null, List.of(), true)));
       found.put(entry.key(), entry);
     }
+    storedAt(set.createdAt());
     return detach(now, units, found, store, Units.runIdentity(set.setKey(), set.generation(), now));
   }
 
@@ -331,7 +340,14 @@ final class Materializer {
         DiskCachedRDD.attached(spec(planned, Optional.empty()), parent, partitions(units), results);
     return Optional.of(
         new Materialization(
-            rdd, n, register(rdd), Optional.empty(), List.of(), ConfDigest.of(SQLConf.get())));
+            rdd,
+            n,
+            register(rdd),
+            Optional.empty(),
+            List.of(),
+            ConfDigest.of(SQLConf.get()),
+            notBefore,
+            oldest));
   }
 
   // ---- shared
@@ -398,7 +414,15 @@ final class Materializer {
           }
         });
     return Optional.of(
-        new Materialization(rdd, partitions, registered, identity, now.inputs(), now.confDigest()));
+        new Materialization(
+            rdd,
+            partitions,
+            registered,
+            identity,
+            now.inputs(),
+            now.confDigest(),
+            notBefore,
+            oldest));
   }
 
   private PartitionResults register(DiskCachedRDD rdd) {
@@ -408,8 +432,14 @@ final class Materializer {
     return results;
   }
 
-  private static Map<Key, Entry> find(List<List<CacheUnit>> units, DiskStore store) {
-    return store.findAll(units.stream().flatMap(List::stream).map(CacheUnit::storeKey).toList());
+  /** What is stored and young enough; what is too old is removed. */
+  private Map<Key, Entry> find(List<List<CacheUnit>> units, DiskStore store) {
+    Map<Key, Entry> found =
+        store.findAll(units.stream().flatMap(List::stream).map(CacheUnit::storeKey).toList());
+    List<Entry> tooOld = found.values().stream().filter(e -> e.isOlderThan(notBefore)).toList();
+    store.expire(tooOld, notBefore);
+    found.values().removeAll(tooOld);
+    return found;
   }
 
   /**
@@ -417,6 +447,7 @@ final class Materializer {
    */
   private void countFound(List<List<CacheUnit>> units, Map<Key, Entry> found) {
     application.counters().hit(found.values());
+    found.values().forEach(entry -> storedAt(entry.createdAt()));
     if (!application.context().isLocal()) {
       return; // this process does not hold them
     }
@@ -436,6 +467,10 @@ final class Materializer {
                 entries.size()));
       }
     }
+  }
+
+  private void storedAt(Instant time) {
+    oldest = time.isBefore(oldest) ? time : oldest;
   }
 
   private static CachedPartition[] partitions(List<List<CacheUnit>> units) {
@@ -459,6 +494,7 @@ final class Materializer {
         generation.map(Key::hex).orElse(null),
         now.confDigest(),
         now.expires().map(Instant::toEpochMilli).orElse(Long.MAX_VALUE),
+        notBefore,
         tag,
         application.context().applicationId(),
         description(),

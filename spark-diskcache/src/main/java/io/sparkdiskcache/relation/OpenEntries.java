@@ -8,6 +8,7 @@ import io.sparkdiskcache.store.Pin;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -42,8 +43,12 @@ final class OpenEntries {
   private final Map<Integer, Set<Integer>> shown = new HashMap<>();
   private final LinkedHashMap<String, Recent> recent = new LinkedHashMap<>(64, 0.75f, true);
 
-  /** What is mapped of an entry of the store, and its file there. */
-  private record Recent(Path file, KeptEntry entry) {}
+  /** What is mapped of an entry of the store. */
+  private record Recent(Entry stored, KeptEntry entry) {
+    Path file() {
+      return stored.path();
+    }
+  }
 
   static OpenEntries process() {
     return PROCESS;
@@ -65,16 +70,18 @@ final class OpenEntries {
   /**
    * An entry that was used lately and has not been evicted since, by whomever, with a reference for
    * the caller.
+   *
+   * @param notBefore what was stored before is passed over
    */
-  Optional<MappedEntry> recent(String key) {
+  Optional<MappedEntry> recent(String key, Instant notBefore) {
     KeptEntry kept;
     Path file;
     synchronized (this) {
       Recent found = recent.get(key);
-      if (found == null) {
+      if (found == null || found.stored.isOlderThan(notBefore)) {
         return Optional.empty();
       }
-      file = found.file;
+      file = found.file();
       kept = found.entry.keep();
     }
     if (!Files.exists(file)) {
@@ -87,7 +94,7 @@ final class OpenEntries {
 
   private synchronized void forget(String key, Path file) {
     Recent found = recent.get(key);
-    if (found != null && found.file.equals(file)) {
+    if (found != null && found.file().equals(file)) {
       recent.remove(key);
       found.entry.release();
     }
@@ -120,7 +127,7 @@ final class OpenEntries {
 
   /** Keeps {@code entry} for a while; takes a reference of its own. */
   synchronized void remember(Entry stored, KeptEntry entry) {
-    Recent previous = recent.put(stored.key().hex(), new Recent(stored.path(), entry.keep()));
+    Recent previous = recent.put(stored.key().hex(), new Recent(stored, entry.keep()));
     if (previous != null) {
       previous.entry.release();
     }

@@ -149,7 +149,7 @@ public final class RelationInspector {
         application.settings().directory().toString(),
         stored.complete() ? Optional.empty() : notKept,
         builder.fingerprint().lowers() ? stored.precision(application.encryption()) : List.of(),
-        stored.complete() ? List.of() : differences(accepted));
+        stored.complete() ? List.of() : differences(builder, accepted, stored));
   }
 
   private Inspection refused(CachedRDDBuilder builder, boolean cached, Refusal refusal) {
@@ -168,7 +168,13 @@ public final class RelationInspector {
         List.of());
   }
 
-  private List<String> differences(Accepted wanted) {
+  private List<String> differences(
+      DiskCachedRelationBuilder builder, Accepted wanted, StoredPart stored) {
+    if (stored.tooOld() > 0) {
+      return List.of(
+          "Of what is stored, %d partitions are from before %s: older than the time to live."
+              .formatted(stored.tooOld(), builder.notBefore()));
+    }
     return ProcessStores.find(application.storeOptions())
         .map(store -> Differences.toNearest(store, application.encryption(), wanted.components()))
         .orElse(List.of());

@@ -6,6 +6,7 @@ import io.sparkdiskcache.conf.Admission;
 import io.sparkdiskcache.store.StoreOptions;
 import io.sparkdiskcache.store.VerifyMode;
 import java.io.Serializable;
+import java.time.Instant;
 import java.util.SortedMap;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.SerializableConfiguration;
@@ -23,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param confDigest settings under which the keys hold
  * @param expires when the keys stop holding, because "today" is part of them; milliseconds since
  *     the epoch, Long.MAX_VALUE for never
+ * @param notBefore what was stored before is not used: older than the relation's time to live
  * @param tag label for the entries
  * @param application id of the application that writes
  * @param description the plan's root, for people
@@ -40,6 +42,7 @@ record RelationSpec(
     @Nullable String generation,
     byte[] confDigest,
     long expires,
+    Instant notBefore,
     String tag,
     String application,
     String description,

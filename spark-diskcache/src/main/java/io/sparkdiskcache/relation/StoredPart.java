@@ -11,7 +11,7 @@ import io.sparkdiskcache.store.EntrySet;
 import io.sparkdiskcache.store.Key;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.Collection;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -31,6 +31,7 @@ import org.slf4j.LoggerFactory;
  * @param computeTime task time that computing it took, without the stages below
  * @param complete whether a query would compute nothing
  * @param entries of what is stored
+ * @param tooOld units that are stored and older than the relation's time to live
  */
 record StoredPart(
     int found,
@@ -38,16 +39,18 @@ record StoredPart(
     long bytes,
     Duration computeTime,
     boolean complete,
-    List<Entry> entries) {
+    List<Entry> entries,
+    int tooOld) {
   private static final Logger log = LoggerFactory.getLogger(StoredPart.class);
   private static final StoredPart NOTHING =
-      new StoredPart(0, 0, 0, Duration.ZERO, false, List.of());
+      new StoredPart(0, 0, 0, Duration.ZERO, false, List.of(), 0);
 
   /** Runs no job and changes nothing. */
   static StoredPart of(DiskCachedRelationBuilder builder, Accepted now, DiskStore store) {
+    Instant notBefore = builder.notBefore();
     if (now.planClass() == PlanClass.ROW_LOCAL) {
       List<Key> keys = now.chunks().stream().map(chunk -> Units.chunkKey(now, chunk)).toList();
-      return of(keys, store.findAll(keys));
+      return of(keys, store.findAll(keys), notBefore);
     }
     SparkPlan plan = builder.cachedPlan();
     if (now.planClass() == PlanClass.PARTITION_LOCAL && !PlanShapes.runsJobs(plan)) {
@@ -57,25 +60,29 @@ record StoredPart(
               .map(built -> built.rdd().unitKeys())
               .or(() -> Units.ofPartitions(now, plan.execute()).map(StoredPart::keys));
       if (keys.isPresent()) {
-        return of(keys.get(), store.findAll(keys.get()));
+        return of(keys.get(), store.findAll(keys.get()), notBefore);
       }
     }
-    return store.findSet(Units.setKey(now)).map(StoredPart::of).orElse(NOTHING);
+    return store.findSet(Units.setKey(now)).map(set -> of(set, notBefore)).orElse(NOTHING);
   }
 
   private static List<Key> keys(List<List<CacheUnit>> units) {
     return units.stream().flatMap(List::stream).map(CacheUnit::storeKey).toList();
   }
 
-  private static StoredPart of(EntrySet set) {
-    return of(set.entries(), set.entries().size());
+  /** Used whole or not at all. */
+  private static StoredPart of(EntrySet set, Instant notBefore) {
+    int n = set.entries().size();
+    return set.isOlderThan(notBefore) ? of(List.of(), 0, n) : of(set.entries(), n, 0);
   }
 
-  private static StoredPart of(List<Key> keys, Map<Key, Entry> found) {
-    return of(found.values(), (int) keys.stream().distinct().count());
+  private static StoredPart of(List<Key> keys, Map<Key, Entry> found, Instant notBefore) {
+    List<Entry> young =
+        found.values().stream().filter(entry -> !entry.isOlderThan(notBefore)).toList();
+    return of(young, (int) keys.stream().distinct().count(), found.size() - young.size());
   }
 
-  private static StoredPart of(Collection<Entry> found, int wanted) {
+  private static StoredPart of(List<Entry> found, int wanted, int tooOld) {
     Duration computing = Duration.ZERO;
     long bytes = 0;
     for (Entry entry : found) {
@@ -83,7 +90,13 @@ record StoredPart(
       bytes += entry.bytes();
     }
     return new StoredPart(
-        found.size(), wanted, bytes, computing, found.size() == wanted, List.copyOf(found));
+        found.size(),
+        wanted,
+        bytes,
+        computing,
+        found.size() == wanted && tooOld == 0,
+        found,
+        tooOld);
   }
 
   /**

@@ -390,6 +390,13 @@ public final class DiskStore implements AutoCloseable {
     return evict(select(selector), "selected by " + selector);
   }
 
+  /** Removes entries that are too old for whoever asked for them. */
+  public void expire(List<Entry> entries, Instant limit) {
+    attempt(
+        "Cannot remove expired entries",
+        () -> removal.remove(entries, EvictionCause.EXPIRED, "they were stored before " + limit));
+  }
+
   private long evict(List<Entry> victims, String reason) {
     front.clear();
     return lookUp("Cannot evict", 0L, () -> removal.remove(victims, EvictionCause.REQUEST, reason));

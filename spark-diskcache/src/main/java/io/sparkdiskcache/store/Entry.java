@@ -16,6 +16,11 @@ import java.util.Optional;
 public record Entry(
     Key key, Path path, EntryMeta meta, Instant createdAt, Instant lastAccess, long hits) {
 
+  /** Whether it was stored before. */
+  public boolean isOlderThan(Instant limit) {
+    return createdAt.isBefore(limit);
+  }
+
   public String relation() {
     return meta.relation();
   }

@@ -22,6 +22,11 @@ public record EntrySet(
     components = Map.copyOf(components);
   }
 
+  /** Whether any of it was stored before. */
+  public boolean isOlderThan(Instant limit) {
+    return createdAt.isBefore(limit) || entries.stream().anyMatch(e -> e.isOlderThan(limit));
+  }
+
   public long bytes() {
     return entries.stream().mapToLong(Entry::bytes).sum();
   }

@@ -189,6 +189,38 @@ class CodeHashScalaSuite extends AnyFunSuite with BeforeAndAfterAll {
     assert(hex(first.identity("g")) != hex(g))
   }
 
+  /** A cell of Almond, as Ammonite wraps it. */
+  private def almond(cell: String, factor: Int, other: Int): CodeIdentity = {
+    val source =
+      s"""package ammonite.`$$sess` {
+         |  object $cell$other {
+         |    val wrapper = new Helper
+         |    final class Helper extends Serializable {
+         |      def twice(x: Int): Int = x * $factor
+         |      case class P(a: Int) { def plus(b: Int): Int = a + b }
+         |    }
+         |  }
+         |  object $cell${other + 1} {
+         |    import $cell$other.wrapper._
+         |    val wrapper = new Helper
+         |    final class Helper extends Serializable { def f: Int => Int = (x: Int) => P(twice(x)).plus(1) }
+         |  }
+         |}
+         |package user { object App { def make = ammonite.`$$sess`.$cell${other + 1}.wrapper.f } }
+         |""".stripMargin
+    identity(source)
+  }
+
+  test("cells of Almond are known by other numbers, and not when they are edited") {
+    assume(ScalaSnippets.available, "scala-compiler is not on the test class path")
+    Seq("cell", "cmd").foreach { name =>
+      val first = almond(name, 2, 3)
+      val moved = almond(name, 2, 17)
+      assert(hex(first) == hex(moved), s"$name: ${first.parts} -> ${moved.parts}")
+      assert(hex(first) != hex(almond(name, 4, 3)))
+    }
+  }
+
   test("a case class that reads the notebook around it") {
     assume(ScalaSnippets.available, "scala-compiler is not on the test class path")
     val notebook = new ScalaSnippets.Notebook().run(
