@@ -85,11 +85,11 @@ class SparkSqlTestsSuite extends AnyFunSuite with Applications {
       }
     finally {
       spark.catalog.clearCache()
+      spark.sql("use spark_catalog.default") // files drop the database that they use
       spark.catalog.listTables().collect().filterNot(table => views(table.name)).foreach { table =>
         Try(if (table.isTemporary) spark.catalog.dropTempView(table.name)
         else spark.sql(s"drop table if exists `${table.name}`"))
       }
-      spark.sql("use spark_catalog.default")
     }
   }
 
