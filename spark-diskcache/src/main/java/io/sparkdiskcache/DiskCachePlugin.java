@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache;
 
+import io.sparkdiskcache.cluster.ClusterDirectory;
+import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.conf.Settings;
 import io.sparkdiskcache.relation.CacheApplication;
 import java.util.LinkedHashSet;
@@ -28,24 +30,42 @@ public final class DiskCachePlugin implements SparkPlugin {
   }
 
   @Override
-  public @Nullable ExecutorPlugin executorPlugin() {
-    return null;
+  public ExecutorPlugin executorPlugin() {
+    return new ExecutorInventory(
+        conf -> Settings.of(CacheApplication.asMap(conf)).store(), CacheApplication::release);
   }
 
   private static final class Driver implements DriverPlugin {
+    private @Nullable ClusterDirectory cluster;
+
     /**
      * @throws IllegalArgumentException on a bad configuration value, which stops the application
      *     before it has done anything
      */
     @Override
     public Map<String, String> init(SparkContext context, PluginContext pluginContext) {
-      Settings.of(CacheApplication.asMap(context.conf()));
+      Settings settings = Settings.of(CacheApplication.asMap(context.conf()));
+      if (!context.isLocal()) {
+        cluster = ClusterDirectory.start(context, settings.lookupWait());
+      }
       Set<String> extensions =
           new LinkedHashSet<>(List.of(context.conf().get(EXTENSIONS, "").split(",")));
       extensions.remove("");
       extensions.add(DiskCacheExtensions.class.getName());
       context.conf().set(EXTENSIONS, String.join(",", extensions));
       return Map.of();
+    }
+
+    @Override
+    public @Nullable Object receive(Object message) {
+      return cluster == null ? null : cluster.receive(message);
+    }
+
+    @Override
+    public void shutdown() {
+      if (cluster != null) {
+        cluster.stop();
+      }
     }
   }
 }

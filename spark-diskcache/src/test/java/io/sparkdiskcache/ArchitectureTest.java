@@ -26,6 +26,8 @@ class ArchitectureTest {
             .definedBy("io.sparkdiskcache")
             .layer("relation")
             .definedBy("io.sparkdiskcache.relation")
+            .layer("cluster")
+            .definedBy("io.sparkdiskcache.cluster")
             .layer("memo")
             .definedBy("io.sparkdiskcache.memo")
             .layer("fingerprint")
@@ -44,6 +46,8 @@ class ArchitectureTest {
             .mayNotBeAccessedByAnyLayer()
             .whereLayer("relation")
             .mayOnlyBeAccessedByLayers("api")
+            .whereLayer("cluster")
+            .mayOnlyBeAccessedByLayers("api", "relation")
             .whereLayer("memo")
             .mayOnlyBeAccessedByLayers("api")
             .whereLayer("fingerprint")
@@ -51,13 +55,13 @@ class ArchitectureTest {
             .whereLayer("conf")
             .mayOnlyBeAccessedByLayers("api", "relation")
             .whereLayer("store")
-            .mayOnlyBeAccessedByLayers("api", "relation", "memo", "conf", "cli")
+            .mayOnlyBeAccessedByLayers("api", "relation", "cluster", "memo", "conf", "cli")
             .whereLayer("cli")
             .mayNotBeAccessedByAnyLayer()
             .whereLayer("arrow")
             .mayOnlyBeAccessedByLayers("api", "relation", "conf")
             .whereLayer("shim")
-            .mayOnlyBeAccessedByLayers("api", "relation");
+            .mayOnlyBeAccessedByLayers("api", "relation", "cluster");
     rule.check(CLASSES);
   }
 

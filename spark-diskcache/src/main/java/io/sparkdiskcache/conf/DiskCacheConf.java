@@ -43,9 +43,20 @@ public final class DiskCacheConf {
           "$XDG_CACHE_HOME/spark-diskcache, else ~/.cache/spark-diskcache",
           "one absolute path on a local file system",
           "The cache directory. It is created with mode 0700 and must belong to the user who runs"
-              + " Spark; all executors of a host may share it.",
+              + " Spark; all executors of a host may share it. Where hosts differ, the environment"
+              + " variable `SPARK_DISKCACHE_DIR` of a worker names the directory of its host.",
           Scope.APPLICATION,
           DiskCacheConf::directory);
+
+  public static final ConfEntry<Duration> LOOKUP_WAIT =
+      new ConfEntry<>(
+          PREFIX + "lookup.wait",
+          "15s",
+          "a duration, such as 5s; 0s not to wait",
+          "On a cluster: how long the first lookup of an application waits at most for executors to"
+              + " say what they hold.",
+          Scope.APPLICATION,
+          Quantities::duration);
 
   public static final ConfEntry<ByteLimit> MAX_BYTES =
       new ConfEntry<>(
@@ -214,6 +225,7 @@ public final class DiskCacheConf {
       List.of(
           ENABLED,
           DIR,
+          LOOKUP_WAIT,
           MAX_BYTES,
           MIN_FREE_BYTES,
           TTL,

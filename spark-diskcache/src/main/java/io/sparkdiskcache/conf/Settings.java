@@ -17,6 +17,7 @@ import java.util.Map;
  *
  * @param enabled whether relations of the session are kept
  * @param directory the cache directory
+ * @param lookupWait how long the first lookup waits for executors
  * @param maxBytes limit of all entry files together
  * @param minFreeBytes what stays free on the disk
  * @param ttl how long entries are kept; zero for ever
@@ -36,6 +37,7 @@ import java.util.Map;
 public record Settings(
     boolean enabled,
     Path directory,
+    Duration lookupWait,
     ByteLimit maxBytes,
     long minFreeBytes,
     Duration ttl,
@@ -61,6 +63,7 @@ public record Settings(
     return new Settings(
         read(DiskCacheConf.ENABLED, conf),
         read(DiskCacheConf.DIR, conf),
+        read(DiskCacheConf.LOOKUP_WAIT, conf),
         read(DiskCacheConf.MAX_BYTES, conf),
         read(DiskCacheConf.MIN_FREE_BYTES, conf),
         read(DiskCacheConf.TTL, conf),

@@ -2,6 +2,7 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.PrecisionPolicy;
+import io.sparkdiskcache.cluster.ProcessStores;
 import io.sparkdiskcache.conf.DiskCacheConf;
 import io.sparkdiskcache.conf.Settings;
 import io.sparkdiskcache.fingerprint.IdentityWeakMap;
@@ -119,6 +120,11 @@ public final class CacheApplication {
   /** Null if entries are plain. */
   @Nullable Encryption encryption() {
     return encryption;
+  }
+
+  /** Lets go of what this process holds for an RDD. */
+  public static void release(int rddId) {
+    OpenEntries.process().release(rddId);
   }
 
   /**

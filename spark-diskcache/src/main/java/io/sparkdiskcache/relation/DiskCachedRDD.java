@@ -124,6 +124,15 @@ final class DiskCachedRDD extends RDD<CachedBatch> {
         context, CollectionConverters.asScala(reader.read((CachedPartition) split)));
   }
 
+  /** Whether it has no parent, though it may have had one. */
+  boolean isDetached() {
+    return parent == null;
+  }
+
+  Broadcast<RelationSpec> spec() {
+    return spec;
+  }
+
   /** Names of all units, in order; on the driver. */
   List<Key> unitKeys() {
     return Arrays.stream(cachedPartitions)

@@ -2,10 +2,12 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.ArrowCachedBatchSerializer;
+import io.sparkdiskcache.cluster.ProcessStores;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.fingerprint.PlanClass;
 import io.sparkdiskcache.relation.RelationFingerprint.Identity;
 import io.sparkdiskcache.shim.SparkInternals;
+import io.sparkdiskcache.store.Key;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
@@ -242,6 +244,16 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     if (now.planClass() != PlanClass.RUN_BOUND) {
       return Units.identity(now);
     }
+    Optional<ClusterLookup> cluster = ClusterLookup.of(application.context());
+    if (cluster.isPresent()) {
+      Key setKey = Units.setKey(now);
+      return cluster
+          .get()
+          .directory()
+          .findSet(setKey, Units.partKey(setKey))
+          .filter(set -> !set.createdAt().isBefore(notBefore()))
+          .map(set -> Units.runIdentity(setKey, set.generation(), now));
+    }
     return ProcessStores.find(application.storeOptions())
         .flatMap(store -> store.findSet(Units.setKey(now)))
         .filter(set -> !set.isOlderThan(notBefore()))
@@ -255,6 +267,11 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
   /** What was built, unless it was never used and its inputs have moved since. */
   private @Nullable Materialization validated() {
     Materialization ready = current;
+    if (ready != null && !ready.isReadable(application.context())) {
+      ready.rdd().unpersist(false);
+      current = null;
+      return null;
+    }
     if (ready == null || ready.isUsed()) {
       return ready;
     }

@@ -7,6 +7,8 @@ import io.sparkdiskcache.arrow.EntryEncryption;
 import io.sparkdiskcache.arrow.EntrySummary;
 import io.sparkdiskcache.arrow.EntryWriter;
 import io.sparkdiskcache.arrow.MappedEntry;
+import io.sparkdiskcache.cluster.ExecutorInventory;
+import io.sparkdiskcache.cluster.ProcessStores;
 import io.sparkdiskcache.conf.Admission;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
@@ -261,7 +263,10 @@ final class EntryAccess {
               timer,
               count -> describe(unit, partition, count, timer));
       MappedEntry mapped = open(pending.path(), unit);
-      if (publish && mayPublish.getAsBoolean() && pays(summary, timer)) {
+      if (publish
+          && mayPublish.getAsBoolean()
+          && pays(summary, timer)
+          && mayJoinSet(partition, context)) {
         try {
           Entry stored =
               pending.publish(
@@ -292,10 +297,22 @@ final class EntryAccess {
     return pays || spec.admission() == Admission.ALWAYS || spec.generation() != null;
   }
 
+  /** On a cluster the driver decides, because attempts may be in several processes. */
+  private boolean mayJoinSet(int partition, TaskContext context) {
+    String generation = spec.generation();
+    return generation == null
+        || ExecutorInventory.process()
+            .map(cluster -> cluster.mayStore(generation, partition, context.stageAttemptNumber()))
+            .orElse(true);
+  }
+
   /** A repeated stage may have other rows in other partitions than the first: not one run. */
   private void countTowardsSet(int partition, TaskContext context) {
     String generation = spec.generation();
-    if (generation != null) {
+    Optional<ExecutorInventory> cluster = ExecutorInventory.process();
+    if (generation != null && cluster.isPresent()) {
+      cluster.get().stored(generation, partition);
+    } else if (generation != null) {
       if (context.stageAttemptNumber() > 0) {
         Generations.process().spoil(generation);
       }

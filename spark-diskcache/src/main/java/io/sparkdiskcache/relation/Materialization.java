@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.cluster.ClusterDirectory;
 import io.sparkdiskcache.fingerprint.ConfDigest;
 import io.sparkdiskcache.fingerprint.InputFile;
 import io.sparkdiskcache.fingerprint.InputStats;
@@ -10,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkContext;
 import org.apache.spark.sql.internal.SQLConf;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +25,7 @@ final class Materialization {
   private final byte[] confDigest;
   private final Instant notBefore;
   private final Instant oldest;
+  private final List<String> directories;
   private boolean used;
   private @Nullable String checkedIn;
 
@@ -32,6 +35,7 @@ final class Materialization {
    * @param confDigest the settings that held then
    * @param notBefore what was stored before is not used
    * @param oldest when the oldest of its rows was computed
+   * @param directories on other hosts without which it cannot be read
    */
   Materialization(
       DiskCachedRDD rdd,
@@ -41,7 +45,8 @@ final class Materialization {
       List<InputFile> inputs,
       byte[] confDigest,
       Instant notBefore,
-      Instant oldest) {
+      Instant oldest,
+      List<String> directories) {
     this.rdd = rdd;
     this.partitions = partitions;
     this.results = results;
@@ -50,6 +55,7 @@ final class Materialization {
     this.confDigest = confDigest;
     this.notBefore = notBefore;
     this.oldest = oldest;
+    this.directories = directories;
   }
 
   Instant notBefore() {
@@ -78,6 +84,14 @@ final class Materialization {
 
   long bytes() {
     return results.value().values().stream().mapToLong(PartitionResult::bytes).sum();
+  }
+
+  /** False if it has no parent and what it stands for is lost with its hosts. */
+  boolean isReadable(SparkContext context) {
+    return !rdd.isDetached()
+        || ClusterDirectory.of(context)
+            .map(cluster -> cluster.isReadable(rdd.id(), directories))
+            .orElse(true);
   }
 
   /** From now on later queries read the same rows, whatever becomes of the inputs. */

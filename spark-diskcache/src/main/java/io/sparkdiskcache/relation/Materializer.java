@@ -2,6 +2,8 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.KeptEntry;
+import io.sparkdiskcache.cluster.ClusterDirectory;
+import io.sparkdiskcache.cluster.ProcessStores;
 import io.sparkdiskcache.fingerprint.ConfDigest;
 import io.sparkdiskcache.fingerprint.FileChunk;
 import io.sparkdiskcache.fingerprint.FingerprintResult;
@@ -33,6 +35,7 @@ import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.execution.FileSourceScanExec;
 import org.apache.spark.sql.execution.SparkPlan;
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec;
 import org.apache.spark.sql.execution.datasources.FilePartition;
@@ -59,6 +62,11 @@ final class Materializer {
   private final Instant notBefore;
   private Instant oldest = Instant.now();
   private final Map<Integer, PartitionResult> known = new HashMap<>();
+  private final Optional<ClusterLookup> cluster;
+
+  /** Directories by partition, of executors that hold it whole; only on a cluster. */
+  private List<List<String>> holders = List.of();
+
   private boolean mayExecute;
 
   Materializer(CacheApplication application, DiskCachedRelationBuilder builder, String tag) {
@@ -69,6 +77,7 @@ final class Materializer {
     this.hadoopConf = builder.fingerprint().hadoopConf();
     this.results = new PartitionResults(application.counters());
     this.notBefore = builder.notBefore();
+    this.cluster = ClusterLookup.of(application.context());
   }
 
   /** The relation, from what is stored and from the plan. */
@@ -111,9 +120,11 @@ final class Materializer {
   // ---- row-local: one unit per file chunk
 
   private Optional<Materialization> rowLocal(Accepted now, DiskStore store) {
-    List<List<FileChunk>> packed = Units.pack(now.chunks(), now.chunkedScan().orElseThrow());
+    FileSourceScanExec scan = now.chunkedScan().orElseThrow();
+    List<List<FileChunk>> packed =
+        cluster.isPresent() ? cluster.get().pack(now, scan) : Units.pack(now.chunks(), scan);
     List<List<CacheUnit>> units = Units.ofChunks(now, packed);
-    Map<Key, Entry> found = find(units, store);
+    Found found = find(units, store);
     boolean audited = chooseForAudit(units, found);
     Optional<Identity> identity = Units.identity(now);
     if (PlanShapes.runsJobs(plan)) {
@@ -166,7 +177,7 @@ final class Materializer {
     }
     List<List<CacheUnit>> units = laidOut.get();
     int n = units.size();
-    Map<Key, Entry> found = find(units, store);
+    Found found = find(units, store);
     if (!mayExecute && found.size() < n) {
       return Optional.empty();
     }
@@ -189,7 +200,12 @@ final class Materializer {
     // another run's partitions would not fit it.
     boolean finished = plan instanceof AdaptiveSparkPlanExec adaptive && adaptive.isFinalPlan();
     Optional<SetAudit> audit = Optional.empty();
-    if (executed.isEmpty() && !finished) {
+    if (executed.isEmpty() && !finished && cluster.isPresent()) {
+      Optional<Materialization> detached = detachSetInCluster(now, setKey);
+      if (detached.isPresent()) {
+        return detached;
+      }
+    } else if (executed.isEmpty() && !finished) {
       Optional<EntrySet> set = store.findSet(setKey);
       if (set.isPresent() && set.get().isOlderThan(notBefore)) {
         store.expire(set.get().entries(), notBefore);
@@ -220,10 +236,22 @@ final class Materializer {
                   Units.memberKey(setKey, generation, i),
                   parent.partitions()[i],
                   List.of(),
-                  local)));
+                  local || cluster.isPresent())));
     }
     RelationSpec spec = spec(now, Optional.of(generation));
     DiskCachedRDD rdd = DiskCachedRDD.attached(spec, parent, partitions(units), results);
+    if (cluster.isPresent()) {
+      cluster
+          .get()
+          .directory()
+          .begin(
+              Units.partKey(setKey),
+              generation,
+              n,
+              new SetMeta(spec.description(), spec.components()),
+              () -> mayPublishSet(spec, now));
+      return ready(rdd, n, Optional.of(Units.runIdentity(setKey, generation, now)), now);
+    }
     Optional<SetAudit> toCompare = audit;
     Runnable publish =
         () -> publishSet(store, setKey, generation, rdd.unitKeys(), now, spec, toCompare);
@@ -243,7 +271,43 @@ final class Materializer {
       found.put(entry.key(), entry);
     }
     storedAt(set.createdAt());
-    return detach(now, units, found, store, Units.runIdentity(set.setKey(), set.generation(), now));
+    return detach(
+        now,
+        units,
+        Found.here(found),
+        store,
+        Units.runIdentity(set.setKey(), set.generation(), now));
+  }
+
+  private Optional<Materialization> detachSetInCluster(Accepted now, Key setKey) {
+    Optional<ClusterDirectory.FoundSet> found =
+        cluster.orElseThrow().directory().findSet(setKey, Units.partKey(setKey));
+    if (found.isEmpty() || found.get().createdAt().isBefore(notBefore)) {
+      return Optional.empty();
+    }
+    ClusterDirectory.FoundSet set = found.get();
+    if (builder.audits().contains(set.generation())) {
+      application.counters().couldNotAudit(); // parts of it are on other hosts
+    }
+    List<List<CacheUnit>> units = new ArrayList<>();
+    Map<Key, List<String>> elsewhere = new LinkedHashMap<>();
+    for (int i = 0; i < set.holders().size(); i++) {
+      String member = Units.memberKey(setKey, set.generation(), i);
+      units.add(List.of(new CacheUnit(member, null, List.of(), true)));
+      elsewhere.put(new Key(member), List.of(set.holders().get(i)));
+    }
+    storedAt(set.createdAt());
+    return detachInCluster(now, units, elsewhere, Units.runIdentity(setKey, set.generation(), now));
+  }
+
+  private boolean mayPublishSet(RelationSpec spec, Accepted now) {
+    boolean same =
+        System.currentTimeMillis() < spec.expires()
+            && InputStats.unchanged(now.inputs(), hadoopConf);
+    if (!same) {
+      log.info("{} is not published: its input changed meanwhile.", spec.description());
+    }
+    return same;
   }
 
   /** Runs in the task that stored the last partition. */
@@ -255,9 +319,7 @@ final class Materializer {
       Accepted now,
       RelationSpec spec,
       Optional<SetAudit> audit) {
-    if (System.currentTimeMillis() >= spec.expires()
-        || !InputStats.unchanged(now.inputs(), hadoopConf)) {
-      log.info("{} is not published: its input changed meanwhile.", spec.description());
+    if (!mayPublishSet(spec, now)) {
       return;
     }
     // Only of the same input the same rows can be asked.
@@ -275,12 +337,12 @@ final class Materializer {
   // ---- audits, see Audit
 
   /** Marks units among those found; whether there are any. */
-  private boolean chooseForAudit(List<List<CacheUnit>> units, Map<Key, Entry> found) {
+  private boolean chooseForAudit(List<List<CacheUnit>> units, Found found) {
     boolean any = false;
     for (List<CacheUnit> ofPartition : units) {
       for (int i = 0; i < ofPartition.size(); i++) {
         Key key = ofPartition.get(i).storeKey();
-        if (found.containsKey(key) && builder.audits().contains(key)) {
+        if (found.contains(key) && builder.audits().contains(key)) {
           ofPartition.set(i, ofPartition.get(i).audited());
           any = true;
         }
@@ -347,7 +409,8 @@ final class Materializer {
             List.of(),
             ConfDigest.of(SQLConf.get()),
             notBefore,
-            oldest));
+            oldest,
+            List.of()));
   }
 
   // ---- shared
@@ -357,15 +420,17 @@ final class Materializer {
    * means a miss here and not a failure later.
    */
   private Optional<Materialization> detach(
-      Accepted now,
-      List<List<CacheUnit>> units,
-      Map<Key, Entry> found,
-      DiskStore store,
-      Identity identity) {
-    if (found.size() < count(units) || !application.context().isLocal()) {
+      Accepted now, List<List<CacheUnit>> units, Found found, DiskStore store, Identity identity) {
+    if (found.size() < count(units)) {
       return Optional.empty();
     }
-    List<Entry> entries = List.copyOf(found.values());
+    if (cluster.isPresent()) {
+      return detachInCluster(now, units, found.elsewhere(), identity);
+    }
+    if (!application.context().isLocal()) {
+      return Optional.empty();
+    }
+    List<Entry> entries = List.copyOf(found.here().values());
     RelationSpec spec = spec(now, Optional.empty());
     List<Optional<KeptEntry>> mapped =
         entries.parallelStream().map(entry -> keep(store, spec, entry)).toList();
@@ -393,6 +458,58 @@ final class Materializer {
     }
   }
 
+  /** The same with the stores of other hosts, which open what they hold in a job. */
+  private Optional<Materialization> detachInCluster(
+      Accepted now,
+      List<List<CacheUnit>> units,
+      Map<Key, List<String>> elsewhere,
+      Identity identity) {
+    ClusterLookup lookup = cluster.orElseThrow();
+    List<List<CacheUnit>> parentless = new ArrayList<>();
+    List<List<String>> of = new ArrayList<>();
+    Map<Key, String> directories = new LinkedHashMap<>();
+    for (List<CacheUnit> ofPartition : units) {
+      List<String> common = ClusterLookup.common(ofPartition, elsewhere);
+      if (common.isEmpty()) {
+        return Optional.empty();
+      }
+      of.add(List.of(common.get(0)));
+      ofPartition.forEach(unit -> directories.put(unit.storeKey(), common.get(0)));
+      parentless.add(
+          ofPartition.stream().map(u -> new CacheUnit(u.key(), null, u.inputs(), true)).toList());
+    }
+    DiskCachedRDD rdd =
+        DiskCachedRDD.detached(
+            application.context(), spec(now, Optional.empty()), partitions(parentless), results);
+    Map<Key, ClusterLookup.Opened> opened =
+        directories.isEmpty() ? Map.of() : lookup.resolve(rdd.id(), rdd.spec(), directories);
+    if (opened.size() < directories.size()) {
+      rdd.unpersist(false);
+      return Optional.empty();
+    }
+    holders = of;
+    for (int i = 0; i < units.size(); i++) {
+      List<ClusterLookup.Opened> ofPartition =
+          units.get(i).stream()
+              .map(unit -> java.util.Objects.requireNonNull(opened.get(unit.storeKey())))
+              .toList();
+      known.put(
+          i,
+          PartitionResult.found(
+              ofPartition.stream().mapToLong(ClusterLookup.Opened::rows).sum(),
+              ofPartition.stream().mapToLong(ClusterLookup.Opened::bytes).sum(),
+              ofPartition.size()));
+    }
+    opened.values().forEach(entry -> storedAt(Instant.ofEpochMilli(entry.createdMillis())));
+    application
+        .counters()
+        .hit(
+            opened.size(),
+            opened.values().stream().mapToLong(ClusterLookup.Opened::computeMillis).sum());
+    application.counters().skipped(PlanShapes.exchanges(plan));
+    return ready(rdd, units.size(), Optional.of(identity), now);
+  }
+
   private static Optional<KeptEntry> keep(DiskStore store, RelationSpec spec, Entry entry) {
     return EntryAccess.map(store, spec, entry)
         .map(
@@ -406,10 +523,11 @@ final class Materializer {
   private Optional<Materialization> ready(
       DiskCachedRDD rdd, int partitions, Optional<Identity> identity, Accepted now) {
     PartitionResults registered = register(rdd);
+    cluster.ifPresent(lookup -> lookup.announce(rdd.id(), holders, known));
     known.forEach(
         (partition, result) -> {
           registered.add(new Tuple2<>(partition, result));
-          if (OpenEntries.process().firstAnnouncement(rdd.id(), partition)) {
+          if (cluster.isEmpty() && OpenEntries.process().firstAnnouncement(rdd.id(), partition)) {
             SparkInternals.announce(rdd.id(), partition, result.bytes());
           }
         });
@@ -422,7 +540,10 @@ final class Materializer {
             now.inputs(),
             now.confDigest(),
             notBefore,
-            oldest));
+            oldest,
+            rdd.isDetached()
+                ? holders.stream().flatMap(List::stream).distinct().toList()
+                : List.of()));
   }
 
   private PartitionResults register(DiskCachedRDD rdd) {
@@ -432,22 +553,57 @@ final class Materializer {
     return results;
   }
 
+  /**
+   * What is stored: entries of this process's store, or on a cluster the directories that should
+   * have them.
+   */
+  private record Found(Map<Key, Entry> here, Map<Key, List<String>> elsewhere) {
+    static Found here(Map<Key, Entry> entries) {
+      return new Found(entries, Map.of());
+    }
+
+    boolean contains(Key key) {
+      return here.containsKey(key) || elsewhere.containsKey(key);
+    }
+
+    int size() {
+      return here.size() + elsewhere.size();
+    }
+  }
+
   /** What is stored and young enough; what is too old is removed. */
-  private Map<Key, Entry> find(List<List<CacheUnit>> units, DiskStore store) {
+  private Found find(List<List<CacheUnit>> units, DiskStore store) {
+    if (cluster.isPresent()) {
+      List<Key> published =
+          units.stream()
+              .flatMap(List::stream)
+              .filter(CacheUnit::publish)
+              .map(CacheUnit::storeKey)
+              .toList();
+      return new Found(Map.of(), cluster.get().directory().holders(published));
+    }
     Map<Key, Entry> found =
         store.findAll(units.stream().flatMap(List::stream).map(CacheUnit::storeKey).toList());
     List<Entry> tooOld = found.values().stream().filter(e -> e.isOlderThan(notBefore)).toList();
     store.expire(tooOld, notBefore);
     found.values().removeAll(tooOld);
-    return found;
+    return Found.here(found);
   }
 
   /**
    * Remembers the partitions of which every unit is stored and not to be audited, and counts hits.
    */
-  private void countFound(List<List<CacheUnit>> units, Map<Key, Entry> found) {
-    application.counters().hit(found.values());
-    found.values().forEach(entry -> storedAt(entry.createdAt()));
+  private void countFound(List<List<CacheUnit>> units, Found found) {
+    if (cluster.isPresent()) {
+      application.counters().hit(found.size(), 0);
+      holders = units.stream().map(of -> ClusterLookup.common(of, found.elsewhere())).toList();
+      if (found.size() > 0) {
+        storedAt(Instant.EPOCH); // only the executors know
+      }
+      return;
+    }
+    application.counters().hit(found.here().values());
+    found.here().values().forEach(entry -> storedAt(entry.createdAt()));
     if (!application.context().isLocal()) {
       return; // this process does not hold them
     }
@@ -455,7 +611,7 @@ final class Materializer {
       List<Entry> entries =
           units.get(i).stream()
               .filter(unit -> !unit.audit())
-              .map(unit -> found.get(unit.storeKey()))
+              .map(unit -> found.here().get(unit.storeKey()))
               .filter(java.util.Objects::nonNull)
               .toList();
       if (entries.size() == units.get(i).size()) {

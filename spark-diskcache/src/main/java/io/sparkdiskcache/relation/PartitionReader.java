@@ -2,6 +2,7 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.MappedEntry;
+import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.fingerprint.ConfDigest;
 import io.sparkdiskcache.shim.SparkInternals;
 import java.util.ArrayList;
@@ -116,6 +117,7 @@ final class PartitionReader {
 
   private EntryAccess.Made compute(EntryAccess access, CacheUnit unit, int partition) {
     if (parent == null || unit.split() == null) {
+      ExecutorInventory.process().ifPresent(cluster -> cluster.lost(rddId, unit.storeKey()));
       throw new IllegalStateException(
           "Cannot read partition %d of %s: its entry %s on host %s was removed after it was found. "
                   .formatted(

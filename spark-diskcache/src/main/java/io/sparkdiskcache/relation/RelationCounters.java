@@ -27,6 +27,12 @@ public final class RelationCounters {
     entries.forEach(entry -> savedMillis.add(entry.meta().computeTime().toMillis()));
   }
 
+  /** Entries that other processes have found. */
+  void hit(long entries, long computeMillis) {
+    hits.add(entries);
+    savedMillis.add(computeMillis);
+  }
+
   void computed(long units) {
     computed.add(units);
   }

@@ -2,6 +2,7 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.ColumnPrecision;
+import io.sparkdiskcache.cluster.ProcessStores;
 import io.sparkdiskcache.conf.Admission;
 import io.sparkdiskcache.fingerprint.FingerprintResult;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;

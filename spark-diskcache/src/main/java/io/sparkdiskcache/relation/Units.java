@@ -8,6 +8,7 @@ import io.sparkdiskcache.fingerprint.InputFile;
 import io.sparkdiskcache.fingerprint.Keys;
 import io.sparkdiskcache.relation.RelationFingerprint.Identity;
 import io.sparkdiskcache.store.Key;
+import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -113,6 +114,11 @@ final class Units {
   /** Of all rows together. */
   static Key setKey(Accepted now) {
     return key(Keys.setKey(now.function(), now.inputs()));
+  }
+
+  /** Of what one of several hosts has of all rows. */
+  static Key partKey(Key setKey) {
+    return key(Keys.inEnvironment(bytes(setKey), "part".getBytes(StandardCharsets.US_ASCII)));
   }
 
   static String memberKey(Key setKey, Key generation, int partition) {

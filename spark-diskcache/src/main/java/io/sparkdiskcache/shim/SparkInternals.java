@@ -21,6 +21,7 @@ import org.apache.spark.sql.execution.columnar.InMemoryRelation;
 import org.apache.spark.sql.execution.columnar.InMemoryRelation$;
 import org.apache.spark.sql.internal.SQLConf;
 import org.apache.spark.storage.BlockManager;
+import org.apache.spark.storage.BlockManagerId;
 import org.apache.spark.storage.RDDBlockId;
 import org.apache.spark.storage.StorageLevel;
 import org.slf4j.Logger;
@@ -99,6 +100,28 @@ public final class SparkInternals {
             StorageLevel.DISK_ONLY(),
             0L,
             bytes);
+  }
+
+  /** Tells Spark's scheduler that an executor holds a partition, as {@link #announce} does. */
+  public static void announceAt(BlockManagerId executor, int rddId, int partition, long bytes) {
+    SparkEnv.get()
+        .blockManager()
+        .master()
+        .updateBlockInfo(
+            executor, new RDDBlockId(rddId, partition), StorageLevel.DISK_ONLY(), 0L, bytes);
+  }
+
+  /** The executors that are alive, the driver left out. */
+  public static List<BlockManagerId> executors(SparkContext context) {
+    List<BlockManagerId> executors = new ArrayList<>();
+    for (BlockManagerId id :
+        CollectionConverters.asJava(context.env().blockManager().master().getMemoryStatus())
+            .keySet()) {
+      if (!id.isDriver()) {
+        executors.add(id);
+      }
+    }
+    return executors;
   }
 
   /** Lets Spark's own cleaner unpersist {@code rdd} once nothing refers to it any more. */

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongConsumer;
 import java.util.function.Predicate;
 
 /**
@@ -339,6 +340,43 @@ public final class DiskStore implements AutoCloseable {
   public boolean completeSet(Key setKey, Key generation, int partitions, SetMeta meta)
       throws StoreException {
     return publisher.completeSet(setKey, generation, partitions, meta);
+  }
+
+  /**
+   * Makes published entries of a generation the part of a set that this directory has; other
+   * directories have the rest. Otherwise as {@link #completeSet}.
+   *
+   * @param partKey of the part; not the key of a whole set, which must not be found incomplete
+   * @param partitions of the whole set
+   * @param members the partitions that are here, ascending
+   * @return whether all of them are here; false changes nothing
+   */
+  public boolean completePart(
+      Key partKey, Key generation, int partitions, List<Integer> members, SetMeta meta)
+      throws StoreException {
+    return publisher.completePart(partKey, generation, partitions, members, meta);
+  }
+
+  /** The sets and parts of sets, by the index. */
+  public List<SetPart> parts() {
+    return lookUp("Cannot list sets", List.<SetPart>of(), () -> index.readSnapshot(SetPart::all));
+  }
+
+  /** The first eight bytes of the key of every entry, in no order. */
+  public void forEachKeyPrefix(LongConsumer visitor) {
+    attempt(
+        "Cannot list keys",
+        () ->
+            index.readSnapshot(
+                session -> {
+                  Rows.forEachKeyPrefix(session, visitor);
+                  return true;
+                }));
+  }
+
+  /** Has the listener told of what this process adds and removes from now on. */
+  public void onChange(ChangeListener listener) {
+    front.onChange(listener);
   }
 
   /** Removes a set and its entries. */

@@ -3,9 +3,11 @@ package io.sparkdiskcache.store;
 
 import java.util.Collection;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -39,6 +41,7 @@ final class Front {
   private final ConcurrentMap<KnownEntry.Bits, KnownEntry> entries = new ConcurrentHashMap<>();
   private final ConcurrentMap<KnownEntry.Common, KnownEntry.Common> commons =
       new ConcurrentHashMap<>();
+  private final List<ChangeListener> listeners = new CopyOnWriteArrayList<>();
   private final AtomicLong changes = new AtomicLong();
   private final AtomicInteger removals = new AtomicInteger();
 
@@ -52,6 +55,11 @@ final class Front {
   Front(CacheDirectory directory, int capacity) {
     this.directory = directory;
     this.capacity = capacity;
+  }
+
+  /** Every removal by this process comes by here, and every entry that it adds. */
+  void onChange(ChangeListener listener) {
+    listeners.add(listener);
   }
 
   Optional<Entry> get(Key key) {
@@ -109,6 +117,7 @@ final class Front {
 
   /** The entry has just been published, perhaps while the file of another was on its way out. */
   void replace(Entry entry, long ticket) {
+    listeners.forEach(listener -> listener.added(entry.key()));
     entries.remove(KnownEntry.Bits.of(entry.key()));
     put(entry, ticket);
   }
@@ -128,6 +137,7 @@ final class Front {
 
   /** The file of the entry is gone. */
   void forget(Entry entry) {
+    listeners.forEach(listener -> listener.removed(entry.key()));
     changes.incrementAndGet();
     entries.computeIfPresent(
         KnownEntry.Bits.of(entry.key()),

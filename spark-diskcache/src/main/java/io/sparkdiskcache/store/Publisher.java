@@ -13,6 +13,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** How written files become entries, and entries sets; the story is told in {@link DiskStore}. */
@@ -268,13 +269,32 @@ final class Publisher {
   /** See {@link DiskStore#completeSet}. */
   boolean completeSet(Key setKey, Key generation, int partitions, SetMeta meta)
       throws StoreException {
+    return complete(
+        setKey,
+        generation,
+        partitions,
+        entries -> Rows.isWhole(entries, generation, partitions),
+        meta);
+  }
+
+  /** See {@link DiskStore#completePart}. */
+  boolean completePart(
+      Key partKey, Key generation, int partitions, List<Integer> members, SetMeta meta)
+      throws StoreException {
+    return complete(
+        partKey, generation, partitions, entries -> Rows.hasMembers(entries, members), meta);
+  }
+
+  private boolean complete(
+      Key setKey, Key generation, int partitions, Predicate<List<Entry>> isComplete, SetMeta meta)
+      throws StoreException {
     record Completion(boolean complete, List<Entry> replaced) {}
     try {
       Completion completion =
           index.write(
               session -> {
                 List<Entry> entries = rows.byGeneration(session, generation);
-                if (!Rows.isWhole(entries, generation, partitions)) {
+                if (!isComplete.test(entries)) {
                   return new Completion(false, List.of());
                 }
                 Optional<Key> old = Rows.generationOf(session, setKey);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import java.nio.ByteBuffer;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.sqlite.SQLiteErrorCode;
 import org.sqlite.SQLiteException;
@@ -326,6 +328,20 @@ final class Rows {
       }
     }
     return true;
+  }
+
+  /** Whether every member is there, of that generation; the entries are in partition order. */
+  static boolean hasMembers(List<Entry> entries, List<Integer> members) {
+    return entries.stream().map(Entry::partition).toList().containsAll(members);
+  }
+
+  static void forEachKeyPrefix(Session session, LongConsumer visitor) throws SQLException {
+    session.forEach(
+        "SELECT substr(key, 1, 8) FROM entries",
+        row -> {
+          visitor.accept(ByteBuffer.wrap(row.getBytes(1)).getLong());
+          return true;
+        });
   }
 
   static void insertSet(

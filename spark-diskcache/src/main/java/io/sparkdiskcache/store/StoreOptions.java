@@ -18,6 +18,11 @@ public record StoreOptions(
     this(directory.toString(), StoreLimits.ofBytes(maxBytes), verify, EvictionPolicy.COST);
   }
 
+  /** The same in another directory. */
+  public StoreOptions at(Path other) {
+    return new StoreOptions(other.toString(), limits, verify, eviction);
+  }
+
   public Path path() {
     return Path.of(directory);
   }

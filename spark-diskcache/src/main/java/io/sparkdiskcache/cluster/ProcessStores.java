@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.sparkdiskcache.relation;
+package io.sparkdiskcache.cluster;
 
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.StoreException;
@@ -12,12 +12,25 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** One open store per cache directory in this process, shared by driver and tasks. */
-final class ProcessStores {
+public final class ProcessStores {
   private static final Logger log = LoggerFactory.getLogger(ProcessStores.class);
+
+  /** Environment variable with the cache directory of a host, in place of the configured one. */
+  private static final String HOST_DIRECTORY = "SPARK_DISKCACHE_DIR";
+
   private static final Map<Path, DiskStore> OPEN = new HashMap<>();
   private static final Map<Path, StoreException> FAILED = new HashMap<>();
 
   private ProcessStores() {}
+
+  /**
+   * Where this host keeps what all hosts are told to keep in {@code configured}. As {@code
+   * SPARK_LOCAL_DIRS} does for Spark, the variable speaks for the host.
+   */
+  static Path at(Path configured) {
+    String ofHost = System.getenv(HOST_DIRECTORY);
+    return ofHost == null || !Path.of(ofHost).isAbsolute() ? configured : Path.of(ofHost);
+  }
 
   /**
    * The store of a directory, opened at the first call.
@@ -25,8 +38,8 @@ final class ProcessStores {
    * @throws StoreException why it cannot be opened; the same again at every later call, so that a
    *     broken directory costs one attempt
    */
-  static synchronized DiskStore get(StoreOptions options) throws StoreException {
-    Path directory = options.path();
+  public static synchronized DiskStore get(StoreOptions options) throws StoreException {
+    Path directory = at(options.path());
     DiskStore store = OPEN.get(directory);
     if (store != null) {
       return store;
@@ -36,7 +49,7 @@ final class ProcessStores {
       throw failure;
     }
     try {
-      store = DiskStore.open(options);
+      store = DiskStore.open(options.at(directory));
     } catch (StoreException e) {
       log.warn("Nothing is cached on disk in this process: {}", e.getMessage());
       FAILED.put(directory, e);
@@ -47,7 +60,7 @@ final class ProcessStores {
   }
 
   /** The store if it can be had; a task without one computes. */
-  static Optional<DiskStore> find(StoreOptions options) {
+  public static Optional<DiskStore> find(StoreOptions options) {
     try {
       return Optional.of(get(options));
     } catch (StoreException e) {
@@ -56,7 +69,8 @@ final class ProcessStores {
   }
 
   /** Closes the store of a directory; a later {@link #get} opens it anew. */
-  static synchronized void close(Path directory) {
+  public static synchronized void close(Path configured) {
+    Path directory = at(configured);
     FAILED.remove(directory);
     DiskStore store = OPEN.remove(directory);
     if (store != null) {

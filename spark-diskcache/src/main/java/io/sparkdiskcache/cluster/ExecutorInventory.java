@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.cluster;
+
+import io.sparkdiskcache.store.ChangeListener;
+import io.sparkdiskcache.store.DiskStore;
+import io.sparkdiskcache.store.Key;
+import io.sparkdiskcache.store.SetMeta;
+import io.sparkdiskcache.store.SetPart;
+import io.sparkdiskcache.store.StoreException;
+import io.sparkdiskcache.store.StoreOptions;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.apache.spark.SparkConf;
+import org.apache.spark.SparkEnv;
+import org.apache.spark.api.plugin.ExecutorPlugin;
+import org.apache.spark.api.plugin.PluginContext;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** An executor's half: tells the driver what this host holds, and does what its replies ask for. */
+public final class ExecutorInventory implements ExecutorPlugin {
+  private static final Logger log = LoggerFactory.getLogger(ExecutorInventory.class);
+
+  /** Half a megabyte, far below the limit of a message. */
+  private static final int KEYS_IN_MESSAGE = 1 << 16;
+
+  private static final int PARTS_IN_MESSAGE = 1 << 10;
+  private static final long TICK_MILLIS = 100;
+
+  /** With nothing to tell, replies are still fetched so often, in ticks. */
+  private static final int IDLE_TICKS = 50;
+
+  private static final long PUBLISHING_MILLIS = 10_000;
+
+  private static volatile @Nullable ExecutorInventory process;
+
+  private final Function<SparkConf, StoreOptions> options;
+  private final Consumer<Integer> release;
+  private final Map<Long, Boolean> changes = new LinkedHashMap<>();
+  private final ScheduledExecutorService thread =
+      Executors.newSingleThreadScheduledExecutor(
+          task -> {
+            Thread daemon = new Thread(task, "diskcache-inventory");
+            daemon.setDaemon(true);
+            return daemon;
+          });
+  private final ClassLoader classes = ExecutorInventory.class.getClassLoader();
+  private @Nullable PluginContext context;
+  private @Nullable StoreOptions storeOptions;
+  private volatile @Nullable String directory;
+  private volatile boolean filling;
+  private int idle;
+  private long releasesSeen;
+
+  /**
+   * @param options of the store, by the configuration
+   * @param release lets go of what this process holds for an RDD
+   */
+  public ExecutorInventory(Function<SparkConf, StoreOptions> options, Consumer<Integer> release) {
+    this.options = options;
+    this.release = release;
+  }
+
+  /** That of this process; empty in a driver, local mode included. */
+  public static Optional<ExecutorInventory> process() {
+    return Optional.ofNullable(process);
+  }
+
+  @Override
+  public void init(PluginContext pluginContext, Map<String, String> extraConf) {
+    if (pluginContext.executorID().equals("driver")) {
+      return;
+    }
+    context = pluginContext;
+    storeOptions = options.apply(pluginContext.conf());
+    process = this;
+    thread.execute(this::reportAll);
+    thread.scheduleWithFixedDelay(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+  }
+
+  @Override
+  public void shutdown() {
+    thread.shutdownNow();
+    process = null;
+  }
+
+  /** The directory of this host: the name that the driver knows it by. */
+  public String directory() {
+    String known = directory;
+    if (known == null) {
+      known =
+          SparkEnv.get().blockManager().blockManagerId().host()
+              + ":"
+              + ProcessStores.at(options().path()).toAbsolutePath().normalize();
+      directory = known;
+    }
+    return known;
+  }
+
+  /** Whether this task may publish a partition of a run-bound set. */
+  public boolean mayStore(String generation, int partition, int stageAttempt) {
+    try {
+      return Boolean.TRUE.equals(ask("may", generation, partition, stageAttempt));
+    } catch (Exception e) {
+      log.warn("A partition is not published, the driver does not answer: {}", e.toString());
+      return false;
+    }
+  }
+
+  /** A partition was published; the last one of a set waits until the set is. */
+  public void stored(String generation, int partition) {
+    filling = true;
+    try {
+      if (!Boolean.TRUE.equals(ask("stored", generation, partition, directory()))) {
+        return;
+      }
+      long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(PUBLISHING_MILLIS);
+      while (!Boolean.TRUE.equals(ask("over", generation)) && System.nanoTime() < deadline) {
+        Thread.sleep(TICK_MILLIS / 2);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // the task is being killed, and sees to it itself
+    } catch (Exception e) {
+      log.warn("A set may stay unpublished, the driver does not answer: {}", e.toString());
+    }
+  }
+
+  /** An RDD without a parent cannot be read any more; a later query computes it anew. */
+  public void lost(int rddId, Key key) {
+    try {
+      ask("lost", rddId, prefix(key), directory());
+    } catch (Exception e) {
+      log.warn("The driver was not told of a lost entry: {}", e.toString());
+    }
+  }
+
+  // ---- the inventory
+
+  private void reportAll() {
+    try {
+      Optional<DiskStore> store = ProcessStores.find(options());
+      store.ifPresent(s -> s.onChange(new Changes()));
+      List<SetPart> parts = store.map(DiskStore::parts).orElse(List.of());
+      for (int from = 0; from < parts.size(); from += PARTS_IN_MESSAGE) {
+        List<Object[]> chunk = new ArrayList<>();
+        for (SetPart part : parts.subList(from, Math.min(parts.size(), from + PARTS_IN_MESSAGE))) {
+          chunk.add(
+              new Object[] {
+                part.key().hex(),
+                part.generation().hex(),
+                part.partitions(),
+                part.createdAt().toEpochMilli(),
+                part.members().toLongArray()
+              });
+        }
+        ask("parts", executor(), directory(), new ArrayList<>(chunk));
+      }
+      KeyChunks keys = new KeyChunks();
+      store.ifPresent(s -> s.forEachKeyPrefix(keys));
+      ask("keys", executor(), directory(), keys.rest(), true);
+    } catch (Exception e) {
+      log.warn("The driver does not know what this host holds: {}", e.toString());
+    }
+  }
+
+  /** Sends full messages as they come. */
+  private final class KeyChunks implements java.util.function.LongConsumer {
+    private final long[] chunk = new long[KEYS_IN_MESSAGE];
+    private int size;
+
+    @Override
+    public void accept(long key) {
+      if (size == chunk.length) {
+        try {
+          ask("keys", executor(), directory(), rest(), false);
+        } catch (Exception e) {
+          throw new IllegalStateException(e);
+        }
+        size = 0;
+      }
+      chunk[size++] = key;
+    }
+
+    long[] rest() {
+      return Arrays.copyOf(chunk, size);
+    }
+  }
+
+  private void tick() {
+    idle++;
+    List<Long> added = new ArrayList<>();
+    List<Long> removed = new ArrayList<>();
+    synchronized (changes) {
+      changes.forEach((key, there) -> (there ? added : removed).add(key));
+      changes.clear();
+    }
+    if (added.isEmpty() && removed.isEmpty() && !filling && idle < IDLE_TICKS) {
+      return;
+    }
+    idle = 0;
+    try {
+      Object[] reply =
+          (Object[])
+              ask(
+                  "changes",
+                  executor(),
+                  directory(),
+                  added.stream().mapToLong(Long::longValue).toArray(),
+                  removed.stream().mapToLong(Long::longValue).toArray(),
+                  releasesSeen);
+      filling = (Boolean) reply[0];
+      for (Object command : (List<?>) reply[1]) {
+        finish((Object[]) command);
+      }
+      releasesSeen = (Long) reply[2];
+      for (int rddId : (int[]) reply[3]) {
+        release.accept(rddId);
+      }
+    } catch (Exception e) {
+      log.debug("The driver does not answer: {}", e.toString());
+    }
+  }
+
+  @SuppressWarnings("unchecked") // as SetFills makes it
+  private void finish(Object[] command) throws Exception {
+    String generation = (String) command[1];
+    boolean written = false;
+    try {
+      List<Integer> members = Arrays.stream((int[]) command[3]).boxed().toList();
+      written =
+          ProcessStores.get(options())
+              .completePart(
+                  new Key((String) command[0]),
+                  new Key(generation),
+                  (Integer) command[2],
+                  members,
+                  new SetMeta(
+                      (String) command[4], new TreeMap<>((Map<String, String>) command[5])));
+    } catch (StoreException e) {
+      log.warn("A set is not published: {}", e.getMessage());
+    }
+    ask("finished", generation, directory(), written);
+  }
+
+  private StoreOptions options() {
+    return java.util.Objects.requireNonNull(storeOptions);
+  }
+
+  private String executor() {
+    return java.util.Objects.requireNonNull(context).executorID();
+  }
+
+  /** With the class loader of the plugin, as Spark has it when it starts one. */
+  private Object ask(Object... message) throws Exception {
+    Thread current = Thread.currentThread();
+    ClassLoader before = current.getContextClassLoader();
+    current.setContextClassLoader(classes);
+    try {
+      return java.util.Objects.requireNonNull(context).ask(message);
+    } finally {
+      current.setContextClassLoader(before);
+    }
+  }
+
+  static long prefix(Key key) {
+    return Long.parseUnsignedLong(key.hex(), 0, 16, 16);
+  }
+
+  private final class Changes implements ChangeListener {
+    @Override
+    public void added(Key key) {
+      synchronized (changes) {
+        changes.put(prefix(key), true);
+      }
+    }
+
+    @Override
+    public void removed(Key key) {
+      synchronized (changes) {
+        changes.put(prefix(key), false);
+      }
+    }
+  }
+}
