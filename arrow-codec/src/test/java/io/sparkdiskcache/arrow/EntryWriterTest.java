@@ -25,6 +25,7 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.Decimal;
 import org.apache.spark.sql.types.DecimalType;
+import org.apache.spark.sql.types.IndeterminateStringType$;
 import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.Metadata;
 import org.apache.spark.sql.types.MetadataBuilder;
@@ -250,6 +251,15 @@ final class EntryWriterTest {
   @Test
   void aNameThatUtf8CannotHoldIsRefused() {
     StructType schema = new StructType().add("\ud800", DataTypes.LongType);
+    assertThat(ArrowSchemas.unsupportedReason(schema)).isPresent();
+  }
+
+  /**
+   * As of {@code concat_ws} over columns of two collations; Spark's parser does not know its name.
+   */
+  @Test
+  void aCollationWithoutANameIsRefused() {
+    StructType schema = new StructType().add("s", IndeterminateStringType$.MODULE$);
     assertThat(ArrowSchemas.unsupportedReason(schema)).isPresent();
   }
 

@@ -61,6 +61,9 @@ final class Materializer {
   private final Map<Integer, PartitionResult> known = new HashMap<>();
   private boolean mayExecute;
 
+  /** From then on an exception may be the query's own. */
+  private boolean executing;
+
   Materializer(CacheApplication application, DiskCachedRelationBuilder builder, String tag) {
     this.application = application;
     this.builder = builder;
@@ -74,14 +77,35 @@ final class Materializer {
   /** The relation, from what is stored and from the plan. */
   Materialization build() {
     mayExecute = true;
-    return attempt()
-        .orElseThrow(() -> new IllegalStateException("an attempt that may execute gives an RDD"));
+    Optional<Materialization> built;
+    try {
+      built = attempt();
+    } catch (Exception | LinkageError | StackOverflowError e) {
+      if (executing) {
+        throw e;
+      }
+      log.warn("Cannot look up {}, so it is computed.", description(), e);
+      built = privately("it failed: " + e);
+    }
+    return built.orElseThrow(
+        () -> new IllegalStateException("an attempt that may execute gives an RDD"));
   }
 
   /** The relation if it can be had without running a job, that is if all of it is stored. */
   Optional<Materialization> buildWithoutJobs() {
     mayExecute = false;
-    return attempt();
+    try {
+      return attempt();
+    } catch (Exception | LinkageError | StackOverflowError e) {
+      // If it is the query's own, its execution says so.
+      log.warn("Cannot look up {} without executing it.", description(), e);
+      return Optional.empty();
+    }
+  }
+
+  private RDD<InternalRow> execute() {
+    executing = true;
+    return plan.execute();
   }
 
   private Optional<Materialization> attempt() {
@@ -125,7 +149,7 @@ final class Materializer {
     } else if (!mayExecute && found.size() < count(units)) {
       return Optional.empty();
     }
-    RDD<InternalRow> parent = plan.execute();
+    RDD<InternalRow> parent = execute();
     if (!LineageDigest.handsSplitsThrough(parent)) {
       return runBound(now, store, Optional.of(parent));
     }
@@ -159,7 +183,7 @@ final class Materializer {
     if (PlanShapes.runsJobs(plan)) {
       return runBound(now, store, Optional.empty());
     }
-    RDD<InternalRow> parent = plan.execute();
+    RDD<InternalRow> parent = execute();
     Optional<List<List<CacheUnit>>> laidOut = Units.ofPartitions(now, parent);
     if (laidOut.isEmpty()) {
       return runBound(now, store, Optional.of(parent));
@@ -208,7 +232,7 @@ final class Materializer {
     if (!mayExecute) {
       return Optional.empty();
     }
-    RDD<InternalRow> parent = executed.orElseGet(plan::execute);
+    RDD<InternalRow> parent = executed.orElseGet(this::execute);
     int n = parent.partitions().length;
     Key generation = Units.randomKey();
     List<List<CacheUnit>> units = new ArrayList<>();
@@ -327,7 +351,7 @@ final class Materializer {
     }
     log.info("{} is cached for this application only: {}", description(), reason);
     application.counters().madePrivate();
-    RDD<InternalRow> parent = plan.execute();
+    RDD<InternalRow> parent = execute();
     int n = parent.partitions().length;
     List<List<CacheUnit>> units = new ArrayList<>();
     for (int i = 0; i < n; i++) {
