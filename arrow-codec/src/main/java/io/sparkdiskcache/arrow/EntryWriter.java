@@ -35,8 +35,9 @@ import org.jspecify.annotations.Nullable;
  * Writes one entry: rows are collected off-heap, column by column, until a batch is full; then the
  * batch goes to the file and the same memory takes the next. So memory holds one batch, plus the
  * larger copy of a buffer while that grows, plus what of the batch {@link Lowering} and {@link
- * Compaction} convert, plus dictionaries of strings (64 MiB at most). The file is complete after
- * {@link #finish}; without it, {@link #close} leaves a file that no reader opens. For one thread.
+ * Compaction} convert, plus what the batch is compressed to, plus dictionaries of strings (64 MiB
+ * at most). The file is complete after {@link #finish}; without it, {@link #close} leaves a file
+ * that no reader opens. For one thread.
  */
 public final class EntryWriter implements Closeable {
   static final byte[] MAGIC = "ARROW1".getBytes(StandardCharsets.UTF_8);
@@ -266,7 +267,7 @@ public final class EntryWriter implements Closeable {
                 + batchRows
                 + " row(s) are too large to be cached");
       }
-      blocks.add(MessageSerializer.serialize(out, batch));
+      append(batch);
       layouts.add(layout);
     }
     stats.add(columns);
@@ -275,6 +276,17 @@ public final class EntryWriter implements Closeable {
     }
     budget.bytes = 0;
     batchRows = 0;
+  }
+
+  private void append(ArrowRecordBatch batch) throws IOException {
+    if (options.compression() == Compression.NONE) {
+      blocks.add(MessageSerializer.serialize(out, batch));
+      return;
+    }
+    try (ArrowRecordBatch compressed =
+        BufferCodec.compressed(batch, options.compression(), allocator)) {
+      blocks.add(MessageSerializer.serialize(out, compressed));
+    }
   }
 
   /** The first batch says how columns are stored; one that did not fit is wider from then on. */
@@ -313,7 +325,7 @@ public final class EntryWriter implements Closeable {
       start();
       for (int i = 0; i < written.count(); i++) {
         try (ArrowRecordBatch batch = written.widened(i, layout, allocator, dictionaries)) {
-          blocks.add(MessageSerializer.serialize(out, batch));
+          append(batch);
         }
       }
     }
@@ -361,7 +373,10 @@ public final class EntryWriter implements Closeable {
     return new EntrySummary(rows, target.bytes(), blocks.size(), target.crc32c());
   }
 
-  /** After the batches, when all values are known: readers find them by the footer. */
+  /**
+   * After the batches, when all values are known: readers find them by the footer. Plain also where
+   * batches are compressed: every batch needs them, so they are read as they are mapped.
+   */
   private List<ArrowBlock> writeDictionaries() throws IOException {
     List<ArrowBlock> written = new ArrayList<>();
     for (int column : Encodings.dictionaries(encodings)) {

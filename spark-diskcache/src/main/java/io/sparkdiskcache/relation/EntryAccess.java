@@ -371,7 +371,9 @@ final class EntryAccess {
           spec.schema(),
           metadata,
           ArrowUtils.rootAllocator(),
-          EncodeOptions.defaults().withPrecision(spec.precision()),
+          EncodeOptions.defaults()
+              .withPrecision(spec.precision())
+              .withCompression(spec.compression()),
           encryption(cipher, unit.key()));
     } catch (IOException e) {
       throw new EntryWriteException(e);

@@ -490,6 +490,7 @@ final class Materializer {
         application.settings().admission(),
         builder.fingerprint().schema(),
         builder.fingerprint().precision(),
+        builder.compression(),
         now.relation(),
         generation.map(Key::hex).orElse(null),
         now.confDigest(),
