@@ -45,6 +45,11 @@ public final class EntryWriter implements Closeable {
   /** The whole batch must lie in one mapping, which has less than 2 GiB. */
   static final long MAX_BODY_BYTES = Integer.MAX_VALUE - (64L << 20);
 
+  /**
+   * Rows of which one column is written before the next, while they are in the processor's cache.
+   */
+  private static final int MAX_SLICE = 4096;
+
   private final Path file;
   private final StructType schema;
   private final Map<String, String> metadata;
@@ -62,6 +67,7 @@ public final class EntryWriter implements Closeable {
   private final List<ColumnLayout.Batch> layouts = new ArrayList<>();
   private final long rowBytes;
   private final boolean fixedWidth;
+  private final boolean columnWise;
   private EntryTarget target;
   private WriteChannel out;
   private ColumnLayout.Batch layout;
@@ -96,13 +102,17 @@ public final class EntryWriter implements Closeable {
     this.metadata = metadata;
     long fixed = 0;
     boolean allFixed = true;
+    boolean noneNested = true;
     for (ColumnLayout column : ColumnLayout.Batch.of(schema).columns()) {
       columns.add(VariableWidthWriters.create(column, allocator, budget));
       fixed += column.slotBytes();
-      allFixed &= column.kind.width > 0 || column.kind == ColumnLayout.Kind.BOOLEAN;
+      boolean isFixed = column.kind.width > 0 || column.kind == ColumnLayout.Kind.BOOLEAN;
+      allFixed &= isFixed;
+      noneNested &= isFixed || column.kind == ColumnLayout.Kind.STRING;
     }
     this.rowBytes = fixed;
     this.fixedWidth = allFixed;
+    this.columnWise = noneNested;
     this.precisions = options.precision().of(declared);
     this.lowerings = Lowering.of(schema, columns, precisions, options.precision(), allocator);
     this.compactions =
@@ -184,9 +194,12 @@ public final class EntryWriter implements Closeable {
     end(1);
   }
 
-  /** Appends all rows of a batch, column by column where that cannot overshoot a batch. */
+  /**
+   * Appends all rows of a batch, column by column where a batch is known not to be overshot: values
+   * of fixed width, and strings, whose lengths are added up first. Others row by row.
+   */
   public void write(ColumnarBatch batch) throws IOException {
-    if (!fixedWidth) {
+    if (!columnWise) {
       for (int i = 0; i < batch.numRows(); i++) {
         write(batch.getRow(i));
       }
@@ -194,7 +207,12 @@ public final class EntryWriter implements Closeable {
     }
     for (int start = 0; start < batch.numRows(); ) {
       begin(batch.numCols());
-      int length = Math.min(roomInRows(), batch.numRows() - start);
+      int length = fitting(batch, start);
+      if (length == 0) {
+        // A giant row gets a batch, and its 32-bit offsets, for itself.
+        writeBatch(false);
+        length = 1;
+      }
       for (int i = 0; i < columns.size(); i++) {
         ColumnVector vector = batch.column(i);
         ColumnarArray slots = new ColumnarArray(vector, start, length);
@@ -206,6 +224,40 @@ public final class EntryWriter implements Closeable {
       end(length);
       start += length;
     }
+  }
+
+  /** Rows from the start that the current batch still takes; 0 only if it has some. */
+  private int fitting(ColumnarBatch batch, int start) {
+    int most = Math.min(roomInRows(), Math.min(batch.numRows() - start, MAX_SLICE));
+    if (fixedWidth) {
+      return most;
+    }
+    long[] bytes = new long[most];
+    for (int i = 0; i < columns.size(); i++) {
+      if (columns.get(i).layout.kind == ColumnLayout.Kind.STRING) {
+        ColumnVector strings = batch.column(i);
+        for (int row = 0; row < most; row++) {
+          if (!strings.isNullAt(start + row)) {
+            bytes[row] += strings.getUTF8String(start + row).numBytes();
+          }
+        }
+      }
+    }
+    long sum = batchRows * rowBytes + budget.bytes;
+    for (int row = 0; row < most; row++) {
+      sum += rowBytes + bytes[row];
+      if (sum > options.maxBytesPerBatch()) {
+        // The row that fills a batch still belongs to it, as where rows are written.
+        boolean isGiant = bytes[row] > options.maxBytesPerBatch();
+        return row > 0 || batchRows > 0 ? (isGiant ? row : row + 1) : 1;
+      }
+    }
+    return most;
+  }
+
+  /** Rows that were appended. */
+  public long rows() {
+    return rows;
   }
 
   /** Rows of fixed width that the current batch still takes, at least one. */

@@ -112,7 +112,8 @@ public final class ColumnarReads extends ColumnarRule {
     return true;
   }
 
-  private static boolean isKeptScan(SparkPlan plan) {
+  /** Whether the plan is a scan of a kept relation that hands out columns. */
+  static boolean isKeptScan(SparkPlan plan) {
     SparkPlan scan = plan instanceof TableCacheQueryStageExec stage ? stage.plan() : plan;
     return scan instanceof InMemoryTableScanExec table
         && table.supportsColumnar()

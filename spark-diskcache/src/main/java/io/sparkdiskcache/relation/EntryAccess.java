@@ -27,11 +27,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongFunction;
-import java.util.function.Supplier;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.util.ArrowUtils;
+import org.apache.spark.sql.vectorized.ColumnarBatch;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -180,27 +180,38 @@ final class EntryAccess {
    *
    * @param entry with a reference for the caller
    * @param computed by this task; false if another one did meanwhile
+   * @param batches that were copied column by column for it; 0 if it was written from rows
    */
-  record Made(MappedEntry entry, boolean computed) {}
+  record Made(MappedEntry entry, boolean computed, long batches) {
+    static Made byAnother(MappedEntry entry) {
+      return new Made(entry, false, 0);
+    }
+  }
+
+  /**
+   * What was written.
+   *
+   * @param batches see {@link Made}
+   */
+  private record Written(EntrySummary summary, long batches) {}
 
   /**
    * Computes the unit, once per process.
    *
-   * @param rows the rows, from the start at each call
    * @param mayPublish asked before the first and after the last row
    */
   Made compute(
       CacheUnit unit,
       int partition,
       TaskContext context,
-      Supplier<Iterator<InternalRow>> rows,
+      UnitSource source,
       BooleanSupplier mayPublish) {
     String flight = unit.publish() ? spec.directory() + unit.key() : rddId + unit.key();
     return FLIGHTS.run(
         flight,
         context,
-        () -> find(unit).map(found -> new Made(found, false)),
-        () -> once(unit, partition, context, rows, mayPublish));
+        () -> find(unit).map(Made::byAnother),
+        () -> once(unit, partition, context, source, mayPublish));
   }
 
   /** Computes what no other process is computing; waits for one that is, within bounds. */
@@ -208,10 +219,10 @@ final class EntryAccess {
       CacheUnit unit,
       int partition,
       TaskContext context,
-      Supplier<Iterator<InternalRow>> rows,
+      UnitSource source,
       BooleanSupplier mayPublish) {
     if (store.isEmpty()) {
-      return new Made(intoScratch(unit, context, rows), true);
+      return intoScratch(unit, context, source);
     }
     boolean[] waited = {false};
     Optional<Lease> lease = Optional.empty();
@@ -230,37 +241,39 @@ final class EntryAccess {
     try {
       Optional<MappedEntry> found = waited[0] ? find(unit) : Optional.empty();
       return found.isPresent()
-          ? new Made(found.get(), false)
-          : new Made(intoStore(store.get(), unit, partition, context, rows, mayPublish), true);
+          ? Made.byAnother(found.get())
+          : intoStore(store.get(), unit, partition, context, source, mayPublish);
     } catch (StoreException | EntryWriteException e) {
       store.get().countError("Cannot write an entry", e);
-      return new Made(intoScratch(unit, context, rows), true);
+      return intoScratch(unit, context, source);
     } finally {
       lease.ifPresent(Lease::close);
     }
   }
 
-  private MappedEntry intoStore(
+  private Made intoStore(
       DiskStore into,
       CacheUnit unit,
       int partition,
       TaskContext context,
-      Supplier<Iterator<InternalRow>> rows,
+      UnitSource source,
       BooleanSupplier mayPublish)
       throws StoreException, EntryWriteException {
     boolean publish = mayPublish.getAsBoolean();
     try (PendingEntry pending = into.begin(unit.storeKey())) {
       WriteTimer timer = new WriteTimer();
-      EntrySummary summary =
+      Written written =
           write(
               pending.path(),
               pending::requireRoom,
               context,
               unit,
-              rows.get(),
+              source,
               timer,
               count -> describe(unit, partition, count, timer));
+      EntrySummary summary = written.summary();
       MappedEntry mapped = open(pending.path(), unit);
+      Made made = new Made(mapped, true, written.batches());
       if (publish && mayPublish.getAsBoolean() && pays(summary, timer)) {
         try {
           Entry stored =
@@ -274,13 +287,13 @@ final class EntryAccess {
                       timer.writing()));
           OpenEntries.process().remember(stored, mapped);
           countTowardsSet(partition, context);
-          return mapped;
+          return made;
         } catch (StoreException e) {
           into.countError("Cannot publish an entry", e);
         }
       }
       OpenEntries.process().hold(rddId, unit.key(), mapped);
-      return mapped;
+      return made;
     }
   }
 
@@ -303,15 +316,14 @@ final class EntryAccess {
     }
   }
 
-  private MappedEntry intoScratch(
-      CacheUnit unit, TaskContext context, Supplier<Iterator<InternalRow>> rows) {
+  private Made intoScratch(CacheUnit unit, TaskContext context, UnitSource source) {
     Path file =
         SparkEnv.get().blockManager().diskBlockManager().createTempLocalBlock()._2().toPath();
     try {
-      write(file, () -> {}, context, unit, rows.get(), new WriteTimer(), count -> "");
+      Written written = write(file, () -> {}, context, unit, source, new WriteTimer(), count -> "");
       MappedEntry mapped = open(file, unit);
       OpenEntries.process().hold(rddId, unit.key(), mapped);
-      return mapped;
+      return new Made(mapped, true, written.batches());
     } catch (EntryWriteException | StoreException e) {
       throw new IllegalStateException(
           "Cannot keep a partition of %s: neither the cache directory nor Spark's scratch directory %s can be written. Free disk space, or set spark.local.dir."
@@ -323,35 +335,79 @@ final class EntryAccess {
   }
 
   /** Wraps only the writer's own errors: rows that fail raise what they would in plain Spark. */
-  private EntrySummary write(
+  private Written write(
       Path file,
       RoomCheck room,
       TaskContext context,
       CacheUnit unit,
-      Iterator<InternalRow> rows,
+      UnitSource source,
       WriteTimer timer,
       LongFunction<String> describe)
       throws EntryWriteException, StoreException {
     EntryWriter writer = create(file, unit);
     try {
-      long written = 0;
-      while (rows.hasNext()) {
-        InternalRow row = rows.next();
-        if (written % ROWS_BETWEEN_KILL_CHECKS == 0) {
-          context.killTaskIfInterrupted();
-          room.requireRoom();
-        }
-        long before = timer.beforeRow(written++);
-        append(writer, row);
-        timer.afterRow(before);
+      Optional<Iterator<ColumnarBatch>> columns = source.batches();
+      long batches = 0;
+      if (columns.isPresent()) {
+        batches = copy(columns.get(), writer, room, context, timer);
+      } else {
+        append(source.rows(), writer, room, context, timer);
       }
       context.killTaskIfInterrupted();
       timer.endOfRows();
-      return finish(writer, describe.apply(written));
+      return new Written(finish(writer, describe.apply(writer.rows())), batches);
     } finally {
       timer.end();
       closeQuietly(writer);
     }
+  }
+
+  private static void append(
+      Iterator<InternalRow> rows,
+      EntryWriter writer,
+      RoomCheck room,
+      TaskContext context,
+      WriteTimer timer)
+      throws EntryWriteException, StoreException {
+    long written = 0;
+    while (rows.hasNext()) {
+      InternalRow row = rows.next();
+      if (written % ROWS_BETWEEN_KILL_CHECKS == 0) {
+        context.killTaskIfInterrupted();
+        room.requireRoom();
+      }
+      long before = timer.beforeRow(written++);
+      try {
+        writer.write(row);
+      } catch (IOException e) {
+        throw new EntryWriteException(e);
+      }
+      timer.afterRow(before);
+    }
+  }
+
+  /** Batches may be reused by the plan: each is copied before the next is asked for. */
+  private static long copy(
+      Iterator<ColumnarBatch> batches,
+      EntryWriter writer,
+      RoomCheck room,
+      TaskContext context,
+      WriteTimer timer)
+      throws EntryWriteException, StoreException {
+    long written = 0;
+    while (batches.hasNext()) {
+      ColumnarBatch batch = batches.next();
+      context.killTaskIfInterrupted();
+      room.requireRoom();
+      long before = timer.beforeRow(written++);
+      try {
+        writer.write(batch);
+      } catch (IOException e) {
+        throw new EntryWriteException(e);
+      }
+      timer.afterRow(before);
+    }
+    return written;
   }
 
   /** Asked while writing: whether the file may grow on. */
@@ -375,14 +431,6 @@ final class EntryAccess {
               .withPrecision(spec.precision())
               .withCompression(spec.compression()),
           encryption(cipher, unit.key()));
-    } catch (IOException e) {
-      throw new EntryWriteException(e);
-    }
-  }
-
-  private static void append(EntryWriter writer, InternalRow row) throws EntryWriteException {
-    try {
-      writer.write(row);
     } catch (IOException e) {
       throw new EntryWriteException(e);
     }
