@@ -29,6 +29,11 @@ class CompressionSuite extends AnyFunSuite with Applications {
     dir
   }
 
+  override protected def beforeAll(): Unit = {
+    super.beforeAll()
+    assert(Files.isDirectory(input))
+  }
+
   private def inNewJvm(name: String, cache: Path, settings: (String, String)*): JsonNode = {
     val result = directory("results").resolve(s"$name.json")
     val all = settings ++ Seq(

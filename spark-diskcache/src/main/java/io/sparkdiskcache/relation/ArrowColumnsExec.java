@@ -2,6 +2,7 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.ArrowViews;
+import io.sparkdiskcache.fingerprint.TransparentNode;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
@@ -25,7 +26,7 @@ import scala.jdk.javaapi.CollectionConverters;
  * Hands some columns of a kept relation to Python as vectors of Arrow ({@link ArrowViews}): Spark
  * then sends their buffers as they are, where it would make rows of other vectors.
  */
-public final class ArrowColumnsExec extends SparkPlan {
+public final class ArrowColumnsExec extends SparkPlan implements TransparentNode {
   private static final long serialVersionUID = 1L;
 
   /** Metric: columns of batches whose buffers in the file were handed on. */
