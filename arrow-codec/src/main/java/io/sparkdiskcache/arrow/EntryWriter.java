@@ -229,30 +229,14 @@ public final class EntryWriter implements Closeable {
   /** Rows from the start that the current batch still takes; 0 only if it has some. */
   private int fitting(ColumnarBatch batch, int start) {
     int most = Math.min(roomInRows(), Math.min(batch.numRows() - start, MAX_SLICE));
-    if (fixedWidth) {
-      return most;
-    }
-    long[] bytes = new long[most];
-    for (int i = 0; i < columns.size(); i++) {
-      if (columns.get(i).layout.kind == ColumnLayout.Kind.STRING) {
-        ColumnVector strings = batch.column(i);
-        for (int row = 0; row < most; row++) {
-          if (!strings.isNullAt(start + row)) {
-            bytes[row] += strings.getUTF8String(start + row).numBytes();
-          }
-        }
-      }
-    }
-    long sum = batchRows * rowBytes + budget.bytes;
-    for (int row = 0; row < most; row++) {
-      sum += rowBytes + bytes[row];
-      if (sum > options.maxBytesPerBatch()) {
-        // The row that fills a batch still belongs to it, as where rows are written.
-        boolean isGiant = bytes[row] > options.maxBytesPerBatch();
-        return row > 0 || batchRows > 0 ? (isGiant ? row : row + 1) : 1;
-      }
-    }
-    return most;
+    return fixedWidth
+        ? most
+        : StringLengths.of(batch, columns, start, most)
+            .fitting(
+                batchRows == 0,
+                batchRows * rowBytes + budget.bytes,
+                rowBytes,
+                options.maxBytesPerBatch());
   }
 
   /** Rows that were appended. */

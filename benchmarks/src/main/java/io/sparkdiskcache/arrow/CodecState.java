@@ -172,10 +172,14 @@ final class CodecState {
         }
         sum = Double.doubleToLongBits(total);
       }
-      case "decimal12", "decimal30" -> {
-        int precision = name.equals("decimal12") ? 12 : 30;
+      case "decimal12" -> {
         for (int i = 0; i < count; i++) {
-          sum += x.getDecimal(i, precision, 2).hashCode();
+          sum += x.getDecimal(i, 12, 2).toUnscaledLong();
+        }
+      }
+      case "decimal30" -> {
+        for (int i = 0; i < count; i++) {
+          sum += x.getDecimal(i, 30, 2).toJavaBigDecimal().signum();
         }
       }
       case "string", "words" -> {

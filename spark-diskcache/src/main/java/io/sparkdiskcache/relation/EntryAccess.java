@@ -8,6 +8,7 @@ import io.sparkdiskcache.arrow.EntrySummary;
 import io.sparkdiskcache.arrow.EntryWriter;
 import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.conf.Admission;
+import io.sparkdiskcache.relation.UnitWriter.EntryWriteException;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntryDescription;
@@ -31,7 +32,6 @@ import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.util.ArrowUtils;
-import org.apache.spark.sql.vectorized.ColumnarBatch;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -57,7 +57,6 @@ import scala.jdk.javaapi.CollectionConverters;
 final class EntryAccess {
   private static final Logger log = LoggerFactory.getLogger(EntryAccess.class);
   private static final SingleFlight FLIGHTS = new SingleFlight();
-  private static final int ROWS_BETWEEN_KILL_CHECKS = 1024;
 
   /** For another process that computes the same entry. */
   private static final Duration LEASE_WAIT = Duration.ofSeconds(30);
@@ -189,13 +188,6 @@ final class EntryAccess {
   }
 
   /**
-   * What was written.
-   *
-   * @param batches see {@link Made}
-   */
-  private record Written(EntrySummary summary, long batches) {}
-
-  /**
    * Computes the unit, once per process.
    *
    * @param mayPublish asked before the first and after the last row
@@ -262,7 +254,7 @@ final class EntryAccess {
     boolean publish = mayPublish.getAsBoolean();
     try (PendingEntry pending = into.begin(unit.storeKey())) {
       WriteTimer timer = new WriteTimer();
-      Written written =
+      UnitWriter.Written written =
           write(
               pending.path(),
               pending::requireRoom,
@@ -320,7 +312,8 @@ final class EntryAccess {
     Path file =
         SparkEnv.get().blockManager().diskBlockManager().createTempLocalBlock()._2().toPath();
     try {
-      Written written = write(file, () -> {}, context, unit, source, new WriteTimer(), count -> "");
+      UnitWriter.Written written =
+          write(file, () -> {}, context, unit, source, new WriteTimer(), count -> "");
       MappedEntry mapped = open(file, unit);
       OpenEntries.process().hold(rddId, unit.key(), mapped);
       return new Made(mapped, true, written.batches());
@@ -334,85 +327,16 @@ final class EntryAccess {
     }
   }
 
-  /** Wraps only the writer's own errors: rows that fail raise what they would in plain Spark. */
-  private Written write(
+  private UnitWriter.Written write(
       Path file,
-      RoomCheck room,
+      UnitWriter.RoomCheck room,
       TaskContext context,
       CacheUnit unit,
       UnitSource source,
       WriteTimer timer,
       LongFunction<String> describe)
       throws EntryWriteException, StoreException {
-    EntryWriter writer = create(file, unit);
-    try {
-      Optional<Iterator<ColumnarBatch>> columns = source.batches();
-      long batches = 0;
-      if (columns.isPresent()) {
-        batches = copy(columns.get(), writer, room, context, timer);
-      } else {
-        append(source.rows(), writer, room, context, timer);
-      }
-      context.killTaskIfInterrupted();
-      timer.endOfRows();
-      return new Written(finish(writer, describe.apply(writer.rows())), batches);
-    } finally {
-      timer.end();
-      closeQuietly(writer);
-    }
-  }
-
-  private static void append(
-      Iterator<InternalRow> rows,
-      EntryWriter writer,
-      RoomCheck room,
-      TaskContext context,
-      WriteTimer timer)
-      throws EntryWriteException, StoreException {
-    long written = 0;
-    while (rows.hasNext()) {
-      InternalRow row = rows.next();
-      if (written % ROWS_BETWEEN_KILL_CHECKS == 0) {
-        context.killTaskIfInterrupted();
-        room.requireRoom();
-      }
-      long before = timer.beforeRow(written++);
-      try {
-        writer.write(row);
-      } catch (IOException e) {
-        throw new EntryWriteException(e);
-      }
-      timer.afterRow(before);
-    }
-  }
-
-  /** Batches may be reused by the plan: each is copied before the next is asked for. */
-  private static long copy(
-      Iterator<ColumnarBatch> batches,
-      EntryWriter writer,
-      RoomCheck room,
-      TaskContext context,
-      WriteTimer timer)
-      throws EntryWriteException, StoreException {
-    long written = 0;
-    while (batches.hasNext()) {
-      ColumnarBatch batch = batches.next();
-      context.killTaskIfInterrupted();
-      room.requireRoom();
-      long before = timer.beforeRow(written++);
-      try {
-        writer.write(batch);
-      } catch (IOException e) {
-        throw new EntryWriteException(e);
-      }
-      timer.afterRow(before);
-    }
-    return written;
-  }
-
-  /** Asked while writing: whether the file may grow on. */
-  private interface RoomCheck {
-    void requireRoom() throws StoreException;
+    return new UnitWriter(create(file, unit), room, context, timer).write(source, describe);
   }
 
   private EntryWriter create(Path file, CacheUnit unit) throws EntryWriteException {
@@ -433,23 +357,6 @@ final class EntryAccess {
           encryption(cipher, unit.key()));
     } catch (IOException e) {
       throw new EntryWriteException(e);
-    }
-  }
-
-  private static EntrySummary finish(EntryWriter writer, String description)
-      throws EntryWriteException {
-    try {
-      return writer.finish(description);
-    } catch (IOException e) {
-      throw new EntryWriteException(e);
-    }
-  }
-
-  private static void closeQuietly(EntryWriter writer) {
-    try {
-      writer.close();
-    } catch (IOException e) {
-      log.warn("Cannot close an entry that was written: {}", e.toString());
     }
   }
 
@@ -495,13 +402,6 @@ final class EntryAccess {
       Files.deleteIfExists(file);
     } catch (IOException e) {
       log.warn("Cannot delete {}: {}. Spark deletes it with its scratch directory.", file, e);
-    }
-  }
-
-  /** The file could not be written or read back; the rows themselves were fine. */
-  static final class EntryWriteException extends Exception {
-    EntryWriteException(IOException cause) {
-      super(cause);
     }
   }
 }
