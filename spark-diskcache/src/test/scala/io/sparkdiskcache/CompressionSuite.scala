@@ -102,6 +102,22 @@ class CompressionSuite extends AnyFunSuite with Applications {
     }
   }
 
+  for (codec <- Seq("lz4", "zstd"))
+    test(s"the command line shows rows that are compressed by $codec") {
+      val cache = directory(s"shown-$codec")
+      application(cache, setting(codec)) { spark =>
+        spark.read.parquet(input.toString).select("id", "text").cache().count()
+      }
+      val key = dataFiles(cache).head.getFileName.toString.takeWhile(_ != '-')
+      val shown = NewJvm.run(
+        "io.sparkdiskcache.cli.Main",
+        Seq("show", key, "--rows", "3", "--dir", cache.toString),
+        withCache = true,
+        directory("logs").resolve(s"show-$codec.log"))
+      assert(shown.exit == 0, shown.output)
+      assert(shown.output.contains("a text that has much in common with others: "), shown.output)
+    }
+
   test("a codec that does not exist stops the application at its start") {
     val error = intercept[Exception] {
       application(
