@@ -243,7 +243,8 @@ public final class ArrowSchemas {
     return fields;
   }
 
-  private static Field field(String name, ColumnLayout column) {
+  /** A column as Arrow describes it. */
+  static Field field(String name, ColumnLayout column) {
     return new Field(
         name,
         new FieldType(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.conf;
 
+import io.sparkdiskcache.arrow.Compression;
 import io.sparkdiskcache.arrow.Precision;
 import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.conf.ConfEntry.Scope;
@@ -210,6 +211,18 @@ public final class DiskCacheConf {
           Scope.SESSION,
           DiskCacheConf::bound);
 
+  public static final ConfEntry<Compression> COMPRESSION =
+      new ConfEntry<>(
+          PREFIX + "compression",
+          "none",
+          oneOf(Compression.class),
+          "How the columns of entries that this session writes are compressed. What is not is read"
+              + " without copying; of the rest the columns that a query reads are decompressed each"
+              + " time: for what is large and seldom read. Entries written otherwise are served all"
+              + " the same.",
+          Scope.SESSION,
+          enumOf(Compression.class));
+
   private static final List<ConfEntry<?>> ENTRIES =
       List.of(
           ENABLED,
@@ -229,7 +242,8 @@ public final class DiskCacheConf {
           KEY_ENV,
           PRECISION,
           MAX_RELATIVE_ERROR,
-          MAX_ABSOLUTE_ERROR);
+          MAX_ABSOLUTE_ERROR,
+          COMPRESSION);
 
   private DiskCacheConf() {}
 

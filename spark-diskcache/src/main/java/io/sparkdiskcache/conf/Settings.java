@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.conf;
 
+import io.sparkdiskcache.arrow.Compression;
 import io.sparkdiskcache.arrow.Precision;
 import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.store.ByteLimit;
@@ -32,6 +33,7 @@ import java.util.Map;
  * @param precision of floating-point columns, by pattern of their names
  * @param maxRelativeError how far that may move a value, as a share of its magnitude
  * @param maxAbsoluteError how far that may move a value
+ * @param compression of the entries written
  */
 public record Settings(
     boolean enabled,
@@ -50,7 +52,8 @@ public record Settings(
     KeySource encryptionKey,
     Map<String, Precision> precision,
     double maxRelativeError,
-    double maxAbsoluteError) {
+    double maxAbsoluteError,
+    Compression compression) {
 
   /**
    * Reads every key, with its default where it is not set.
@@ -75,7 +78,8 @@ public record Settings(
         keySource(conf),
         read(DiskCacheConf.PRECISION, conf),
         read(DiskCacheConf.MAX_RELATIVE_ERROR, conf),
-        read(DiskCacheConf.MAX_ABSOLUTE_ERROR, conf));
+        read(DiskCacheConf.MAX_ABSOLUTE_ERROR, conf),
+        read(DiskCacheConf.COMPRESSION, conf));
   }
 
   private static KeySource keySource(Map<String, String> conf) {

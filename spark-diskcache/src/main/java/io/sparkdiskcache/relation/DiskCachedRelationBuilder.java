@@ -2,6 +2,7 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.ArrowCachedBatchSerializer;
+import io.sparkdiskcache.arrow.Compression;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.fingerprint.PlanClass;
 import io.sparkdiskcache.relation.RelationFingerprint.Identity;
@@ -42,6 +43,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
   private final transient RelationFingerprint fingerprint;
   private final transient Accepted planned;
   private final String tag;
+  private final Compression compression;
   private final transient AuditSample audits;
 
   /** Zero for any age. */
@@ -58,6 +60,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
       RelationFingerprint fingerprint,
       Accepted planned,
       String tag,
+      Compression compression,
       Duration ttl,
       AuditSample audits) {
     super(
@@ -72,6 +75,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     this.fingerprint = fingerprint;
     this.planned = planned;
     this.tag = tag;
+    this.compression = compression;
     this.ttl = ttl;
     this.audits = audits;
   }
@@ -178,6 +182,11 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
   /** What the relation was accepted as. */
   Accepted planned() {
     return planned;
+  }
+
+  /** Of what it writes. */
+  Compression compression() {
+    return compression;
   }
 
   /** Which of its hits are audited. */

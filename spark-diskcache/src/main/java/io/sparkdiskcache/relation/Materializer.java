@@ -167,7 +167,8 @@ final class Materializer {
     }
     countFound(units, found);
     DiskCachedRDD rdd =
-        DiskCachedRDD.ofChunks(spec(now, Optional.empty()), parent, partitions, results);
+        DiskCachedRDD.ofChunks(
+            spec(now, Optional.empty()), ParentRows.of(plan, parent), partitions, results);
     return ready(rdd, partitions.length, identity, now);
   }
 
@@ -197,7 +198,8 @@ final class Materializer {
     chooseForAudit(units, found);
     countFound(units, found);
     DiskCachedRDD rdd =
-        DiskCachedRDD.attached(spec(now, Optional.empty()), parent, partitions(units), results);
+        DiskCachedRDD.attached(
+            spec(now, Optional.empty()), ParentRows.of(plan, parent), partitions(units), results);
     return ready(rdd, n, Units.identity(now), now);
   }
 
@@ -247,7 +249,8 @@ final class Materializer {
                   local)));
     }
     RelationSpec spec = spec(now, Optional.of(generation));
-    DiskCachedRDD rdd = DiskCachedRDD.attached(spec, parent, partitions(units), results);
+    DiskCachedRDD rdd =
+        DiskCachedRDD.attached(spec, ParentRows.of(plan, parent), partitions(units), results);
     Optional<SetAudit> toCompare = audit;
     Runnable publish =
         () -> publishSet(store, setKey, generation, rdd.unitKeys(), now, spec, toCompare);
@@ -361,7 +364,11 @@ final class Materializer {
     }
     Accepted planned = builder.planned();
     DiskCachedRDD rdd =
-        DiskCachedRDD.attached(spec(planned, Optional.empty()), parent, partitions(units), results);
+        DiskCachedRDD.attached(
+            spec(planned, Optional.empty()),
+            ParentRows.of(plan, parent),
+            partitions(units),
+            results);
     return Optional.of(
         new Materialization(
             rdd,
@@ -514,6 +521,7 @@ final class Materializer {
         application.settings().admission(),
         builder.fingerprint().schema(),
         builder.fingerprint().precision(),
+        builder.compression(),
         now.relation(),
         generation.map(Key::hex).orElse(null),
         now.confDigest(),

@@ -10,13 +10,13 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
-import java.util.function.Supplier;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.columnar.CachedBatch;
 import org.apache.spark.sql.internal.SQLConf;
+import org.apache.spark.sql.vectorized.ColumnarBatch;
 import org.apache.spark.util.TaskCompletionListener;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -34,6 +34,7 @@ final class PartitionReader {
   private final int rddId;
   private final RelationSpec spec;
   private final @Nullable RDD<InternalRow> parent;
+  private final @Nullable RDD<ColumnarBatch> columns;
   private final PartitionResults results;
   private final InputWatch inputs;
   private final TaskContext context;
@@ -42,11 +43,13 @@ final class PartitionReader {
       int rddId,
       RelationSpec spec,
       @Nullable RDD<InternalRow> parent,
+      @Nullable RDD<ColumnarBatch> columns,
       PartitionResults results,
       TaskContext context) {
     this.rddId = rddId;
     this.spec = spec;
     this.parent = parent;
+    this.columns = columns;
     this.results = results;
     this.inputs = new InputWatch(spec.hadoopConf().value());
     this.context = context;
@@ -62,6 +65,7 @@ final class PartitionReader {
     long rows = 0;
     long bytes = 0;
     int computed = 0;
+    long batches = 0;
     int audited = 0;
     int unequal = 0;
     boolean keysHold = keysHold(partition.index(), access);
@@ -90,6 +94,7 @@ final class PartitionReader {
         entry = made.entry();
         toRelease.add(entry);
         computed += made.computed() ? 1 : 0;
+        batches += made.batches();
       }
       entries.add(entry);
       rows += entry.rows();
@@ -103,14 +108,21 @@ final class PartitionReader {
         new Tuple2<>(
             partition.index(),
             new PartitionResult(
-                rows, bytes, partition.units().size() - computed, computed, audited, unequal)));
+                rows,
+                bytes,
+                partition.units().size() - computed,
+                computed,
+                batches,
+                audited,
+                unequal)));
     return batches(entries);
   }
 
   private Audit.Outcome audit(EntryAccess access, CacheUnit unit, MappedEntry stored) {
     BooleanSupplier comparable = () -> sameSettings() && inputs.unchanged(unit.inputs());
     return comparable.getAsBoolean()
-        ? access.audit(unit, stored, rows(unit).get(), comparable, context::killTaskIfInterrupted)
+        ? access.audit(
+            unit, stored, source(unit).rows(), comparable, context::killTaskIfInterrupted)
         : Audit.Outcome.UNKNOWN;
   }
 
@@ -129,16 +141,28 @@ final class PartitionReader {
         unit,
         partition,
         context,
-        rows(unit),
+        source(unit),
         () -> unit.publish() && sameSettings() && inputs.unchanged(unit.inputs()));
   }
 
-  /** The rows of a unit that has a split, from the start at each call. */
-  private Supplier<Iterator<InternalRow>> rows(CacheUnit unit) {
-    RDD<InternalRow> source = Objects.requireNonNull(parent);
-    return () -> {
-      inputs.opened();
-      return source.iterator(unit.split(), context);
+  /** Of a unit that has a split. */
+  private UnitSource source(CacheUnit unit) {
+    RDD<InternalRow> ofRows = Objects.requireNonNull(parent);
+    return new UnitSource() {
+      @Override
+      public Iterator<InternalRow> rows() {
+        inputs.opened();
+        return ofRows.iterator(unit.split(), context);
+      }
+
+      @Override
+      public Optional<Iterator<ColumnarBatch>> batches() {
+        if (columns == null) {
+          return Optional.empty();
+        }
+        inputs.opened();
+        return Optional.of(columns.iterator(unit.split(), context));
+      }
     };
   }
 

@@ -14,6 +14,7 @@ public final class RelationCounters {
   private final LongAdder hits = new LongAdder();
   private final LongAdder savedMillis = new LongAdder();
   private final LongAdder computed = new LongAdder();
+  private final LongAdder batchesCopied = new LongAdder();
   private final LongAdder stagesSkipped = new LongAdder();
   private final LongAdder privateRelations = new LongAdder();
   private final LongAdder audits = new LongAdder();
@@ -29,6 +30,10 @@ public final class RelationCounters {
 
   void computed(long units) {
     computed.add(units);
+  }
+
+  void copied(long batches) {
+    batchesCopied.add(batches);
   }
 
   void skipped(long stages) {
@@ -67,6 +72,11 @@ public final class RelationCounters {
   /** Partitions (file chunks, for row-local plans) computed and written. */
   public long computed() {
     return computed.sum();
+  }
+
+  /** Batches that were written column by column, without making rows of them. */
+  public long batchesCopied() {
+    return batchesCopied.sum();
   }
 
   /**

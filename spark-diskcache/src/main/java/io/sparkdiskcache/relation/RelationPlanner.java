@@ -155,6 +155,7 @@ public final class RelationPlanner {
             fingerprint,
             accepted,
             application.tag(original).orElse(settings.tag()),
+            settings.compression(),
             application.ttl(original),
             new AuditSample(settings.auditFraction())));
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.arrow.Compression;
 import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.conf.Admission;
 import io.sparkdiskcache.store.StoreOptions;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param admission which results are kept
  * @param schema names and types of the rows, in order
  * @param precision how its numbers are kept
+ * @param compression of what is written; entries read may have another
  * @param relation function hash in hexadecimal; groups the entries of the relation
  * @param generation of a run-bound relation; null otherwise
  * @param confDigest settings under which the keys hold
@@ -38,6 +40,7 @@ record RelationSpec(
     Admission admission,
     StructType schema,
     PrecisionPolicy precision,
+    Compression compression,
     String relation,
     @Nullable String generation,
     byte[] confDigest,
