@@ -8,6 +8,7 @@ import io.sparkdiskcache.arrow.EntrySummary;
 import io.sparkdiskcache.arrow.EntryWriter;
 import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.conf.Admission;
+import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntryDescription;
@@ -103,6 +104,18 @@ final class EntryAccess {
                 .flatMap(entry -> map(s, spec, entry)));
   }
 
+  /** The entry from the remote tier, by way of the store; a reference for the caller. */
+  Optional<MappedEntry> fetch(CacheUnit unit, TaskContext context) {
+    if (store.isEmpty() || !unit.publish() || spec.generation() != null) {
+      return Optional.empty(); // a run's entries have names that nobody knew before
+    }
+    RemoteTier.Wanted wanted =
+        new RemoteTier.Wanted(unit.storeKey(), spec.relation(), spec.remoteNotBefore());
+    return spec.remoteTier()
+        .flatMap(tier -> tier.fetch(store.get(), wanted, context::killTaskIfInterrupted))
+        .flatMap(entry -> map(store.get(), spec, entry));
+  }
+
   /** What is too old is removed, so that what is computed instead can take its place. */
   private boolean isYoung(DiskStore from, Entry entry) {
     if (entry.isOlderThan(spec.notBefore())) {
@@ -179,9 +192,16 @@ final class EntryAccess {
    * An entry that was not there when it was first looked for.
    *
    * @param entry with a reference for the caller
-   * @param computed by this task; false if another one did meanwhile
+   * @param origin how it came to be there
    */
-  record Made(MappedEntry entry, boolean computed) {}
+  record Made(MappedEntry entry, Origin origin) {}
+
+  /** Where an entry is from: another task that was faster, the remote tier, or this task. */
+  enum Origin {
+    FOUND,
+    FETCHED,
+    COMPUTED
+  }
 
   /**
    * Computes the unit, once per process.
@@ -199,7 +219,7 @@ final class EntryAccess {
     return FLIGHTS.run(
         flight,
         context,
-        () -> find(unit).map(found -> new Made(found, false)),
+        () -> find(unit).map(found -> new Made(found, Origin.FOUND)),
         () -> once(unit, partition, context, rows, mayPublish));
   }
 
@@ -211,7 +231,7 @@ final class EntryAccess {
       Supplier<Iterator<InternalRow>> rows,
       BooleanSupplier mayPublish) {
     if (store.isEmpty()) {
-      return new Made(intoScratch(unit, context, rows), true);
+      return new Made(intoScratch(unit, context, rows), Origin.COMPUTED);
     }
     boolean[] waited = {false};
     Optional<Lease> lease = Optional.empty();
@@ -229,12 +249,18 @@ final class EntryAccess {
     }
     try {
       Optional<MappedEntry> found = waited[0] ? find(unit) : Optional.empty();
-      return found.isPresent()
-          ? new Made(found.get(), false)
-          : new Made(intoStore(store.get(), unit, partition, context, rows, mayPublish), true);
+      if (found.isPresent()) {
+        return new Made(found.get(), Origin.FOUND);
+      }
+      Optional<MappedEntry> fetched = fetch(unit, context);
+      if (fetched.isPresent()) {
+        return new Made(fetched.get(), Origin.FETCHED);
+      }
+      return new Made(
+          intoStore(store.get(), unit, partition, context, rows, mayPublish), Origin.COMPUTED);
     } catch (StoreException | EntryWriteException e) {
       store.get().countError("Cannot write an entry", e);
-      return new Made(intoScratch(unit, context, rows), true);
+      return new Made(intoScratch(unit, context, rows), Origin.COMPUTED);
     } finally {
       lease.ifPresent(Lease::close);
     }
@@ -273,6 +299,7 @@ final class EntryAccess {
                       timer.computing(),
                       timer.writing()));
           OpenEntries.process().remember(stored, mapped);
+          spec.remoteTier().ifPresent(tier -> tier.upload(stored));
           countTowardsSet(partition, context);
           return mapped;
         } catch (StoreException e) {

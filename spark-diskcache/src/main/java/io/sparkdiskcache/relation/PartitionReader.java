@@ -62,6 +62,7 @@ final class PartitionReader {
     long rows = 0;
     long bytes = 0;
     int computed = 0;
+    int fetched = 0;
     int audited = 0;
     int unequal = 0;
     boolean keysHold = keysHold(partition.index(), access);
@@ -89,7 +90,8 @@ final class PartitionReader {
         EntryAccess.Made made = compute(access, unit, partition.index());
         entry = made.entry();
         toRelease.add(entry);
-        computed += made.computed() ? 1 : 0;
+        computed += made.origin() == EntryAccess.Origin.COMPUTED ? 1 : 0;
+        fetched += made.origin() == EntryAccess.Origin.FETCHED ? 1 : 0;
       }
       entries.add(entry);
       rows += entry.rows();
@@ -103,7 +105,13 @@ final class PartitionReader {
         new Tuple2<>(
             partition.index(),
             new PartitionResult(
-                rows, bytes, partition.units().size() - computed, computed, audited, unequal)));
+                rows,
+                bytes,
+                partition.units().size() - computed,
+                fetched,
+                computed,
+                audited,
+                unequal)));
     return batches(entries);
   }
 
@@ -116,6 +124,10 @@ final class PartitionReader {
 
   private EntryAccess.Made compute(EntryAccess access, CacheUnit unit, int partition) {
     if (parent == null || unit.split() == null) {
+      Optional<MappedEntry> fetched = access.fetch(unit, context);
+      if (fetched.isPresent()) {
+        return new EntryAccess.Made(fetched.get(), EntryAccess.Origin.FETCHED);
+      }
       throw new IllegalStateException(
           "Cannot read partition %d of %s: its entry %s on host %s was removed after it was found. "
                   .formatted(
