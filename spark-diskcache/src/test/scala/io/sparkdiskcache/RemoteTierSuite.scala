@@ -244,11 +244,11 @@ class RemoteTierSuite extends AnyFunSuite with Applications {
     val (dir, setting) = remote(s"set-remote-$damage")
     val expected = fill(directory(s"set-1-$damage"), run._2, setting)
     damaged(objects(dir, ".set").head)
-    val expectedDamages = if (damage == "deleted") 0 else 1
     application(directory(s"set-2-$damage"), setting) { spark =>
       assert(ExactRows.of(run._2(spark).cache()) == expected)
       assert(stats(spark).computed > 0)
-      assert(stats(spark).remote.damaged == expectedDamages)
+      // Asked for when the query is planned, and when it runs.
+      assert(stats(spark).remote.damaged > 0 == (damage != "deleted"))
     }
     allFetched(directory(s"set-3-$damage"), run._2, expected, setting)
   }

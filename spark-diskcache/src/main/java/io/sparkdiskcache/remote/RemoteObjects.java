@@ -6,6 +6,7 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.net.URI;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
@@ -37,7 +38,7 @@ final class RemoteObjects implements AutoCloseable {
   private boolean closed;
 
   RemoteObjects(String directory, Configuration conf) {
-    this.root = new Path(new Path(directory), LAYOUT);
+    this.root = new Path(new Path(URI.create(directory)), LAYOUT);
     this.conf = conf;
   }
 
