@@ -3,6 +3,7 @@ package io.sparkdiskcache;
 
 import io.sparkdiskcache.conf.Settings;
 import io.sparkdiskcache.relation.CacheApplication;
+import io.sparkdiskcache.remote.RemoteTier;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -12,7 +13,6 @@ import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.ExecutorPlugin;
 import org.apache.spark.api.plugin.PluginContext;
 import org.apache.spark.api.plugin.SparkPlugin;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The one line of configuration: {@code spark.plugins=io.sparkdiskcache.DiskCachePlugin}. Registers
@@ -28,8 +28,15 @@ public final class DiskCachePlugin implements SparkPlugin {
   }
 
   @Override
-  public @Nullable ExecutorPlugin executorPlugin() {
-    return null;
+  public ExecutorPlugin executorPlugin() {
+    return new Executor();
+  }
+
+  private static final class Executor implements ExecutorPlugin {
+    @Override
+    public void shutdown() {
+      RemoteTier.closeAll(); // waits for what is still to be written
+    }
   }
 
   private static final class Driver implements DriverPlugin {
@@ -39,7 +46,8 @@ public final class DiskCachePlugin implements SparkPlugin {
      */
     @Override
     public Map<String, String> init(SparkContext context, PluginContext pluginContext) {
-      Settings.of(CacheApplication.asMap(context.conf()));
+      Settings settings = Settings.of(CacheApplication.asMap(context.conf()));
+      RemoteTier.check(settings.remote(), context.hadoopConfiguration());
       Set<String> extensions =
           new LinkedHashSet<>(List.of(context.conf().get(EXTENSIONS, "").split(",")));
       extensions.remove("");

@@ -9,6 +9,7 @@ import io.sparkdiskcache.arrow.EntryWriter;
 import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.conf.Admission;
 import io.sparkdiskcache.relation.UnitWriter.EntryWriteException;
+import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntryDescription;
@@ -102,6 +103,18 @@ final class EntryAccess {
                 .flatMap(entry -> map(s, spec, entry)));
   }
 
+  /** The entry from the remote tier, by way of the store; a reference for the caller. */
+  Optional<MappedEntry> fetch(CacheUnit unit, TaskContext context) {
+    if (store.isEmpty() || !unit.publish() || spec.generation() != null) {
+      return Optional.empty(); // a run's entries have names that nobody knew before
+    }
+    RemoteTier.Wanted wanted =
+        new RemoteTier.Wanted(unit.storeKey(), spec.relation(), spec.remoteNotBefore());
+    return spec.remoteTier()
+        .flatMap(tier -> tier.fetch(store.get(), wanted, context::killTaskIfInterrupted))
+        .flatMap(entry -> map(store.get(), spec, entry));
+  }
+
   /** What is too old is removed, so that what is computed instead can take its place. */
   private boolean isYoung(DiskStore from, Entry entry) {
     if (entry.isOlderThan(spec.notBefore())) {
@@ -178,13 +191,20 @@ final class EntryAccess {
    * An entry that was not there when it was first looked for.
    *
    * @param entry with a reference for the caller
-   * @param computed by this task; false if another one did meanwhile
+   * @param origin how it came to be there
    * @param batches that were copied column by column for it; 0 if it was written from rows
    */
-  record Made(MappedEntry entry, boolean computed, long batches) {
+  record Made(MappedEntry entry, Origin origin, long batches) {
     static Made byAnother(MappedEntry entry) {
-      return new Made(entry, false, 0);
+      return new Made(entry, Origin.FOUND, 0);
     }
+  }
+
+  /** Where an entry is from: another task that was faster, the remote tier, or this task. */
+  enum Origin {
+    FOUND,
+    FETCHED,
+    COMPUTED
   }
 
   /**
@@ -232,8 +252,12 @@ final class EntryAccess {
     }
     try {
       Optional<MappedEntry> found = waited[0] ? find(unit) : Optional.empty();
-      return found.isPresent()
-          ? Made.byAnother(found.get())
+      if (found.isPresent()) {
+        return Made.byAnother(found.get());
+      }
+      Optional<MappedEntry> fetched = fetch(unit, context);
+      return fetched.isPresent()
+          ? new Made(fetched.get(), Origin.FETCHED, 0)
           : intoStore(store.get(), unit, partition, context, source, mayPublish);
     } catch (StoreException | EntryWriteException e) {
       store.get().countError("Cannot write an entry", e);
@@ -265,7 +289,7 @@ final class EntryAccess {
               count -> describe(unit, partition, count, timer));
       EntrySummary summary = written.summary();
       MappedEntry mapped = open(pending.path(), unit);
-      Made made = new Made(mapped, true, written.batches());
+      Made made = new Made(mapped, Origin.COMPUTED, written.batches());
       if (publish && mayPublish.getAsBoolean() && pays(summary, timer)) {
         try {
           Entry stored =
@@ -278,6 +302,7 @@ final class EntryAccess {
                       timer.computing(),
                       timer.writing()));
           OpenEntries.process().remember(stored, mapped);
+          spec.remoteTier().ifPresent(tier -> tier.upload(stored));
           countTowardsSet(partition, context);
           return made;
         } catch (StoreException e) {
@@ -316,7 +341,7 @@ final class EntryAccess {
           write(file, () -> {}, context, unit, source, new WriteTimer(), count -> "");
       MappedEntry mapped = open(file, unit);
       OpenEntries.process().hold(rddId, unit.key(), mapped);
-      return new Made(mapped, true, written.batches());
+      return new Made(mapped, Origin.COMPUTED, written.batches());
     } catch (EntryWriteException | StoreException e) {
       throw new IllegalStateException(
           "Cannot keep a partition of %s: neither the cache directory nor Spark's scratch directory %s can be written. Free disk space, or set spark.local.dir."

@@ -10,6 +10,7 @@ import io.sparkdiskcache.fingerprint.FingerprintResult.Refused;
 import io.sparkdiskcache.fingerprint.InputFile;
 import io.sparkdiskcache.fingerprint.InputStats;
 import io.sparkdiskcache.relation.RelationFingerprint.Identity;
+import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.shim.SparkInternals;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
@@ -222,6 +223,9 @@ final class Materializer {
         store.dropSet(setKey);
         set = Optional.empty();
       }
+      if (set.isEmpty() && fetchSet(setKey, now, store)) {
+        set = store.findSet(setKey);
+      }
       audit = set.flatMap(this::auditOf);
       if (set.isPresent() && audit.isEmpty()) {
         Optional<Materialization> detached = detachSet(now, set.get(), store);
@@ -262,6 +266,24 @@ final class Materializer {
     return ready(rdd, n, Optional.of(Units.runIdentity(setKey, generation, now)), now);
   }
 
+  /** Whether a set that this host lacks was found in the remote tier. */
+  private boolean fetchSet(Key setKey, Accepted now, DiskStore store) {
+    if (!application.context().isLocal()) {
+      return false; // this process does not read it
+    }
+    RelationSpec spec = spec(now, Optional.empty());
+    RemoteTier.Wanted wanted =
+        new RemoteTier.Wanted(setKey, spec.relation(), spec.remoteNotBefore());
+    return spec.remoteTier()
+        .map(
+            tier ->
+                tier.restoreSet(
+                    store,
+                    wanted,
+                    (generation, i) -> new Key(Units.memberKey(setKey, generation, i))))
+        .orElse(false);
+  }
+
   private Optional<Materialization> detachSet(Accepted now, EntrySet set, DiskStore store) {
     List<List<CacheUnit>> units = new ArrayList<>();
     Map<Key, Entry> found = new LinkedHashMap<>();
@@ -292,8 +314,10 @@ final class Materializer {
       return;
     }
     try {
-      store.completeSet(
-          setKey, generation, members.size(), new SetMeta(spec.description(), spec.components()));
+      SetMeta meta = new SetMeta(spec.description(), spec.components());
+      if (store.completeSet(setKey, generation, members.size(), meta)) {
+        spec.remoteTier().ifPresent(tier -> tier.uploadSet(setKey, generation, members, meta));
+      }
     } catch (StoreException e) {
       store.countError("Cannot publish a set", e);
     }
@@ -532,6 +556,7 @@ final class Materializer {
         description(),
         encryption == null ? now.components() : encryption.seal(now.components()),
         encryption,
+        application.settings().remote(),
         new SerializableConfiguration(hadoopConf));
   }
 

@@ -66,6 +66,7 @@ final class PartitionReader {
     long bytes = 0;
     int computed = 0;
     long batches = 0;
+    int fetched = 0;
     int audited = 0;
     int unequal = 0;
     boolean keysHold = keysHold(partition.index(), access);
@@ -93,7 +94,8 @@ final class PartitionReader {
         EntryAccess.Made made = compute(access, unit, partition.index());
         entry = made.entry();
         toRelease.add(entry);
-        computed += made.computed() ? 1 : 0;
+        computed += made.origin() == EntryAccess.Origin.COMPUTED ? 1 : 0;
+        fetched += made.origin() == EntryAccess.Origin.FETCHED ? 1 : 0;
         batches += made.batches();
       }
       entries.add(entry);
@@ -111,6 +113,7 @@ final class PartitionReader {
                 rows,
                 bytes,
                 partition.units().size() - computed,
+                fetched,
                 computed,
                 batches,
                 audited,
@@ -128,6 +131,10 @@ final class PartitionReader {
 
   private EntryAccess.Made compute(EntryAccess access, CacheUnit unit, int partition) {
     if (parent == null || unit.split() == null) {
+      Optional<MappedEntry> fetched = access.fetch(unit, context);
+      if (fetched.isPresent()) {
+        return new EntryAccess.Made(fetched.get(), EntryAccess.Origin.FETCHED);
+      }
       throw new IllegalStateException(
           "Cannot read partition %d of %s: its entry %s on host %s was removed after it was found. "
                   .formatted(

@@ -9,6 +9,7 @@ import java.io.Serializable;
  * @param rows number of rows
  * @param bytes size of its entries
  * @param unitsRead units that were there already
+ * @param unitsFetched those of them that came from the remote tier
  * @param unitsComputed units computed by the task
  * @param batchesCopied column by column, from plans that hand out columns
  * @param unitsAudited units computed only to be compared with what is stored
@@ -18,6 +19,7 @@ record PartitionResult(
     long rows,
     long bytes,
     int unitsRead,
+    int unitsFetched,
     int unitsComputed,
     long batchesCopied,
     int unitsAudited,

@@ -13,6 +13,7 @@ import java.util.concurrent.atomic.LongAdder;
 public final class RelationCounters {
   private final LongAdder hits = new LongAdder();
   private final LongAdder savedMillis = new LongAdder();
+  private final LongAdder fetched = new LongAdder();
   private final LongAdder computed = new LongAdder();
   private final LongAdder batchesCopied = new LongAdder();
   private final LongAdder stagesSkipped = new LongAdder();
@@ -26,6 +27,10 @@ public final class RelationCounters {
   void hit(Collection<Entry> entries) {
     hits.add(entries.size());
     entries.forEach(entry -> savedMillis.add(entry.meta().computeTime().toMillis()));
+  }
+
+  void fetched(long units) {
+    fetched.add(units);
   }
 
   void computed(long units) {
@@ -67,6 +72,11 @@ public final class RelationCounters {
    */
   public long savedMillis() {
     return savedMillis.sum();
+  }
+
+  /** Partitions (file chunks) that tasks fetched from the remote tier, on any host. */
+  public long fetched() {
+    return fetched.sum();
   }
 
   /** Partitions (file chunks, for row-local plans) computed and written. */
