@@ -133,7 +133,7 @@ final class PartitionReader {
     if (parent == null || unit.split() == null) {
       Optional<MappedEntry> fetched = access.fetch(unit, context);
       if (fetched.isPresent()) {
-        return new EntryAccess.Made(fetched.get(), EntryAccess.Origin.FETCHED);
+        return new EntryAccess.Made(fetched.get(), EntryAccess.Origin.FETCHED, 0);
       }
       throw new IllegalStateException(
           "Cannot read partition %d of %s: its entry %s on host %s was removed after it was found. "

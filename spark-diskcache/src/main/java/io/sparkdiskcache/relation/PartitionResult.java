@@ -28,6 +28,6 @@ record PartitionResult(
 
   /** Of a partition that is stored. */
   static PartitionResult found(long rows, long bytes, int units) {
-    return new PartitionResult(rows, bytes, units, 0, 0, 0, 0);
+    return new PartitionResult(rows, bytes, units, 0, 0, 0, 0, 0);
   }
 }
