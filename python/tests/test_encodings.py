@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pytest
 
 from sparkdiskcache import DiskCache
 
@@ -65,3 +66,52 @@ def test_pyarrow_and_duckdb_read_encoded_columns(cache: DiskCache, spark: Any) -
             row["sum(half)"],
         )
     assert not by_word
+
+
+def compressed_bodies(path: Path) -> list[bool]:
+    """Of every record batch whether its buffers take less than they hold."""
+    with pa.ipc.open_file(str(path)) as reader:
+        batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+    return [batch.nbytes > path.stat().st_size / len(batches) for batch in batches]
+
+
+@pytest.mark.parametrize("codec", ["lz4", "zstd"])
+def test_pyarrow_and_duckdb_read_compressed_columns(
+    cache: DiskCache, spark: Any, codec: str
+) -> None:
+    df = spark.range(0, 40000, 1, 1).selectExpr(
+        "id",
+        "if(id % 5 = 0, null, id / 3) AS third",
+        "concat('a text that is much like the others, number ', id) AS text",
+        "concat('word ', id % 30) AS word",
+        "array(id, id + 1) AS list",
+        f"named_struct('a', id % 100, 'b', '{codec}') AS pair",
+        "cast(concat('binary ', id) AS binary) AS bytes",
+    )
+    spark.conf.set("spark.diskcache.compression", codec)
+    try:
+        kept = cache.persist(df, tag=f"compressed-{codec}")
+        expected = [row.asDict(recursive=True) for row in kept.orderBy("id").collect()]
+    finally:
+        spark.conf.unset("spark.diskcache.compression")
+    assert expected == [row.asDict(recursive=True) for row in df.orderBy("id").collect()]
+    keys = cache.entries().query(f"tag == 'compressed-{codec}'").key
+    directory = Path(spark.conf.get("spark.diskcache.dir"))
+    (path,) = [p for key in keys for p in directory.glob(f"data/*/*/{key}*.arrow")]
+    assert all(compressed_bodies(path))
+    with pa.ipc.open_file(str(path)) as reader:
+        entry = reader.read_all()
+    entry.validate(full=True)
+    assert sorted(entry.to_pylist(), key=lambda row: row["id"]) == expected
+    rows = duckdb.sql(
+        "SELECT word, count(*), sum(id), sum(third), max(text), sum(pair.a), sum(list[2])"
+        " FROM entry GROUP BY word ORDER BY word"
+    ).fetchall()
+    truth = df.selectExpr("*", "pair.a AS a", "list[1] AS second").groupBy("word")
+    totals = truth.agg(
+        {"*": "count", "id": "sum", "third": "sum", "text": "max", "a": "sum", "second": "sum"}
+    )
+    for found, row in zip(rows, totals.orderBy("word").collect(), strict=True):
+        assert found[:3] == (row["word"], row["count(1)"], row["sum(id)"])
+        assert found[3] == pytest.approx(row["sum(third)"])
+        assert found[4:] == (row["max(text)"], row["sum(a)"], row["sum(second)"])

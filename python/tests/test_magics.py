@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
-from sparkdiskcache import DiskCache, DiskCacheError
+from sparkdiskcache import DiskCache, DiskCacheError, _notebook
 
 
 @pytest.fixture
@@ -147,6 +148,40 @@ def test_reports_read_as_text_and_as_html(shell: InteractiveShell, cache: DiskCa
     assert stats["hits"] + stats["computed"] > 0
     assert "partitions computed" in Checked(stats._repr_html_()).text
     assert len(shell.run_line_magic("diskcache", "entries")) == stats["store"]["entries"]
+
+
+def test_a_bar_follows_the_tasks_while_filling(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[tuple[int, int | None]] = []
+    bars: list[Any] = []
+
+    class Recording(_notebook.tqdm):  # type: ignore[type-arg, misc]
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            bars.append(self)
+
+        def refresh(self, *arguments: Any, **options: Any) -> bool:
+            seen.append((self.n, self.total))
+            return bool(super().refresh(*arguments, **options))
+
+    monkeypatch.setattr(_notebook, "tqdm", Recording)
+    # Four tasks, each longer than the one before by several looks.
+    shell.run_cell_magic(
+        "cached",
+        "",
+        "from pyspark.sql.functions import udf\n"
+        "@udf('long')\n"
+        "def slow(x):\n    return sum(range(20_000_000 * x)) * 0 + x\n\n"
+        "spark.range(0, 4, 1, 4).select(slow('id'))\n",
+    )
+    assert any(0 < completed < 4 and total == 4 for completed, total in seen), seen
+    completed = [n for n, _ in seen]
+    assert completed == sorted(completed), seen
+    (bar,) = bars
+    assert bar.disable, "closed"
+    assert "filling" in capsys.readouterr().err
+    assert not [t for t in threading.enumerate() if t.name == "diskcache-progress"]
 
 
 def test_wrong_use_is_one_line_that_says_what_to_do(shell: InteractiveShell) -> None:

@@ -2,6 +2,8 @@
 package io.sparkdiskcache;
 
 import io.sparkdiskcache.relation.CacheApplication;
+import io.sparkdiskcache.remote.RemoteStats;
+import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.store.StoreStats;
 import java.util.Map;
 
@@ -18,6 +20,8 @@ import java.util.Map;
  * @param auditMismatches audits that found other rows: their functions are not cached any more
  * @param notAudited relations chosen for an audit whose rows may differ from run to run
  * @param refused relations left to Spark, by name of the reason
+ * @param fetched partitions (file chunks) that tasks fetched from the remote tier
+ * @param remote the remote tier, as this process used it
  * @param store the store of this process
  */
 public record CacheStats(
@@ -30,6 +34,8 @@ public record CacheStats(
     long auditMismatches,
     long notAudited,
     Map<String, Long> refused,
+    long fetched,
+    RemoteStats remote,
     StoreStats store) {
 
   static CacheStats of(CacheApplication application, StoreStats store) {
@@ -45,6 +51,8 @@ public record CacheStats(
         application.counters().auditMismatches(),
         application.counters().notAudited(),
         refused,
+        application.counters().fetched(),
+        RemoteTier.stats(application.settings().remote()),
         store);
   }
 }

@@ -5,6 +5,7 @@ import io.sparkdiskcache.cluster.ClusterDirectory;
 import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.conf.Settings;
 import io.sparkdiskcache.relation.CacheApplication;
+import io.sparkdiskcache.remote.RemoteTier;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -14,7 +15,6 @@ import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.ExecutorPlugin;
 import org.apache.spark.api.plugin.PluginContext;
 import org.apache.spark.api.plugin.SparkPlugin;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The one line of configuration: {@code spark.plugins=io.sparkdiskcache.DiskCachePlugin}. Registers
@@ -31,8 +31,25 @@ public final class DiskCachePlugin implements SparkPlugin {
 
   @Override
   public ExecutorPlugin executorPlugin() {
-    return new ExecutorInventory(
-        conf -> Settings.of(CacheApplication.asMap(conf)).store(), CacheApplication::release);
+    return new Executor();
+  }
+
+  /** Tells the driver what its host holds, and at its end waits for what is still to be written. */
+  private static final class Executor implements ExecutorPlugin {
+    private final ExecutorInventory inventory =
+        new ExecutorInventory(
+            conf -> Settings.of(CacheApplication.asMap(conf)).store(), CacheApplication::release);
+
+    @Override
+    public void init(PluginContext context, Map<String, String> extraConf) {
+      inventory.init(context, extraConf);
+    }
+
+    @Override
+    public void shutdown() {
+      inventory.shutdown();
+      RemoteTier.closeAll();
+    }
   }
 
   private static final class Driver implements DriverPlugin {
@@ -48,6 +65,7 @@ public final class DiskCachePlugin implements SparkPlugin {
       if (!context.isLocal()) {
         cluster = ClusterDirectory.start(context, settings.lookupWait());
       }
+      RemoteTier.check(settings.remote(), context.hadoopConfiguration());
       Set<String> extensions =
           new LinkedHashSet<>(List.of(context.conf().get(EXTENSIONS, "").split(",")));
       extensions.remove("");

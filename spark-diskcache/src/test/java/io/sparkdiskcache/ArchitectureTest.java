@@ -38,6 +38,8 @@ class ArchitectureTest {
             .definedBy("io.sparkdiskcache.cli")
             .layer("store")
             .definedBy("io.sparkdiskcache.store")
+            .layer("remote")
+            .definedBy("io.sparkdiskcache.remote")
             .layer("shim")
             .definedBy("io.sparkdiskcache.shim")
             .layer("arrow")
@@ -55,7 +57,9 @@ class ArchitectureTest {
             .whereLayer("conf")
             .mayOnlyBeAccessedByLayers("api", "relation")
             .whereLayer("store")
-            .mayOnlyBeAccessedByLayers("api", "relation", "cluster", "memo", "conf", "cli")
+            .mayOnlyBeAccessedByLayers("api", "relation", "cluster", "memo", "conf", "cli", "remote")
+            .whereLayer("remote")
+            .mayOnlyBeAccessedByLayers("api", "relation", "conf")
             .whereLayer("cli")
             .mayNotBeAccessedByAnyLayer()
             .whereLayer("arrow")
@@ -71,6 +75,19 @@ class ArchitectureTest {
         noClasses()
             .that()
             .resideInAPackage("io.sparkdiskcache.store")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(
+                "org.apache.spark..", "org.apache.hadoop..", "org.apache.arrow..", "scala..");
+    rule.check(CLASSES);
+  }
+
+  @Test
+  void remoteTierKnowsNothingOfSpark() {
+    ArchRule rule =
+        noClasses()
+            .that()
+            .resideInAPackage("io.sparkdiskcache.remote")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("org.apache.spark..", "org.apache.arrow..", "scala..");

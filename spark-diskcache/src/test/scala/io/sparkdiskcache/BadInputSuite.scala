@@ -158,6 +158,19 @@ class BadInputSuite extends AnyFunSuite with Applications {
     }
   }
 
+  test("a column whose collation cannot be told is left to Spark") {
+    application(directory("collation")) { spark =>
+      val df = spark.sql(
+        "SELECT concat_ws(' ', a, b) AS c, length(a) AS n FROM " +
+          "(SELECT a COLLATE utf8_binary AS a, b COLLATE utf8_lcase AS b FROM VALUES ('Spark', 'SQL') AS t(a, b))")
+      val counted = df.cache().select("n").count()
+      assert(counted == 1)
+      val report = DiskCache.of(spark).explain(df).relations().get(0)
+      assert(report.status() == Status.REFUSED)
+      assert(report.reason().get().code() == Refusal.Code.DATA_TYPE)
+    }
+  }
+
   test("a session that turns the cache off is plain Spark") {
     val cache = directory("off")
     application(cache) { spark =>

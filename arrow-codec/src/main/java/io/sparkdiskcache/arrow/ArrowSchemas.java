@@ -188,15 +188,22 @@ public final class ArrowSchemas {
 
   /** The schema of {@link #toJson}; refuses whatever would load a class. */
   static StructType fromJson(String json) throws InvalidSchemaException {
+    DataType type;
     try {
       checkType(JSON.readTree(json));
-      if (DataType.fromJson(json) instanceof StructType schema) {
-        return schema;
-      }
-      throw new InvalidSchemaException("not a struct", null);
-    } catch (JsonProcessingException | RuntimeException e) {
+      type = DataType.fromJson(json);
+    } catch (InvalidSchemaException e) {
+      throw e;
+    } catch (Exception e) {
+      // Spark's parser is Scala and throws checked exceptions undeclared: of a collation that has
+      // no
+      // name, for one.
       throw new InvalidSchemaException(e.getMessage(), e);
     }
+    if (type instanceof StructType schema) {
+      return schema;
+    }
+    throw new InvalidSchemaException("not a struct", null);
   }
 
   /** A schema that cannot be read; the caller knows the file to name. */
@@ -236,7 +243,8 @@ public final class ArrowSchemas {
     return fields;
   }
 
-  private static Field field(String name, ColumnLayout column) {
+  /** A column as Arrow describes it. */
+  static Field field(String name, ColumnLayout column) {
     return new Field(
         name,
         new FieldType(

@@ -1,27 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.arrow.flatbuf.BodyCompression;
+import org.apache.arrow.flatbuf.BodyCompressionMethod;
 import org.apache.arrow.flatbuf.Buffer;
+import org.apache.arrow.flatbuf.CompressionType;
 import org.apache.arrow.flatbuf.DictionaryBatch;
 import org.apache.arrow.flatbuf.FieldNode;
 import org.apache.arrow.flatbuf.Message;
 import org.apache.arrow.flatbuf.MessageHeader;
 import org.apache.arrow.flatbuf.RecordBatch;
 import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where the buffers of one record batch are in memory. An instance has been checked against its
  * layout: lengths of nodes and buffers agree with each other and with the body that is mapped, so
  * that only what buffers contain (offsets, bitmaps) is left to check when a column is loaded.
  */
-final class BatchBuffers {
+final class BatchBuffers implements ColumnBuffers {
   private static final int ALIGNMENT = 8;
 
+  /** Of a {@link #plainLength} that only offsets tell. */
+  static final long ANY = -1;
+
   private final int rows;
-  private final long bytes;
-  private final long bodyAddress;
+  private final Body body;
+  private final Compression compression;
 
   /** Two numbers per node: slots, nulls. */
   private final int[] nodes;
@@ -29,10 +37,18 @@ final class BatchBuffers {
   /** Two numbers per buffer: offset in the body, length. */
   private final long[] buffers;
 
-  private BatchBuffers(int rows, long bytes, long bodyAddress, int[] nodes, long[] buffers) {
+  /**
+   * Where the body of a batch is.
+   *
+   * @param address in memory
+   * @param position in the file
+   */
+  record Body(long address, long position, long length) {}
+
+  private BatchBuffers(int rows, Body body, Compression compression, int[] nodes, long[] buffers) {
     this.rows = rows;
-    this.bytes = bytes;
-    this.bodyAddress = bodyAddress;
+    this.body = body;
+    this.compression = compression;
     this.nodes = nodes;
     this.buffers = buffers;
   }
@@ -47,37 +63,35 @@ final class BatchBuffers {
   }
 
   /** Reads and checks the message of a batch whose body is mapped at the address. */
-  static BatchBuffers parse(
-      Message message, ColumnLayout.Batch layout, long bodyAddress, long bodyLength)
+  static BatchBuffers parse(Message message, ColumnLayout.Batch layout, Body body)
       throws InvalidBatchException {
     RecordBatch batch = new RecordBatch();
     check(message.headerType() == MessageHeader.RecordBatch, "the message is no record batch");
     check(message.header(batch) != null, "the message has no header");
-    check(message.bodyLength() == bodyLength, "two different lengths of its body");
-    return parse(batch, layout, bodyAddress, bodyLength);
+    check(message.bodyLength() == body.length(), "two different lengths of its body");
+    return parse(batch, layout, body);
   }
 
-  /** The same of a dictionary, which holds a batch of one column. */
+  /** The same of a dictionary, which holds a batch of one column and is never compressed. */
   static BatchBuffers parseDictionary(
-      Message message, long id, ColumnLayout.Batch layout, long bodyAddress, long bodyLength)
-      throws InvalidBatchException {
+      Message message, long id, ColumnLayout.Batch layout, Body body) throws InvalidBatchException {
     DictionaryBatch dictionary = new DictionaryBatch();
     check(message.headerType() == MessageHeader.DictionaryBatch, "the message is no dictionary");
     check(message.header(dictionary) != null, "the message has no header");
-    check(message.bodyLength() == bodyLength, "two different lengths of its body");
+    check(message.bodyLength() == body.length(), "two different lengths of its body");
     check(dictionary.id() == id, "it is dictionary " + dictionary.id() + ", not " + id);
     check(!dictionary.isDelta(), "it adds to another");
     RecordBatch batch = dictionary.data();
     if (batch == null) {
       throw new InvalidBatchException("it has no values");
     }
-    return parse(batch, layout, bodyAddress, bodyLength);
+    check(batch.compression() == null, "compression");
+    return parse(batch, layout, body);
   }
 
-  private static BatchBuffers parse(
-      RecordBatch batch, ColumnLayout.Batch layout, long bodyAddress, long bodyLength)
+  private static BatchBuffers parse(RecordBatch batch, ColumnLayout.Batch layout, Body body)
       throws InvalidBatchException {
-    check(batch.compression() == null, "compression");
+    Compression compression = compression(batch.compression());
     check(batch.variadicBufferCountsLength() == 0, "buffers of variable number");
     check(batch.nodesLength() == layout.nodes(), "nodes: " + batch.nodesLength());
     check(batch.buffersLength() == layout.buffers(), "buffers: " + batch.buffersLength());
@@ -94,19 +108,47 @@ final class BatchBuffers {
       Buffer buffer = batch.buffers(i);
       check(buffer.offset() == end, "offset of buffer " + i + ": " + buffer.offset());
       long length = buffer.length();
-      check(length >= 0 && length <= bodyLength - end, "length of buffer " + i + ": " + length);
+      check(length >= 0 && length <= body.length() - end, "length of buffer " + i + ": " + length);
       buffers[2 * i] = end;
       buffers[2 * i + 1] = length;
       end = (end + length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
-    check(end == bodyLength, "its buffers end at " + end + ", its body at " + bodyLength);
+    check(end == body.length(), "its buffers end at " + end + ", its body at " + body.length());
     int rows = toInt(batch.length());
-    BatchBuffers result = new BatchBuffers(rows, bodyLength, bodyAddress, nodes, buffers);
+    BatchBuffers result = new BatchBuffers(rows, body, compression, nodes, buffers);
     for (ColumnLayout column : layout.columns()) {
       check(result.slots(column) == rows, "a column of " + result.slots(column) + " rows");
       result.checkColumn(column);
     }
     return result;
+  }
+
+  private static Compression compression(@Nullable BodyCompression stored)
+      throws InvalidBatchException {
+    if (stored == null) {
+      return Compression.NONE;
+    }
+    check(stored.method() == BodyCompressionMethod.BUFFER, "compression " + stored.method());
+    return switch (stored.codec()) {
+      case CompressionType.LZ4_FRAME -> Compression.LZ4;
+      case CompressionType.ZSTD -> Compression.ZSTD;
+      default -> throw new InvalidBatchException("compression by " + stored.codec());
+    };
+  }
+
+  /**
+   * The plain buffers of a column.
+   *
+   * @param entry to be kept as long as they are; null if the caller keeps the mapping
+   */
+  ColumnBuffers plain(Path file, ColumnLayout column, @Nullable MappedEntry entry) {
+    return compression == Compression.NONE
+        ? this
+        : new DecompressedBuffers(file, this, column, entry);
+  }
+
+  Compression compression() {
+    return compression;
   }
 
   int rows() {
@@ -121,25 +163,42 @@ final class BatchBuffers {
     return fieldNodes;
   }
 
-  /** Bytes of all buffers. */
+  /** Bytes of all buffers, as they lie in the file. */
   long bytes() {
-    return bytes;
+    return body.length();
   }
 
-  int slots(ColumnLayout column) {
+  @Override
+  public int slots(ColumnLayout column) {
     return nodes[2 * column.node];
   }
 
-  int nullCount(ColumnLayout column) {
+  @Override
+  public int nullCount(ColumnLayout column) {
     return nodes[2 * column.node + 1];
   }
 
-  /** Address of one of the column's own buffers, 0 if that is empty. */
-  long address(ColumnLayout column, int buffer) {
-    return length(column, buffer) == 0 ? 0 : bodyAddress + buffers[2 * (column.buffer + buffer)];
+  @Override
+  public long address(ColumnLayout column, int buffer) {
+    return length(column, buffer) == 0 ? 0 : body.address() + offset(column, buffer);
   }
 
-  long length(ColumnLayout column, int buffer) {
+  @Override
+  public byte @Nullable [] heap(ColumnLayout column, int buffer) {
+    return null;
+  }
+
+  /** Where the buffer is in the file. */
+  long position(ColumnLayout column, int buffer) {
+    return body.position() + offset(column, buffer);
+  }
+
+  private long offset(ColumnLayout column, int buffer) {
+    return buffers[2 * (column.buffer + buffer)];
+  }
+
+  @Override
+  public long length(ColumnLayout column, int buffer) {
     return buffers[2 * (column.buffer + buffer) + 1];
   }
 
@@ -151,27 +210,41 @@ final class BatchBuffers {
       check(nulls == slots, nulls + " nulls in " + slots + " slots of type void");
       return;
     }
-    checkLength(column, 0, nulls == 0 ? 0 : ColumnWriter.bitmapBytes(slots));
-    switch (column.kind) {
-      case BOOLEAN -> checkLength(column, 1, ColumnWriter.bitmapBytes(slots));
-      case STRING, BINARY, LIST, MAP ->
-          checkLength(column, 1, slots == 0 ? 0 : (slots + 1L) * Integer.BYTES);
-      case STRUCT -> {
-        for (ColumnLayout child : column.children) {
-          check(slots(child) == slots, "a field of " + slots(child) + " slots in " + slots);
-        }
-      }
-      default -> checkLength(column, 1, (long) slots * column.kind.width);
+    for (int i = 0; i < column.kind.buffers; i++) {
+      checkLength(column, i);
     }
     for (ColumnLayout child : column.children) {
+      if (column.kind == ColumnLayout.Kind.STRUCT) {
+        check(slots(child) == slots, "a field of " + slots(child) + " slots in " + slots);
+      }
       checkColumn(child);
     }
   }
 
-  private void checkLength(ColumnLayout column, int buffer, long expected)
-      throws InvalidBatchException {
+  /** Bytes that a buffer has when it is not compressed, or {@link #ANY}. */
+  long plainLength(ColumnLayout column, int buffer) {
+    int slots = slots(column);
+    if (buffer == 0) {
+      return nullCount(column) == 0 ? 0 : ColumnWriter.bitmapBytes(slots);
+    } else if (buffer == 2) {
+      return ANY;
+    }
+    return switch (column.kind) {
+      case BOOLEAN -> ColumnWriter.bitmapBytes(slots);
+      case STRING, BINARY, LIST, MAP -> slots == 0 ? 0 : (slots + 1L) * Integer.BYTES;
+      default -> (long) slots * column.kind.width;
+    };
+  }
+
+  /** What a compressed buffer holds is known when it is decompressed. */
+  private void checkLength(ColumnLayout column, int buffer) throws InvalidBatchException {
     long length = length(column, buffer);
-    check(length == expected, "a buffer of " + length + " bytes, not " + expected);
+    long plain = plainLength(column, buffer);
+    boolean holds =
+        compression == Compression.NONE
+            ? plain == ANY || length == plain
+            : length == 0 ? plain <= 0 : plain != 0 && length > BufferCodec.PREFIX;
+    check(holds, "a buffer of " + length + " bytes, not " + plain);
   }
 
   private static int toInt(long number) throws InvalidBatchException {

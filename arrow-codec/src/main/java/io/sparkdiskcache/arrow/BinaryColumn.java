@@ -8,12 +8,19 @@ import org.jspecify.annotations.Nullable;
 /** Binaries, and the bytes of geometries and geographies. */
 public final class BinaryColumn extends MappedColumn {
   private final long offsets;
+  private final byte @Nullable [] base; // what data is an offset in; null if it is an address
   private final long data;
 
-  BinaryColumn(Slots slots, long offsets, long data) {
+  BinaryColumn(Slots slots, long offsets, byte @Nullable [] base, long data) {
     super(slots);
     this.offsets = offsets;
+    this.base = base;
     this.data = data;
+  }
+
+  @Override
+  ArrowViews.Buffers arrow() {
+    return ArrowViews.Buffers.bytes(slots, offsets, base, data);
   }
 
   @Override
@@ -24,11 +31,11 @@ public final class BinaryColumn extends MappedColumn {
     }
     int start = offset(rowId);
     byte[] value = new byte[offset(rowId + 1) - start];
-    Platform.copyMemory(null, data + start, value, Platform.BYTE_ARRAY_OFFSET, value.length);
+    Platform.copyMemory(base, data + start, value, Platform.BYTE_ARRAY_OFFSET, value.length);
     return value;
   }
 
-  /** Points into the mapping. */
+  /** Points into the mapping, or to what was decompressed. */
   @Override
   @SuppressWarnings("NullAway") // null for null is what Spark asks for; its class is unannotated
   public @Nullable BinaryView getBinaryView(int rowId) {
@@ -36,7 +43,7 @@ public final class BinaryColumn extends MappedColumn {
       return null;
     }
     int start = offset(rowId);
-    return BinaryView.fromAddress(null, data + start, offset(rowId + 1) - start);
+    return BinaryView.fromAddress(base, data + start, offset(rowId + 1) - start);
   }
 
   private int offset(int rowId) {

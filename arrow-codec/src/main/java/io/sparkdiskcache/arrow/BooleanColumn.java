@@ -13,6 +13,11 @@ public final class BooleanColumn extends MappedColumn {
   }
 
   @Override
+  ArrowViews.Buffers arrow() {
+    return ArrowViews.Buffers.bits(slots, bits);
+  }
+
+  @Override
   public boolean getBoolean(int rowId) {
     return (Platform.getByte(null, bits + (rowId >> 3)) >> (rowId & 7) & 1) != 0;
   }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.arrow.ColumnLayout.Kind;
 import org.apache.spark.unsafe.Platform;
+import org.jspecify.annotations.Nullable;
 
 /** Bytes. */
 public final class ByteColumn extends MappedColumn {
@@ -10,6 +12,11 @@ public final class ByteColumn extends MappedColumn {
   ByteColumn(Slots slots, long data) {
     super(slots);
     this.data = data;
+  }
+
+  @Override
+  ArrowViews.@Nullable Buffers arrow() {
+    return ArrowViews.Buffers.fixed(slots, Kind.INT8, Kind.INT8, data);
   }
 
   @Override

@@ -262,6 +262,15 @@ final class ColumnLayout {
     };
   }
 
+  /** Buffers of the column and all below it. */
+  int buffersOfAll() {
+    int count = kind.buffers;
+    for (ColumnLayout child : children) {
+      count += child.buffersOfAll();
+    }
+    return count;
+  }
+
   private static List<ColumnLayout> childrenOf(
       DataType type, Precision precision, Counter counter) {
     if (type instanceof ArrayType array) {

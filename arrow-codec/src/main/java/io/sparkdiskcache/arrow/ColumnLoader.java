@@ -3,6 +3,7 @@ package io.sparkdiskcache.arrow;
 
 import java.nio.file.Path;
 import org.apache.spark.unsafe.Platform;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Makes vectors over the buffers of a column. What buffers say about other buffers is checked here,
@@ -12,23 +13,23 @@ import org.apache.spark.unsafe.Platform;
  */
 final class ColumnLoader {
   private final MappedEntry entry;
-  private final BatchBuffers buffers;
+  private final ColumnBuffers buffers;
 
-  private ColumnLoader(MappedEntry entry, BatchBuffers buffers) {
+  private ColumnLoader(MappedEntry entry, ColumnBuffers buffers) {
     this.entry = entry;
     this.buffers = buffers;
   }
 
   static MappedColumn load(MappedEntry entry, BatchBuffers buffers, ColumnLayout column)
       throws CorruptEntryException {
-    return new ColumnLoader(entry, buffers).load(column);
+    return new ColumnLoader(entry, buffers.plain(entry.file(), column, entry)).load(column);
   }
 
   private MappedColumn load(ColumnLayout column) throws CorruptEntryException {
     checkBitmap(column);
     Slots slots =
         new Slots(
-            entry,
+            buffers instanceof BatchBuffers ? entry : buffers,
             column.type,
             buffers.slots(column),
             buffers.nullCount(column),
@@ -56,11 +57,13 @@ final class ColumnLoader {
           yield encodedStrings(slots, column, second);
         }
         checkOffsets(column, buffers.length(column, 2));
-        yield new StringColumn(slots, second, buffers.address(column, 2));
+        byte[] heap = buffers.heap(column, 2);
+        yield new StringColumn(slots, second, heap, data(column, heap));
       }
       case BINARY -> {
         checkOffsets(column, buffers.length(column, 2));
-        yield new BinaryColumn(slots, second, buffers.address(column, 2));
+        byte[] heap = buffers.heap(column, 2);
+        yield new BinaryColumn(slots, second, heap, data(column, heap));
       }
       case LIST -> {
         ColumnLayout element = column.children.get(0);
@@ -87,6 +90,11 @@ final class ColumnLoader {
     };
   }
 
+  /** Where the bytes of values begin: in the array if there is one. */
+  private long data(ColumnLayout column, byte @Nullable [] heap) throws CorruptEntryException {
+    return heap == null ? buffers.address(column, 2) : Platform.BYTE_ARRAY_OFFSET;
+  }
+
   private StringColumn encodedStrings(Slots slots, ColumnLayout column, long indexes)
       throws CorruptEntryException {
     EntryDictionary dictionary = entry.dictionary(column);
@@ -100,7 +108,7 @@ final class ColumnLoader {
     if (outside < 0) {
       throw corrupt(column, "numbers outside its dictionary of " + size + " strings");
     }
-    return new StringColumn(slots, dictionary.offsets(), dictionary.data(), indexes, width);
+    return new StringColumn(slots, dictionary.offsets(), null, dictionary.data(), indexes, width);
   }
 
   private void checkBitmap(ColumnLayout column) throws CorruptEntryException {
@@ -128,7 +136,7 @@ final class ColumnLoader {
   }
 
   /** Offsets have to ascend from zero to the end of what they point to. */
-  static void checkOffsets(Path file, BatchBuffers buffers, ColumnLayout column, long end)
+  static void checkOffsets(Path file, ColumnBuffers buffers, ColumnLayout column, long end)
       throws CorruptEntryException {
     int slots = buffers.slots(column);
     if (slots == 0) {

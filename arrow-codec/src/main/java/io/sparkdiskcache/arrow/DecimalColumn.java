@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.arrow.ColumnLayout.Kind;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import org.apache.spark.sql.types.Decimal;
@@ -19,6 +20,15 @@ public final class DecimalColumn extends MappedColumn {
     super(slots);
     this.data = data;
     this.width = width;
+  }
+
+  @Override
+  ArrowViews.@Nullable Buffers arrow() {
+    return ArrowViews.Buffers.fixed(
+        slots,
+        width == 16 ? Kind.DECIMAL : width == 8 ? Kind.DECIMAL64 : Kind.DECIMAL32,
+        Kind.DECIMAL,
+        data);
   }
 
   @Override

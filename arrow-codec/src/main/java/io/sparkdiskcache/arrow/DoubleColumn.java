@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.arrow.ColumnLayout.Kind;
 import org.apache.spark.unsafe.Platform;
+import org.jspecify.annotations.Nullable;
 
 /** Doubles, bit for bit; as floats where every one is a float. */
 public final class DoubleColumn extends MappedColumn {
@@ -12,6 +14,12 @@ public final class DoubleColumn extends MappedColumn {
     super(slots);
     this.data = data;
     this.areFloats = areFloats;
+  }
+
+  @Override
+  ArrowViews.@Nullable Buffers arrow() {
+    return ArrowViews.Buffers.fixed(
+        slots, areFloats ? Kind.FLOAT32 : Kind.FLOAT64, Kind.FLOAT64, data);
   }
 
   @Override

@@ -9,9 +9,14 @@ package io.sparkdiskcache.arrow;
  *     its own; counted before numbers are shortened
  * @param precision of floating-point columns
  * @param compact whether columns are stored in less than their types need where that loses nothing
+ * @param compression of the buffers of every batch
  */
 public record EncodeOptions(
-    int maxRowsPerBatch, long maxBytesPerBatch, PrecisionPolicy precision, boolean compact) {
+    int maxRowsPerBatch,
+    long maxBytesPerBatch,
+    PrecisionPolicy precision,
+    boolean compact,
+    Compression compression) {
   private static final int DEFAULT_ROWS = 32_768;
   private static final long DEFAULT_BYTES = 16L << 20;
 
@@ -34,15 +39,19 @@ public record EncodeOptions(
 
   /** Everything bit for bit. */
   public EncodeOptions(int maxRowsPerBatch, long maxBytesPerBatch) {
-    this(maxRowsPerBatch, maxBytesPerBatch, PrecisionPolicy.EXACT, true);
+    this(maxRowsPerBatch, maxBytesPerBatch, PrecisionPolicy.EXACT, true, Compression.NONE);
   }
 
   public EncodeOptions withPrecision(PrecisionPolicy policy) {
-    return new EncodeOptions(maxRowsPerBatch, maxBytesPerBatch, policy, compact);
+    return new EncodeOptions(maxRowsPerBatch, maxBytesPerBatch, policy, compact, compression);
   }
 
   public EncodeOptions withCompact(boolean enabled) {
-    return new EncodeOptions(maxRowsPerBatch, maxBytesPerBatch, precision, enabled);
+    return new EncodeOptions(maxRowsPerBatch, maxBytesPerBatch, precision, enabled, compression);
+  }
+
+  public EncodeOptions withCompression(Compression codec) {
+    return new EncodeOptions(maxRowsPerBatch, maxBytesPerBatch, precision, compact, codec);
   }
 
   /** Batches of 32768 rows or 16 MiB: wide enough for tight loops, small enough to prune. */

@@ -35,14 +35,20 @@ import org.jspecify.annotations.Nullable;
  * Writes one entry: rows are collected off-heap, column by column, until a batch is full; then the
  * batch goes to the file and the same memory takes the next. So memory holds one batch, plus the
  * larger copy of a buffer while that grows, plus what of the batch {@link Lowering} and {@link
- * Compaction} convert, plus dictionaries of strings (64 MiB at most). The file is complete after
- * {@link #finish}; without it, {@link #close} leaves a file that no reader opens. For one thread.
+ * Compaction} convert, plus what the batch is compressed to, plus dictionaries of strings (64 MiB
+ * at most). The file is complete after {@link #finish}; without it, {@link #close} leaves a file
+ * that no reader opens. For one thread.
  */
 public final class EntryWriter implements Closeable {
   static final byte[] MAGIC = "ARROW1".getBytes(StandardCharsets.UTF_8);
 
   /** The whole batch must lie in one mapping, which has less than 2 GiB. */
   static final long MAX_BODY_BYTES = Integer.MAX_VALUE - (64L << 20);
+
+  /**
+   * Rows of which one column is written before the next, while they are in the processor's cache.
+   */
+  private static final int MAX_SLICE = 4096;
 
   private final Path file;
   private final StructType schema;
@@ -61,6 +67,7 @@ public final class EntryWriter implements Closeable {
   private final List<ColumnLayout.Batch> layouts = new ArrayList<>();
   private final long rowBytes;
   private final boolean fixedWidth;
+  private final boolean columnWise;
   private EntryTarget target;
   private WriteChannel out;
   private ColumnLayout.Batch layout;
@@ -95,13 +102,17 @@ public final class EntryWriter implements Closeable {
     this.metadata = metadata;
     long fixed = 0;
     boolean allFixed = true;
+    boolean noneNested = true;
     for (ColumnLayout column : ColumnLayout.Batch.of(schema).columns()) {
       columns.add(VariableWidthWriters.create(column, allocator, budget));
       fixed += column.slotBytes();
-      allFixed &= column.kind.width > 0 || column.kind == ColumnLayout.Kind.BOOLEAN;
+      boolean isFixed = column.kind.width > 0 || column.kind == ColumnLayout.Kind.BOOLEAN;
+      allFixed &= isFixed;
+      noneNested &= isFixed || column.kind == ColumnLayout.Kind.STRING;
     }
     this.rowBytes = fixed;
     this.fixedWidth = allFixed;
+    this.columnWise = noneNested;
     this.precisions = options.precision().of(declared);
     this.lowerings = Lowering.of(schema, columns, precisions, options.precision(), allocator);
     this.compactions =
@@ -183,9 +194,12 @@ public final class EntryWriter implements Closeable {
     end(1);
   }
 
-  /** Appends all rows of a batch, column by column where that cannot overshoot a batch. */
+  /**
+   * Appends all rows of a batch, column by column where a batch is known not to be overshot: values
+   * of fixed width, and strings, whose lengths are added up first. Others row by row.
+   */
   public void write(ColumnarBatch batch) throws IOException {
-    if (!fixedWidth) {
+    if (!columnWise) {
       for (int i = 0; i < batch.numRows(); i++) {
         write(batch.getRow(i));
       }
@@ -193,7 +207,12 @@ public final class EntryWriter implements Closeable {
     }
     for (int start = 0; start < batch.numRows(); ) {
       begin(batch.numCols());
-      int length = Math.min(roomInRows(), batch.numRows() - start);
+      int length = fitting(batch, start);
+      if (length == 0) {
+        // A giant row gets a batch, and its 32-bit offsets, for itself.
+        writeBatch(false);
+        length = 1;
+      }
       for (int i = 0; i < columns.size(); i++) {
         ColumnVector vector = batch.column(i);
         ColumnarArray slots = new ColumnarArray(vector, start, length);
@@ -205,6 +224,24 @@ public final class EntryWriter implements Closeable {
       end(length);
       start += length;
     }
+  }
+
+  /** Rows from the start that the current batch still takes; 0 only if it has some. */
+  private int fitting(ColumnarBatch batch, int start) {
+    int most = Math.min(roomInRows(), Math.min(batch.numRows() - start, MAX_SLICE));
+    return fixedWidth
+        ? most
+        : StringLengths.of(batch, columns, start, most)
+            .fitting(
+                batchRows == 0,
+                batchRows * rowBytes + budget.bytes,
+                rowBytes,
+                options.maxBytesPerBatch());
+  }
+
+  /** Rows that were appended. */
+  public long rows() {
+    return rows;
   }
 
   /** Rows of fixed width that the current batch still takes, at least one. */
@@ -266,7 +303,7 @@ public final class EntryWriter implements Closeable {
                 + batchRows
                 + " row(s) are too large to be cached");
       }
-      blocks.add(MessageSerializer.serialize(out, batch));
+      append(batch);
       layouts.add(layout);
     }
     stats.add(columns);
@@ -275,6 +312,17 @@ public final class EntryWriter implements Closeable {
     }
     budget.bytes = 0;
     batchRows = 0;
+  }
+
+  private void append(ArrowRecordBatch batch) throws IOException {
+    if (options.compression() == Compression.NONE) {
+      blocks.add(MessageSerializer.serialize(out, batch));
+      return;
+    }
+    try (ArrowRecordBatch compressed =
+        BufferCodec.compressed(batch, options.compression(), allocator)) {
+      blocks.add(MessageSerializer.serialize(out, compressed));
+    }
   }
 
   /** The first batch says how columns are stored; one that did not fit is wider from then on. */
@@ -313,7 +361,7 @@ public final class EntryWriter implements Closeable {
       start();
       for (int i = 0; i < written.count(); i++) {
         try (ArrowRecordBatch batch = written.widened(i, layout, allocator, dictionaries)) {
-          blocks.add(MessageSerializer.serialize(out, batch));
+          append(batch);
         }
       }
     }
@@ -361,7 +409,10 @@ public final class EntryWriter implements Closeable {
     return new EntrySummary(rows, target.bytes(), blocks.size(), target.crc32c());
   }
 
-  /** After the batches, when all values are known: readers find them by the footer. */
+  /**
+   * After the batches, when all values are known: readers find them by the footer. Plain also where
+   * batches are compressed: every batch needs them, so they are read as they are mapped.
+   */
   private List<ArrowBlock> writeDictionaries() throws IOException {
     List<ArrowBlock> written = new ArrayList<>();
     for (int column : Encodings.dictionaries(encodings)) {

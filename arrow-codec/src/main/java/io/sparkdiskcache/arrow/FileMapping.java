@@ -114,7 +114,7 @@ final class FileMapping {
 
   private static Window window(Loader loader, long start, long end) throws IOException {
     ByteBuffer buffer = loader.load(start, end);
-    return new Window(start, end, Platform.getLong(buffer, ADDRESS_FIELD), buffer);
+    return new Window(start, end, address(buffer), buffer);
   }
 
   private static ByteBuffer map(FileChannel file, long start, long end) throws IOException {
@@ -139,6 +139,11 @@ final class FileMapping {
         free(buffer);
       }
     }
+  }
+
+  /** Where a direct buffer begins. */
+  static long address(ByteBuffer direct) {
+    return Platform.getLong(direct, ADDRESS_FIELD);
   }
 
   /** Where so many bytes from a position of the file are in memory. */

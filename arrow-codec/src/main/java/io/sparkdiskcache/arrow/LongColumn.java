@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.arrow.ColumnLayout.Kind;
 import org.apache.spark.unsafe.Platform;
+import org.jspecify.annotations.Nullable;
 
 /** Longs, timestamps, times of day and day-time intervals; longs also in fewer bytes. */
 public final class LongColumn extends MappedColumn {
@@ -12,6 +14,11 @@ public final class LongColumn extends MappedColumn {
     super(slots);
     this.data = data;
     this.width = width;
+  }
+
+  @Override
+  ArrowViews.@Nullable Buffers arrow() {
+    return ArrowViews.Buffers.fixed(slots, ArrowViews.integers(width), Kind.INT64, data);
   }
 
   @Override

@@ -2,7 +2,9 @@
 package io.sparkdiskcache.arrow;
 
 import io.sparkdiskcache.arrow.ColumnLayout.Kind;
+import org.apache.spark.sql.types.FloatType;
 import org.apache.spark.unsafe.Platform;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Floats and doubles of an entry that need not be exact, whatever they are stored as. Every entry
@@ -17,6 +19,12 @@ public final class LoweredColumn extends MappedColumn {
     super(slots);
     this.kind = kind;
     this.data = data;
+  }
+
+  @Override
+  ArrowViews.@Nullable Buffers arrow() {
+    return ArrowViews.Buffers.fixed(
+        slots, kind, type instanceof FloatType ? Kind.FLOAT32 : Kind.FLOAT64, data);
   }
 
   @Override

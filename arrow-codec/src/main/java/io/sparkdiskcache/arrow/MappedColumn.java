@@ -7,6 +7,7 @@ import org.apache.spark.sql.vectorized.ColumnarArray;
 import org.apache.spark.sql.vectorized.ColumnarMap;
 import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A vector that reads a mapped file by address. Subclasses are final and named in {@link
@@ -31,6 +32,11 @@ public abstract class MappedColumn extends ColumnVector {
 
   @Override
   public final void close() {}
+
+  /** The column as Arrow has it, see {@link ArrowViews}; null if that takes building rows. */
+  ArrowViews.@Nullable Buffers arrow() {
+    return null;
+  }
 
   @Override
   public final boolean hasNull() {

@@ -190,10 +190,10 @@ public final class MappedEntry implements KeptEntry {
       ColumnLayout.Batch layout,
       int batch)
       throws IOException {
-    long bodyAddress = bodyAddress(mapping, block);
+    BatchBuffers.Body body = body(mapping, block);
     try {
       Message message = message(mapping, block);
-      return BatchBuffers.parse(message, layout, bodyAddress, block.bodyLength());
+      return BatchBuffers.parse(message, layout, body);
     } catch (InvalidBatchException | RuntimeException e) {
       throw new CorruptEntryException(file, "batch " + batch + " is damaged: " + e.getMessage(), e);
     }
@@ -201,20 +201,21 @@ public final class MappedEntry implements KeptEntry {
 
   private static BatchBuffers parseDictionary(
       Path file, FileMapping mapping, EntryFooter.BlockAt block, long id) throws IOException {
-    long bodyAddress = bodyAddress(mapping, block);
+    BatchBuffers.Body body = body(mapping, block);
     try {
       Message message = message(mapping, block);
-      return BatchBuffers.parseDictionary(
-          message, id, EntryDictionary.LAYOUT, bodyAddress, block.bodyLength());
+      return BatchBuffers.parseDictionary(message, id, EntryDictionary.LAYOUT, body);
     } catch (InvalidBatchException | RuntimeException e) {
       throw new CorruptEntryException(
           file, "dictionary " + id + " is damaged: " + e.getMessage(), e);
     }
   }
 
-  private static long bodyAddress(FileMapping mapping, EntryFooter.BlockAt block)
+  private static BatchBuffers.Body body(FileMapping mapping, EntryFooter.BlockAt block)
       throws IOException {
-    return mapping.address(block.position() + block.messageLength(), block.bodyLength());
+    long position = block.position() + block.messageLength();
+    long address = mapping.address(position, block.bodyLength());
+    return new BatchBuffers.Body(address, position, block.bodyLength());
   }
 
   private static Message message(FileMapping mapping, EntryFooter.BlockAt block)
@@ -302,6 +303,11 @@ public final class MappedEntry implements KeptEntry {
   /** How columns are stored that take less than their types need, by number. */
   SortedMap<Integer, ColumnLayout.Kind> encodings() {
     return footer.encodings();
+  }
+
+  /** How the buffers of a batch are compressed. */
+  Compression compression(int batch) {
+    return batches.get(batch).compression();
   }
 
   public long rows() {

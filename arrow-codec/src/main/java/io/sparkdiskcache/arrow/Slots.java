@@ -6,7 +6,7 @@ import org.apache.spark.sql.types.DataType;
 /**
  * What every vector has.
  *
- * @param owner kept reachable, and with it the mapping, as long as the vector is
+ * @param owner kept reachable, and with it the memory, as long as the vector is
  * @param validity address of the bitmap; of no meaning if there are no nulls
  */
-record Slots(MappedEntry owner, DataType type, int count, int nulls, long validity) {}
+record Slots(Object owner, DataType type, int count, int nulls, long validity) {}

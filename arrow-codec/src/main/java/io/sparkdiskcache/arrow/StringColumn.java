@@ -7,26 +7,36 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Strings of any collation, one after the other or as numbers of a dictionary; what is returned
- * points into the mapping.
+ * points into the mapping, or to what was decompressed.
  */
 public final class StringColumn extends MappedColumn {
   private final long offsets;
+  private final byte @Nullable [] base; // what data is an offset in; null if it is an address
   private final long data;
   private final long indexes;
 
   /** Bytes of an index; 0 without a dictionary. */
   private final int indexWidth;
 
-  StringColumn(Slots slots, long offsets, long data) {
-    this(slots, offsets, data, 0, 0);
+  StringColumn(Slots slots, long offsets, byte @Nullable [] base, long data) {
+    this(slots, offsets, base, data, 0, 0);
   }
 
-  StringColumn(Slots slots, long offsets, long data, long indexes, int indexWidth) {
+  StringColumn(
+      Slots slots, long offsets, byte @Nullable [] base, long data, long indexes, int indexWidth) {
     super(slots);
     this.offsets = offsets;
+    this.base = base;
     this.data = data;
     this.indexes = indexes;
     this.indexWidth = indexWidth;
+  }
+
+  @Override
+  ArrowViews.@Nullable Buffers arrow() {
+    return indexWidth == 0
+        ? ArrowViews.Buffers.bytes(slots, offsets, base, data)
+        : ArrowViews.Buffers.ofDictionary(slots, this, offsets, data, indexes, indexWidth);
   }
 
   @Override
@@ -45,6 +55,6 @@ public final class StringColumn extends MappedColumn {
     long at = offsets + ((long) string << 2);
     int start = Platform.getInt(null, at);
     int end = Platform.getInt(null, at + Integer.BYTES);
-    return UTF8String.fromAddress(null, data + start, end - start);
+    return UTF8String.fromAddress(base, data + start, end - start);
   }
 }

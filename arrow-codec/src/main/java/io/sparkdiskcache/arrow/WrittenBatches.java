@@ -72,11 +72,12 @@ final class WrittenBatches implements Closeable {
     ArrowBlock block = blocks.get(batch);
     BlockAt at = new BlockAt(block.getOffset(), block.getMetadataLength(), block.getBodyLength());
     ColumnLayout.Batch narrow = layouts.get(batch);
-    BatchBuffers from = MappedEntry.parseBatch(file, mapping, at, narrow, batch);
+    BatchBuffers written = MappedEntry.parseBatch(file, mapping, at, narrow, batch);
     List<ArrowBuf> buffers = new ArrayList<>();
     try {
       for (int i = 0; i < narrow.columns().size(); i++) {
         ColumnLayout column = narrow.columns().get(i);
+        ColumnBuffers from = written.plain(file, column, null);
         StringDictionary dictionary = dictionaries.get(i);
         if (dictionary != null
             && column.kind.isDictionary()
@@ -86,7 +87,7 @@ final class WrittenBatches implements Closeable {
           widen(from, column, wide.columns().get(i), allocator, buffers);
         }
       }
-      return new ArrowRecordBatch(from.rows(), from.fieldNodes(), buffers);
+      return new ArrowRecordBatch(written.rows(), written.fieldNodes(), buffers);
     } finally {
       buffers.forEach(ArrowBuf::close); // the batch has references of its own
     }
@@ -94,11 +95,12 @@ final class WrittenBatches implements Closeable {
 
   /** Adds the buffers of a column and its children in the order of the layout. */
   private static void widen(
-      BatchBuffers from,
+      ColumnBuffers from,
       ColumnLayout narrow,
       ColumnLayout wide,
       BufferAllocator allocator,
-      List<ArrowBuf> buffers) {
+      List<ArrowBuf> buffers)
+      throws CorruptEntryException {
     for (int i = 0; i < narrow.kind.buffers; i++) {
       long length = from.length(narrow, i);
       boolean isValues = i == 1 && narrow.kind != wide.kind;
@@ -117,7 +119,8 @@ final class WrittenBatches implements Closeable {
     }
   }
 
-  private static void widen(long from, Kind narrow, long to, Kind wide, long length) {
+  /** Writes values of one kind as another that has room for all of them. */
+  static void widen(long from, Kind narrow, long to, Kind wide, long length) {
     for (long at = from, into = to; at < from + length; at += narrow.width, into += wide.width) {
       switch (wide) {
         case FLOAT16, BFLOAT16, FLOAT32, FLOAT64 ->
@@ -134,17 +137,19 @@ final class WrittenBatches implements Closeable {
 
   /** Adds the bitmap, the offsets and the bytes of strings that are numbers so far. */
   private static void expand(
-      BatchBuffers from,
+      ColumnBuffers from,
       ColumnLayout narrow,
       StringDictionary dictionary,
       BufferAllocator allocator,
-      List<ArrowBuf> buffers) {
+      List<ArrowBuf> buffers)
+      throws CorruptEntryException {
     long bitmap = from.address(narrow, 0);
     long bitmapLength = from.length(narrow, 0);
     ArrowBuf validity = allocator.buffer(bitmapLength);
     buffers.add(validity);
     validity.writerIndex(bitmapLength);
     Platform.copyMemory(null, bitmap, null, validity.memoryAddress(), bitmapLength);
+    long indexes = from.address(narrow, 1);
     int slots = from.slots(narrow);
     boolean hasNulls = from.nullCount(narrow) > 0;
     long offsetsLength = slots == 0 ? 0 : (slots + 1L) * Integer.BYTES;
@@ -166,8 +171,7 @@ final class WrittenBatches implements Closeable {
             hasNulls && (Platform.getByte(null, bitmap + (slot >> 3)) >> (slot & 7) & 1) == 0;
         if (!isNull) {
           int width = narrow.kind.width;
-          int index =
-              (int) NumberCompaction.get(from.address(narrow, 1) + (long) slot * width, width);
+          int index = (int) NumberCompaction.get(indexes + (long) slot * width, width);
           if (pass == 1) {
             dictionary.copy(index, data.memoryAddress() + end);
           }

@@ -90,6 +90,18 @@ final class EncryptedEntryTest {
   }
 
   @Test
+  void compressedEntriesAreEncryptedToo() throws IOException {
+    Path other = dir.resolve("other.arrow");
+    EncodeOptions options = new EncodeOptions(7_000, 1 << 20).withCompression(Compression.ZSTD);
+    long bytes = Entries.write(other, SCHEMA, rows, options, encryption).bytes();
+    assertThat(bytes).isLessThan(Files.size(file) / 2);
+    MappedEntry entry = MappedEntry.open(other, encryption);
+    assertThat(entry.compression(0)).isEqualTo(Compression.ZSTD);
+    Entries.assertHolds(entry, SCHEMA, rows);
+    entry.release();
+  }
+
+  @Test
   void anotherKeyOrNameReadsNothing() {
     for (EntryEncryption wrong :
         List.of(

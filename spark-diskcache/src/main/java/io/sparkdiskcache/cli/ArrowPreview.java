@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.apache.arrow.compression.CommonsCompressionFactory;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.FixedSizeBinaryVector;
@@ -45,7 +46,8 @@ record ArrowPreview(Map<String, String> statistics, List<String> rows) {
     static ArrowPreview read(Path file, int count) throws IOException {
       try (RootAllocator allocator = new RootAllocator();
           FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
-          ArrowFileReader reader = new ArrowFileReader(channel, allocator)) {
+          ArrowFileReader reader =
+              new ArrowFileReader(channel, allocator, CommonsCompressionFactory.INSTANCE)) {
         VectorSchemaRoot batch = reader.getVectorSchemaRoot();
         Map<String, Long> nulls = new LinkedHashMap<>();
         List<String> rows = new ArrayList<>();

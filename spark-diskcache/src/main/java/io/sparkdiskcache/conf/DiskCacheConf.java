@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.conf;
 
+import io.sparkdiskcache.arrow.Compression;
 import io.sparkdiskcache.arrow.Precision;
 import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.conf.ConfEntry.Scope;
+import io.sparkdiskcache.remote.RemoteOptions;
 import io.sparkdiskcache.store.ByteLimit;
 import io.sparkdiskcache.store.EvictionPolicy;
 import io.sparkdiskcache.store.Quantities;
@@ -189,6 +191,27 @@ public final class DiskCacheConf {
           Scope.APPLICATION,
           DiskCacheConf::variable);
 
+  public static final ConfEntry<String> REMOTE_DIR =
+      new ConfEntry<>(
+          PREFIX + "remote.dir",
+          "",
+          "a URI with a scheme and an absolute path, such as s3a://bucket/cache or hdfs:///cache",
+          "A directory on any file system of Hadoop to which entries are also written, in the"
+              + " background, and from which they are fetched where a host does not have them. It must"
+              + " be writable by nobody else. Nothing is ever deleted there.",
+          Scope.APPLICATION,
+          RemoteOptions::parseDirectory);
+
+  public static final ConfEntry<Duration> REMOTE_FLUSH =
+      new ConfEntry<>(
+          PREFIX + "remote.flush",
+          "30s",
+          "a duration of at least 0s, such as 30s",
+          "How long the end of an application waits for what is still to be written to"
+              + " `remote.dir`; the rest is not written.",
+          Scope.APPLICATION,
+          DiskCacheConf::duration);
+
   public static final ConfEntry<Map<String, Precision>> PRECISION =
       new ConfEntry<>(
           PREFIX + "precision",
@@ -221,6 +244,18 @@ public final class DiskCacheConf {
           Scope.SESSION,
           DiskCacheConf::bound);
 
+  public static final ConfEntry<Compression> COMPRESSION =
+      new ConfEntry<>(
+          PREFIX + "compression",
+          "none",
+          oneOf(Compression.class),
+          "How the columns of entries that this session writes are compressed. What is not is read"
+              + " without copying; of the rest the columns that a query reads are decompressed each"
+              + " time: for what is large and seldom read. Entries written otherwise are served all"
+              + " the same.",
+          Scope.SESSION,
+          enumOf(Compression.class));
+
   private static final List<ConfEntry<?>> ENTRIES =
       List.of(
           ENABLED,
@@ -239,9 +274,12 @@ public final class DiskCacheConf {
           AUDIT_FRACTION,
           KEY_FILE,
           KEY_ENV,
+          REMOTE_DIR,
+          REMOTE_FLUSH,
           PRECISION,
           MAX_RELATIVE_ERROR,
-          MAX_ABSOLUTE_ERROR);
+          MAX_ABSOLUTE_ERROR,
+          COMPRESSION);
 
   private DiskCacheConf() {}
 

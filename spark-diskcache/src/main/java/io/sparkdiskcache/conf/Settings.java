@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.conf;
 
+import io.sparkdiskcache.arrow.Compression;
 import io.sparkdiskcache.arrow.Precision;
 import io.sparkdiskcache.arrow.PrecisionPolicy;
+import io.sparkdiskcache.remote.RemoteOptions;
 import io.sparkdiskcache.store.ByteLimit;
 import io.sparkdiskcache.store.EvictionPolicy;
 import io.sparkdiskcache.store.StoreLimits;
@@ -30,9 +32,11 @@ import java.util.Map;
  * @param chunkBytes size of a canonical file chunk, in bytes
  * @param auditFraction share of hits that are computed all the same, from 0 to 1
  * @param encryptionKey where the key is that entries are encrypted with, if they are to be
+ * @param remote where copies of entries are written to and read from, if anywhere
  * @param precision of floating-point columns, by pattern of their names
  * @param maxRelativeError how far that may move a value, as a share of its magnitude
  * @param maxAbsoluteError how far that may move a value
+ * @param compression of the entries written
  */
 public record Settings(
     boolean enabled,
@@ -50,9 +54,11 @@ public record Settings(
     long chunkBytes,
     double auditFraction,
     KeySource encryptionKey,
+    RemoteOptions remote,
     Map<String, Precision> precision,
     double maxRelativeError,
-    double maxAbsoluteError) {
+    double maxAbsoluteError,
+    Compression compression) {
 
   /**
    * Reads every key, with its default where it is not set.
@@ -76,9 +82,12 @@ public record Settings(
         read(DiskCacheConf.CHUNK_BYTES, conf),
         read(DiskCacheConf.AUDIT_FRACTION, conf),
         keySource(conf),
+        new RemoteOptions(
+            read(DiskCacheConf.REMOTE_DIR, conf), read(DiskCacheConf.REMOTE_FLUSH, conf)),
         read(DiskCacheConf.PRECISION, conf),
         read(DiskCacheConf.MAX_RELATIVE_ERROR, conf),
-        read(DiskCacheConf.MAX_ABSOLUTE_ERROR, conf));
+        read(DiskCacheConf.MAX_ABSOLUTE_ERROR, conf),
+        read(DiskCacheConf.COMPRESSION, conf));
   }
 
   private static KeySource keySource(Map<String, String> conf) {

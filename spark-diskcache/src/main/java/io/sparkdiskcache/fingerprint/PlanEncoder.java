@@ -214,7 +214,9 @@ final class PlanEncoder {
 
   /** Nodes that only change how rows are handed on. */
   static boolean isWrapper(SparkPlan plan) {
-    return AllowList.has(AllowList.Rule.NODE_TRANSPARENT, plan.getClass()) || isIdentity(plan);
+    return AllowList.has(AllowList.Rule.NODE_TRANSPARENT, plan.getClass())
+        || plan instanceof TransparentNode
+        || isIdentity(plan);
   }
 
   /**

@@ -149,6 +149,8 @@ final class Audit {
         "%s of %s holds other rows than were computed now: stored %s; computed %s"
             .formatted(what, spec.description(), before, now);
     Path file = store.distrust(spec.relation(), found);
+    List<Key> wrongKeys = wrong.stream().map(Entry::key).toList();
+    spec.remoteTier().ifPresent(tier -> tier.distrust(spec.relation(), found, wrongKeys));
     wrong.forEach(entry -> store.quarantine(entry, "an audit computed other rows"));
     store.evict(
         entry -> entry.relation().equals(spec.relation()) && !computed.contains(entry.key()));

@@ -7,6 +7,7 @@ import io.sparkdiskcache.conf.DiskCacheConf;
 import io.sparkdiskcache.conf.Settings;
 import io.sparkdiskcache.fingerprint.IdentityWeakMap;
 import io.sparkdiskcache.fingerprint.OpaqueInputs;
+import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreOptions;
@@ -64,6 +65,7 @@ public final class CacheApplication {
     this.context = context;
     this.settings = settings;
     this.encryption = Encryption.of(settings.encryptionKey());
+    RemoteTier.check(settings.remote(), context.hadoopConfiguration());
   }
 
   /**
@@ -279,6 +281,7 @@ public final class CacheApplication {
 
     @Override
     public void onApplicationEnd(SparkListenerApplicationEnd event) {
+      RemoteTier.closeAll(); // waits for what is still to be written
       synchronized (RUNNING) {
         RUNNING.remove(context);
         if (RUNNING.values().stream()

@@ -15,6 +15,7 @@ import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.columnar.CachedBatch;
+import org.apache.spark.sql.vectorized.ColumnarBatch;
 import org.apache.spark.storage.StorageLevel;
 import org.jspecify.annotations.Nullable;
 import scala.collection.Iterator;
@@ -50,20 +51,22 @@ final class DiskCachedRDD extends RDD<CachedBatch> {
   private final Broadcast<RelationSpec> spec; // sent to an executor once and not with every task
   private final String description;
   private final @Nullable RDD<InternalRow> parent;
+  private final @Nullable RDD<ColumnarBatch> columns; // see ParentRows
   private final transient CachedPartition[] cachedPartitions;
   private final PartitionResults results;
 
   private DiskCachedRDD(
       SparkContext context,
       RelationSpec spec,
-      @Nullable RDD<InternalRow> parent,
+      @Nullable ParentRows parent,
       Seq<Dependency<?>> dependencies,
       CachedPartition[] partitions,
       PartitionResults results) {
     super(context, dependencies, ClassTag$.MODULE$.apply(CachedBatch.class));
     this.spec = context.broadcast(spec, ClassTag$.MODULE$.apply(RelationSpec.class));
     this.description = spec.description();
-    this.parent = parent;
+    this.parent = parent == null ? null : parent.rows();
+    this.columns = parent == null ? null : parent.columns();
     this.cachedPartitions = partitions;
     this.results = results;
   }
@@ -71,14 +74,14 @@ final class DiskCachedRDD extends RDD<CachedBatch> {
   /** An RDD whose partition i is the parent's partition i. */
   static DiskCachedRDD attached(
       RelationSpec spec,
-      RDD<InternalRow> parent,
+      ParentRows parent,
       CachedPartition[] partitions,
       PartitionResults results) {
     return new DiskCachedRDD(
-        parent.sparkContext(),
+        parent.rows().sparkContext(),
         spec,
         parent,
-        one(new OneToOneDependency<>(parent)),
+        one(new OneToOneDependency<>(parent.rows())),
         partitions,
         results);
   }
@@ -86,11 +89,16 @@ final class DiskCachedRDD extends RDD<CachedBatch> {
   /** An RDD whose units are splits of its own making, which the parent is known to hand through. */
   static DiskCachedRDD ofChunks(
       RelationSpec spec,
-      RDD<InternalRow> parent,
+      ParentRows parent,
       CachedPartition[] partitions,
       PartitionResults results) {
     return new DiskCachedRDD(
-        parent.sparkContext(), spec, parent, one(new ChunkDependency(parent)), partitions, results);
+        parent.rows().sparkContext(),
+        spec,
+        parent,
+        one(new ChunkDependency(parent.rows())),
+        partitions,
+        results);
   }
 
   /** An RDD without a parent: everything is there. */
@@ -119,7 +127,8 @@ final class DiskCachedRDD extends RDD<CachedBatch> {
 
   @Override
   public Iterator<CachedBatch> compute(Partition split, TaskContext context) {
-    PartitionReader reader = new PartitionReader(id(), spec.value(), parent, results, context);
+    PartitionReader reader =
+        new PartitionReader(id(), spec.value(), parent, columns, results, context);
     return new InterruptibleIterator<>(
         context, CollectionConverters.asScala(reader.read((CachedPartition) split)));
   }

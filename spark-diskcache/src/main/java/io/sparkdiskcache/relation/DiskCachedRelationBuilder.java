@@ -2,6 +2,7 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.ArrowCachedBatchSerializer;
+import io.sparkdiskcache.arrow.Compression;
 import io.sparkdiskcache.cluster.ProcessStores;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.fingerprint.PlanClass;
@@ -44,6 +45,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
   private final transient RelationFingerprint fingerprint;
   private final transient Accepted planned;
   private final String tag;
+  private final Compression compression;
   private final transient AuditSample audits;
 
   /** Zero for any age. */
@@ -60,6 +62,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
       RelationFingerprint fingerprint,
       Accepted planned,
       String tag,
+      Compression compression,
       Duration ttl,
       AuditSample audits) {
     super(
@@ -74,6 +77,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     this.fingerprint = fingerprint;
     this.planned = planned;
     this.tag = tag;
+    this.compression = compression;
     this.ttl = ttl;
     this.audits = audits;
   }
@@ -180,6 +184,11 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
   /** What the relation was accepted as. */
   Accepted planned() {
     return planned;
+  }
+
+  /** Of what it writes. */
+  Compression compression() {
+    return compression;
   }
 
   /** Which of its hits are audited. */

@@ -10,6 +10,8 @@ import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.cluster.ProcessStores;
 import io.sparkdiskcache.conf.Admission;
+import io.sparkdiskcache.relation.UnitWriter.EntryWriteException;
+import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntryDescription;
@@ -29,7 +31,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongFunction;
-import java.util.function.Supplier;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -59,7 +60,6 @@ import scala.jdk.javaapi.CollectionConverters;
 final class EntryAccess {
   private static final Logger log = LoggerFactory.getLogger(EntryAccess.class);
   private static final SingleFlight FLIGHTS = new SingleFlight();
-  private static final int ROWS_BETWEEN_KILL_CHECKS = 1024;
 
   /** For another process that computes the same entry. */
   private static final Duration LEASE_WAIT = Duration.ofSeconds(30);
@@ -103,6 +103,18 @@ final class EntryAccess {
             s.find(unit.storeKey())
                 .filter(entry -> isYoung(s, entry))
                 .flatMap(entry -> map(s, spec, entry)));
+  }
+
+  /** The entry from the remote tier, by way of the store; a reference for the caller. */
+  Optional<MappedEntry> fetch(CacheUnit unit, TaskContext context) {
+    if (store.isEmpty() || !unit.publish() || spec.generation() != null) {
+      return Optional.empty(); // a run's entries have names that nobody knew before
+    }
+    RemoteTier.Wanted wanted =
+        new RemoteTier.Wanted(unit.storeKey(), spec.relation(), spec.remoteNotBefore());
+    return spec.remoteTier()
+        .flatMap(tier -> tier.fetch(store.get(), wanted, context::killTaskIfInterrupted))
+        .flatMap(entry -> map(store.get(), spec, entry));
   }
 
   /** What is too old is removed, so that what is computed instead can take its place. */
@@ -181,28 +193,39 @@ final class EntryAccess {
    * An entry that was not there when it was first looked for.
    *
    * @param entry with a reference for the caller
-   * @param computed by this task; false if another one did meanwhile
+   * @param origin how it came to be there
+   * @param batches that were copied column by column for it; 0 if it was written from rows
    */
-  record Made(MappedEntry entry, boolean computed) {}
+  record Made(MappedEntry entry, Origin origin, long batches) {
+    static Made byAnother(MappedEntry entry) {
+      return new Made(entry, Origin.FOUND, 0);
+    }
+  }
+
+  /** Where an entry is from: another task that was faster, the remote tier, or this task. */
+  enum Origin {
+    FOUND,
+    FETCHED,
+    COMPUTED
+  }
 
   /**
    * Computes the unit, once per process.
    *
-   * @param rows the rows, from the start at each call
    * @param mayPublish asked before the first and after the last row
    */
   Made compute(
       CacheUnit unit,
       int partition,
       TaskContext context,
-      Supplier<Iterator<InternalRow>> rows,
+      UnitSource source,
       BooleanSupplier mayPublish) {
     String flight = unit.publish() ? spec.directory() + unit.key() : rddId + unit.key();
     return FLIGHTS.run(
         flight,
         context,
-        () -> find(unit).map(found -> new Made(found, false)),
-        () -> once(unit, partition, context, rows, mayPublish));
+        () -> find(unit).map(Made::byAnother),
+        () -> once(unit, partition, context, source, mayPublish));
   }
 
   /** Computes what no other process is computing; waits for one that is, within bounds. */
@@ -210,10 +233,10 @@ final class EntryAccess {
       CacheUnit unit,
       int partition,
       TaskContext context,
-      Supplier<Iterator<InternalRow>> rows,
+      UnitSource source,
       BooleanSupplier mayPublish) {
     if (store.isEmpty()) {
-      return new Made(intoScratch(unit, context, rows), true);
+      return intoScratch(unit, context, source);
     }
     boolean[] waited = {false};
     Optional<Lease> lease = Optional.empty();
@@ -231,38 +254,44 @@ final class EntryAccess {
     }
     try {
       Optional<MappedEntry> found = waited[0] ? find(unit) : Optional.empty();
-      return found.isPresent()
-          ? new Made(found.get(), false)
-          : new Made(intoStore(store.get(), unit, partition, context, rows, mayPublish), true);
+      if (found.isPresent()) {
+        return Made.byAnother(found.get());
+      }
+      Optional<MappedEntry> fetched = fetch(unit, context);
+      return fetched.isPresent()
+          ? new Made(fetched.get(), Origin.FETCHED, 0)
+          : intoStore(store.get(), unit, partition, context, source, mayPublish);
     } catch (StoreException | EntryWriteException e) {
       store.get().countError("Cannot write an entry", e);
-      return new Made(intoScratch(unit, context, rows), true);
+      return intoScratch(unit, context, source);
     } finally {
       lease.ifPresent(Lease::close);
     }
   }
 
-  private MappedEntry intoStore(
+  private Made intoStore(
       DiskStore into,
       CacheUnit unit,
       int partition,
       TaskContext context,
-      Supplier<Iterator<InternalRow>> rows,
+      UnitSource source,
       BooleanSupplier mayPublish)
       throws StoreException, EntryWriteException {
     boolean publish = mayPublish.getAsBoolean();
     try (PendingEntry pending = into.begin(unit.storeKey())) {
       WriteTimer timer = new WriteTimer();
-      EntrySummary summary =
+      UnitWriter.Written written =
           write(
               pending.path(),
               pending::requireRoom,
               context,
               unit,
-              rows.get(),
+              source,
               timer,
               count -> describe(unit, partition, count, timer));
+      EntrySummary summary = written.summary();
       MappedEntry mapped = open(pending.path(), unit);
+      Made made = new Made(mapped, Origin.COMPUTED, written.batches());
       if (publish
           && mayPublish.getAsBoolean()
           && pays(summary, timer)
@@ -278,14 +307,15 @@ final class EntryAccess {
                       timer.computing(),
                       timer.writing()));
           OpenEntries.process().remember(stored, mapped);
+          spec.remoteTier().ifPresent(tier -> tier.upload(stored));
           countTowardsSet(partition, context);
-          return mapped;
+          return made;
         } catch (StoreException e) {
           into.countError("Cannot publish an entry", e);
         }
       }
       OpenEntries.process().hold(rddId, unit.key(), mapped);
-      return mapped;
+      return made;
     }
   }
 
@@ -320,15 +350,15 @@ final class EntryAccess {
     }
   }
 
-  private MappedEntry intoScratch(
-      CacheUnit unit, TaskContext context, Supplier<Iterator<InternalRow>> rows) {
+  private Made intoScratch(CacheUnit unit, TaskContext context, UnitSource source) {
     Path file =
         SparkEnv.get().blockManager().diskBlockManager().createTempLocalBlock()._2().toPath();
     try {
-      write(file, () -> {}, context, unit, rows.get(), new WriteTimer(), count -> "");
+      UnitWriter.Written written =
+          write(file, () -> {}, context, unit, source, new WriteTimer(), count -> "");
       MappedEntry mapped = open(file, unit);
       OpenEntries.process().hold(rddId, unit.key(), mapped);
-      return mapped;
+      return new Made(mapped, Origin.COMPUTED, written.batches());
     } catch (EntryWriteException | StoreException e) {
       throw new IllegalStateException(
           "Cannot keep a partition of %s: neither the cache directory nor Spark's scratch directory %s can be written. Free disk space, or set spark.local.dir."
@@ -339,41 +369,16 @@ final class EntryAccess {
     }
   }
 
-  /** Wraps only the writer's own errors: rows that fail raise what they would in plain Spark. */
-  private EntrySummary write(
+  private UnitWriter.Written write(
       Path file,
-      RoomCheck room,
+      UnitWriter.RoomCheck room,
       TaskContext context,
       CacheUnit unit,
-      Iterator<InternalRow> rows,
+      UnitSource source,
       WriteTimer timer,
       LongFunction<String> describe)
       throws EntryWriteException, StoreException {
-    EntryWriter writer = create(file, unit);
-    try {
-      long written = 0;
-      while (rows.hasNext()) {
-        InternalRow row = rows.next();
-        if (written % ROWS_BETWEEN_KILL_CHECKS == 0) {
-          context.killTaskIfInterrupted();
-          room.requireRoom();
-        }
-        long before = timer.beforeRow(written++);
-        append(writer, row);
-        timer.afterRow(before);
-      }
-      context.killTaskIfInterrupted();
-      timer.endOfRows();
-      return finish(writer, describe.apply(written));
-    } finally {
-      timer.end();
-      closeQuietly(writer);
-    }
-  }
-
-  /** Asked while writing: whether the file may grow on. */
-  private interface RoomCheck {
-    void requireRoom() throws StoreException;
+    return new UnitWriter(create(file, unit), room, context, timer).write(source, describe);
   }
 
   private EntryWriter create(Path file, CacheUnit unit) throws EntryWriteException {
@@ -388,35 +393,12 @@ final class EntryAccess {
           spec.schema(),
           metadata,
           ArrowUtils.rootAllocator(),
-          EncodeOptions.defaults().withPrecision(spec.precision()),
+          EncodeOptions.defaults()
+              .withPrecision(spec.precision())
+              .withCompression(spec.compression()),
           encryption(cipher, unit.key()));
     } catch (IOException e) {
       throw new EntryWriteException(e);
-    }
-  }
-
-  private static void append(EntryWriter writer, InternalRow row) throws EntryWriteException {
-    try {
-      writer.write(row);
-    } catch (IOException e) {
-      throw new EntryWriteException(e);
-    }
-  }
-
-  private static EntrySummary finish(EntryWriter writer, String description)
-      throws EntryWriteException {
-    try {
-      return writer.finish(description);
-    } catch (IOException e) {
-      throw new EntryWriteException(e);
-    }
-  }
-
-  private static void closeQuietly(EntryWriter writer) {
-    try {
-      writer.close();
-    } catch (IOException e) {
-      log.warn("Cannot close an entry that was written: {}", e.toString());
     }
   }
 
@@ -462,13 +444,6 @@ final class EntryAccess {
       Files.deleteIfExists(file);
     } catch (IOException e) {
       log.warn("Cannot delete {}: {}. Spark deletes it with its scratch directory.", file, e);
-    }
-  }
-
-  /** The file could not be written or read back; the rows themselves were fine. */
-  static final class EntryWriteException extends Exception {
-    EntryWriteException(IOException cause) {
-      super(cause);
     }
   }
 }

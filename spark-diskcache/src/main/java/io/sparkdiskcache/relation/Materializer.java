@@ -12,6 +12,7 @@ import io.sparkdiskcache.fingerprint.FingerprintResult.Refused;
 import io.sparkdiskcache.fingerprint.InputFile;
 import io.sparkdiskcache.fingerprint.InputStats;
 import io.sparkdiskcache.relation.RelationFingerprint.Identity;
+import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.shim.SparkInternals;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
@@ -69,6 +70,9 @@ final class Materializer {
 
   private boolean mayExecute;
 
+  /** From then on an exception may be the query's own. */
+  private boolean executing;
+
   Materializer(CacheApplication application, DiskCachedRelationBuilder builder, String tag) {
     this.application = application;
     this.builder = builder;
@@ -83,14 +87,35 @@ final class Materializer {
   /** The relation, from what is stored and from the plan. */
   Materialization build() {
     mayExecute = true;
-    return attempt()
-        .orElseThrow(() -> new IllegalStateException("an attempt that may execute gives an RDD"));
+    Optional<Materialization> built;
+    try {
+      built = attempt();
+    } catch (Exception | LinkageError | StackOverflowError e) {
+      if (executing) {
+        throw e;
+      }
+      log.warn("Cannot look up {}, so it is computed.", description(), e);
+      built = privately("it failed: " + e);
+    }
+    return built.orElseThrow(
+        () -> new IllegalStateException("an attempt that may execute gives an RDD"));
   }
 
   /** The relation if it can be had without running a job, that is if all of it is stored. */
   Optional<Materialization> buildWithoutJobs() {
     mayExecute = false;
-    return attempt();
+    try {
+      return attempt();
+    } catch (Exception | LinkageError | StackOverflowError e) {
+      // If it is the query's own, its execution says so.
+      log.warn("Cannot look up {} without executing it.", description(), e);
+      return Optional.empty();
+    }
+  }
+
+  private RDD<InternalRow> execute() {
+    executing = true;
+    return plan.execute();
   }
 
   private Optional<Materialization> attempt() {
@@ -136,7 +161,7 @@ final class Materializer {
     } else if (!mayExecute && found.size() < count(units)) {
       return Optional.empty();
     }
-    RDD<InternalRow> parent = plan.execute();
+    RDD<InternalRow> parent = execute();
     if (!LineageDigest.handsSplitsThrough(parent)) {
       return runBound(now, store, Optional.of(parent));
     }
@@ -154,7 +179,8 @@ final class Materializer {
     }
     countFound(units, found);
     DiskCachedRDD rdd =
-        DiskCachedRDD.ofChunks(spec(now, Optional.empty()), parent, partitions, results);
+        DiskCachedRDD.ofChunks(
+            spec(now, Optional.empty()), ParentRows.of(plan, parent), partitions, results);
     return ready(rdd, partitions.length, identity, now);
   }
 
@@ -170,7 +196,7 @@ final class Materializer {
     if (PlanShapes.runsJobs(plan)) {
       return runBound(now, store, Optional.empty());
     }
-    RDD<InternalRow> parent = plan.execute();
+    RDD<InternalRow> parent = execute();
     Optional<List<List<CacheUnit>>> laidOut = Units.ofPartitions(now, parent);
     if (laidOut.isEmpty()) {
       return runBound(now, store, Optional.of(parent));
@@ -184,7 +210,8 @@ final class Materializer {
     chooseForAudit(units, found);
     countFound(units, found);
     DiskCachedRDD rdd =
-        DiskCachedRDD.attached(spec(now, Optional.empty()), parent, partitions(units), results);
+        DiskCachedRDD.attached(
+            spec(now, Optional.empty()), ParentRows.of(plan, parent), partitions(units), results);
     return ready(rdd, n, Units.identity(now), now);
   }
 
@@ -212,6 +239,9 @@ final class Materializer {
         store.dropSet(setKey);
         set = Optional.empty();
       }
+      if (set.isEmpty() && fetchSet(setKey, now, store)) {
+        set = store.findSet(setKey);
+      }
       audit = set.flatMap(this::auditOf);
       if (set.isPresent() && audit.isEmpty()) {
         Optional<Materialization> detached = detachSet(now, set.get(), store);
@@ -224,7 +254,7 @@ final class Materializer {
     if (!mayExecute) {
       return Optional.empty();
     }
-    RDD<InternalRow> parent = executed.orElseGet(plan::execute);
+    RDD<InternalRow> parent = executed.orElseGet(this::execute);
     int n = parent.partitions().length;
     Key generation = Units.randomKey();
     List<List<CacheUnit>> units = new ArrayList<>();
@@ -239,7 +269,8 @@ final class Materializer {
                   local || cluster.isPresent())));
     }
     RelationSpec spec = spec(now, Optional.of(generation));
-    DiskCachedRDD rdd = DiskCachedRDD.attached(spec, parent, partitions(units), results);
+    DiskCachedRDD rdd =
+        DiskCachedRDD.attached(spec, ParentRows.of(plan, parent), partitions(units), results);
     if (cluster.isPresent()) {
       cluster
           .get()
@@ -261,6 +292,24 @@ final class Materializer {
       Generations.process().begin(generation.hex(), n, publish);
     }
     return ready(rdd, n, Optional.of(Units.runIdentity(setKey, generation, now)), now);
+  }
+
+  /** Whether a set that this host lacks was found in the remote tier. */
+  private boolean fetchSet(Key setKey, Accepted now, DiskStore store) {
+    if (!application.context().isLocal()) {
+      return false; // this process does not read it
+    }
+    RelationSpec spec = spec(now, Optional.empty());
+    RemoteTier.Wanted wanted =
+        new RemoteTier.Wanted(setKey, spec.relation(), spec.remoteNotBefore());
+    return spec.remoteTier()
+        .map(
+            tier ->
+                tier.restoreSet(
+                    store,
+                    wanted,
+                    (generation, i) -> new Key(Units.memberKey(setKey, generation, i))))
+        .orElse(false);
   }
 
   private Optional<Materialization> detachSet(Accepted now, EntrySet set, DiskStore store) {
@@ -327,8 +376,10 @@ final class Materializer {
       return;
     }
     try {
-      store.completeSet(
-          setKey, generation, members.size(), new SetMeta(spec.description(), spec.components()));
+      SetMeta meta = new SetMeta(spec.description(), spec.components());
+      if (store.completeSet(setKey, generation, members.size(), meta)) {
+        spec.remoteTier().ifPresent(tier -> tier.uploadSet(setKey, generation, members, meta));
+      }
     } catch (StoreException e) {
       store.countError("Cannot publish a set", e);
     }
@@ -389,7 +440,7 @@ final class Materializer {
     }
     log.info("{} is cached for this application only: {}", description(), reason);
     application.counters().madePrivate();
-    RDD<InternalRow> parent = plan.execute();
+    RDD<InternalRow> parent = execute();
     int n = parent.partitions().length;
     List<List<CacheUnit>> units = new ArrayList<>();
     for (int i = 0; i < n; i++) {
@@ -399,7 +450,11 @@ final class Materializer {
     }
     Accepted planned = builder.planned();
     DiskCachedRDD rdd =
-        DiskCachedRDD.attached(spec(planned, Optional.empty()), parent, partitions(units), results);
+        DiskCachedRDD.attached(
+            spec(planned, Optional.empty()),
+            ParentRows.of(plan, parent),
+            partitions(units),
+            results);
     return Optional.of(
         new Materialization(
             rdd,
@@ -646,6 +701,7 @@ final class Materializer {
         application.settings().admission(),
         builder.fingerprint().schema(),
         builder.fingerprint().precision(),
+        builder.compression(),
         now.relation(),
         generation.map(Key::hex).orElse(null),
         now.confDigest(),
@@ -656,6 +712,7 @@ final class Materializer {
         description(),
         encryption == null ? now.components() : encryption.seal(now.components()),
         encryption,
+        application.settings().remote(),
         new SerializableConfiguration(hadoopConf));
   }
 

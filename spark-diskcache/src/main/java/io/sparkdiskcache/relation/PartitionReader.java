@@ -11,13 +11,13 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
-import java.util.function.Supplier;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.columnar.CachedBatch;
 import org.apache.spark.sql.internal.SQLConf;
+import org.apache.spark.sql.vectorized.ColumnarBatch;
 import org.apache.spark.util.TaskCompletionListener;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -35,6 +35,7 @@ final class PartitionReader {
   private final int rddId;
   private final RelationSpec spec;
   private final @Nullable RDD<InternalRow> parent;
+  private final @Nullable RDD<ColumnarBatch> columns;
   private final PartitionResults results;
   private final InputWatch inputs;
   private final TaskContext context;
@@ -43,11 +44,13 @@ final class PartitionReader {
       int rddId,
       RelationSpec spec,
       @Nullable RDD<InternalRow> parent,
+      @Nullable RDD<ColumnarBatch> columns,
       PartitionResults results,
       TaskContext context) {
     this.rddId = rddId;
     this.spec = spec;
     this.parent = parent;
+    this.columns = columns;
     this.results = results;
     this.inputs = new InputWatch(spec.hadoopConf().value());
     this.context = context;
@@ -63,6 +66,8 @@ final class PartitionReader {
     long rows = 0;
     long bytes = 0;
     int computed = 0;
+    long batches = 0;
+    int fetched = 0;
     int audited = 0;
     int unequal = 0;
     boolean keysHold = keysHold(partition.index(), access);
@@ -90,7 +95,9 @@ final class PartitionReader {
         EntryAccess.Made made = compute(access, unit, partition.index());
         entry = made.entry();
         toRelease.add(entry);
-        computed += made.computed() ? 1 : 0;
+        computed += made.origin() == EntryAccess.Origin.COMPUTED ? 1 : 0;
+        fetched += made.origin() == EntryAccess.Origin.FETCHED ? 1 : 0;
+        batches += made.batches();
       }
       entries.add(entry);
       rows += entry.rows();
@@ -104,19 +111,31 @@ final class PartitionReader {
         new Tuple2<>(
             partition.index(),
             new PartitionResult(
-                rows, bytes, partition.units().size() - computed, computed, audited, unequal)));
+                rows,
+                bytes,
+                partition.units().size() - computed,
+                fetched,
+                computed,
+                batches,
+                audited,
+                unequal)));
     return batches(entries);
   }
 
   private Audit.Outcome audit(EntryAccess access, CacheUnit unit, MappedEntry stored) {
     BooleanSupplier comparable = () -> sameSettings() && inputs.unchanged(unit.inputs());
     return comparable.getAsBoolean()
-        ? access.audit(unit, stored, rows(unit).get(), comparable, context::killTaskIfInterrupted)
+        ? access.audit(
+            unit, stored, source(unit).rows(), comparable, context::killTaskIfInterrupted)
         : Audit.Outcome.UNKNOWN;
   }
 
   private EntryAccess.Made compute(EntryAccess access, CacheUnit unit, int partition) {
     if (parent == null || unit.split() == null) {
+      Optional<MappedEntry> fetched = access.fetch(unit, context);
+      if (fetched.isPresent()) {
+        return new EntryAccess.Made(fetched.get(), EntryAccess.Origin.FETCHED, 0);
+      }
       ExecutorInventory.process().ifPresent(cluster -> cluster.lost(rddId, unit.storeKey()));
       throw new IllegalStateException(
           "Cannot read partition %d of %s: its entry %s on host %s was removed after it was found. "
@@ -131,16 +150,28 @@ final class PartitionReader {
         unit,
         partition,
         context,
-        rows(unit),
+        source(unit),
         () -> unit.publish() && sameSettings() && inputs.unchanged(unit.inputs()));
   }
 
-  /** The rows of a unit that has a split, from the start at each call. */
-  private Supplier<Iterator<InternalRow>> rows(CacheUnit unit) {
-    RDD<InternalRow> source = Objects.requireNonNull(parent);
-    return () -> {
-      inputs.opened();
-      return source.iterator(unit.split(), context);
+  /** Of a unit that has a split. */
+  private UnitSource source(CacheUnit unit) {
+    RDD<InternalRow> ofRows = Objects.requireNonNull(parent);
+    return new UnitSource() {
+      @Override
+      public Iterator<InternalRow> rows() {
+        inputs.opened();
+        return ofRows.iterator(unit.split(), context);
+      }
+
+      @Override
+      public Optional<Iterator<ColumnarBatch>> batches() {
+        if (columns == null) {
+          return Optional.empty();
+        }
+        inputs.opened();
+        return Optional.of(columns.iterator(unit.split(), context));
+      }
     };
   }
 

@@ -9,16 +9,25 @@ import java.io.Serializable;
  * @param rows number of rows
  * @param bytes size of its entries
  * @param unitsRead units that were there already
+ * @param unitsFetched those of them that came from the remote tier
  * @param unitsComputed units computed by the task
+ * @param batchesCopied column by column, from plans that hand out columns
  * @param unitsAudited units computed only to be compared with what is stored
  * @param unitsUnequal those of the audited that were stored with other rows
  */
 record PartitionResult(
-    long rows, long bytes, int unitsRead, int unitsComputed, int unitsAudited, int unitsUnequal)
+    long rows,
+    long bytes,
+    int unitsRead,
+    int unitsFetched,
+    int unitsComputed,
+    long batchesCopied,
+    int unitsAudited,
+    int unitsUnequal)
     implements Serializable {
 
   /** Of a partition that is stored. */
   static PartitionResult found(long rows, long bytes, int units) {
-    return new PartitionResult(rows, bytes, units, 0, 0, 0);
+    return new PartitionResult(rows, bytes, units, 0, 0, 0, 0, 0);
   }
 }

@@ -58,7 +58,9 @@ final class PartitionResults
           (partition, result) -> {
             results.putIfAbsent(partition, result);
             if (counters != null) {
+              counters.fetched(result.unitsFetched());
               counters.computed(result.unitsComputed());
+              counters.copied(result.batchesCopied());
               counters.audited(result.unitsAudited(), result.unitsUnequal());
             }
           });

@@ -13,7 +13,9 @@ import java.util.concurrent.atomic.LongAdder;
 public final class RelationCounters {
   private final LongAdder hits = new LongAdder();
   private final LongAdder savedMillis = new LongAdder();
+  private final LongAdder fetched = new LongAdder();
   private final LongAdder computed = new LongAdder();
+  private final LongAdder batchesCopied = new LongAdder();
   private final LongAdder stagesSkipped = new LongAdder();
   private final LongAdder privateRelations = new LongAdder();
   private final LongAdder audits = new LongAdder();
@@ -33,8 +35,16 @@ public final class RelationCounters {
     savedMillis.add(computeMillis);
   }
 
+  void fetched(long units) {
+    fetched.add(units);
+  }
+
   void computed(long units) {
     computed.add(units);
+  }
+
+  void copied(long batches) {
+    batchesCopied.add(batches);
   }
 
   void skipped(long stages) {
@@ -70,9 +80,19 @@ public final class RelationCounters {
     return savedMillis.sum();
   }
 
+  /** Partitions (file chunks) that tasks fetched from the remote tier, on any host. */
+  public long fetched() {
+    return fetched.sum();
+  }
+
   /** Partitions (file chunks, for row-local plans) computed and written. */
   public long computed() {
     return computed.sum();
+  }
+
+  /** Batches that were written column by column, without making rows of them. */
+  public long batchesCopied() {
+    return batchesCopied.sum();
   }
 
   /**

@@ -84,7 +84,11 @@ public final class RelationPlanner {
   Decision wouldDecide(CachedRDDBuilder original) {
     try {
       return newDecision(original);
-    } catch (RuntimeException e) {
+    } catch (Exception | LinkageError | StackOverflowError e) {
+      // Scala throws checked exceptions undeclared.
+      if (e instanceof InterruptedException) {
+        Thread.currentThread().interrupt();
+      }
       log.warn("Cannot decide on a cached relation, so it is left to Spark.", e);
       return left(Refusal.Code.INTERNAL, "It failed: " + e);
     }
@@ -151,6 +155,7 @@ public final class RelationPlanner {
             fingerprint,
             accepted,
             application.tag(original).orElse(settings.tag()),
+            settings.compression(),
             application.ttl(original),
             new AuditSample(settings.auditFraction())));
   }

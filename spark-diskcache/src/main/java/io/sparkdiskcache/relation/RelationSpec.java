@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.arrow.Compression;
 import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.conf.Admission;
+import io.sparkdiskcache.remote.RemoteOptions;
+import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.store.StoreOptions;
 import io.sparkdiskcache.store.VerifyMode;
 import java.io.Serializable;
 import java.time.Instant;
+import java.util.Optional;
 import java.util.SortedMap;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.SerializableConfiguration;
@@ -19,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param admission which results are kept
  * @param schema names and types of the rows, in order
  * @param precision how its numbers are kept
+ * @param compression of what is written; entries read may have another
  * @param relation function hash in hexadecimal; groups the entries of the relation
  * @param generation of a run-bound relation; null otherwise
  * @param confDigest settings under which the keys hold
@@ -30,6 +35,7 @@ import org.jspecify.annotations.Nullable;
  * @param description the plan's root, for people
  * @param components what the key was made of, for people
  * @param encryption of the entries; null if they are plain
+ * @param remote where copies of entries are
  * @param hadoopConf for asking whether input files have changed
  */
 @SuppressWarnings("ArrayRecordComponent") // never compared
@@ -38,6 +44,7 @@ record RelationSpec(
     Admission admission,
     StructType schema,
     PrecisionPolicy precision,
+    Compression compression,
     String relation,
     @Nullable String generation,
     byte[] confDigest,
@@ -48,11 +55,22 @@ record RelationSpec(
     String description,
     SortedMap<String, String> components,
     @Nullable Encryption encryption,
+    RemoteOptions remote,
     SerializableConfiguration hadoopConf)
     implements Serializable {
 
   String directory() {
     return storeOptions.directory();
+  }
+
+  Optional<RemoteTier> remoteTier() {
+    return RemoteTier.of(remote, hadoopConf.value());
+  }
+
+  /** What is fetched must be young enough for the relation and for the store. */
+  Instant remoteNotBefore() {
+    Instant limit = CacheApplication.limit(storeOptions.limits().ttl());
+    return limit.isAfter(notBefore) ? limit : notBefore;
   }
 
   VerifyMode verify() {

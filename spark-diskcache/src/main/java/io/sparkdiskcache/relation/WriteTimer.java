@@ -43,6 +43,12 @@ final class WriteTimer {
     return row % STRIDE == 0 ? clock.getAsLong() : 0;
   }
 
+  /** Now: of batches of rows every one is timed. */
+  long beforeBatch() {
+    rows++;
+    return clock.getAsLong();
+  }
+
   void afterRow(long before) {
     if (before != 0) {
       sampled += clock.getAsLong() - before;

@@ -339,7 +339,18 @@ public final class DiskStore implements AutoCloseable {
    */
   public boolean completeSet(Key setKey, Key generation, int partitions, SetMeta meta)
       throws StoreException {
-    return publisher.completeSet(setKey, generation, partitions, meta);
+    return completeSet(setKey, generation, partitions, meta, Instant.MAX);
+  }
+
+  /**
+   * The same for a set that was made elsewhere.
+   *
+   * @param createdAt when; a time in the future is taken for now
+   */
+  public boolean completeSet(
+      Key setKey, Key generation, int partitions, SetMeta meta, Instant createdAt)
+      throws StoreException {
+    return publisher.completeSet(setKey, generation, partitions, meta, createdAt);
   }
 
   /**

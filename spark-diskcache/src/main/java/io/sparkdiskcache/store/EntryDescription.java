@@ -96,7 +96,7 @@ public record EntryDescription(Key key, EntryMeta meta, Instant createdAt, Strin
    *
    * @throws IOException if it cannot be read
    */
-  static Optional<EntryDescription> readVerified(Path file) throws IOException {
+  public static Optional<EntryDescription> readVerified(Path file) throws IOException {
     return read(file, true);
   }
 

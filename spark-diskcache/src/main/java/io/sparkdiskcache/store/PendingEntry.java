@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Instant;
+import java.util.Optional;
 
 /**
  * An entry being written: a file name to write to, then {@link #publish}, then close. If it was not
  * published, closing deletes the file. Used by one thread.
  */
 public final class PendingEntry implements AutoCloseable {
+  private static final int BUFFER = 1 << 18;
+
   private final Publisher publisher;
   private final Key key;
   private final String file;
@@ -44,10 +53,66 @@ public final class PendingEntry implements AutoCloseable {
    * @throws StoreException if it cannot be stored; the file stays until close
    */
   public Entry publish(EntryMeta meta) throws StoreException {
+    return publish(meta, Instant.MAX);
+  }
+
+  /**
+   * {@link #publish(EntryMeta)} for what was made elsewhere.
+   *
+   * @param createdAt when; a time in the future is taken for now
+   */
+  public Entry publish(EntryMeta meta, Instant createdAt) throws StoreException {
     requireOpen();
-    Entry entry = publisher.publish(this, meta);
+    Entry entry = publisher.publish(this, meta, createdAt);
     open = false;
     return entry;
+  }
+
+  /** Called now and then while data is received; may throw to give up. */
+  public interface Receiving {
+    void goesOn() throws IOException;
+  }
+
+  /**
+   * Fills the file with a copy of an entry's file from elsewhere, and reads what it says of itself.
+   *
+   * @param data read to its end and left open
+   * @return empty if it is not what was written
+   * @throws IOException if the data cannot be read
+   * @throws StoreException if the file cannot be written, or there is no room
+   */
+  public Optional<EntryDescription> receive(InputStream data, Receiving receiving)
+      throws IOException, StoreException {
+    try (OutputStream out = create()) {
+      byte[] buffer = new byte[BUFFER];
+      for (int n = data.read(buffer); n >= 0; n = data.read(buffer)) {
+        write(out, buffer, n);
+        requireRoom();
+        receiving.goesOn();
+      }
+    }
+    try {
+      Directories.fsyncFile(path);
+      return EntryDescription.readVerified(path);
+    } catch (IOException e) {
+      throw StoreException.failed("Cannot write entry " + key, e);
+    }
+  }
+
+  private OutputStream create() throws StoreException {
+    try {
+      return Files.newOutputStream(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+    } catch (IOException e) {
+      throw StoreException.failed("Cannot write entry " + key, e);
+    }
+  }
+
+  private void write(OutputStream out, byte[] buffer, int length) throws StoreException {
+    try {
+      out.write(buffer, 0, length);
+    } catch (IOException e) {
+      throw StoreException.failed("Cannot write entry " + key, e);
+    }
   }
 
   /**

@@ -116,14 +116,14 @@ final class Publisher {
     }
   }
 
-  Entry publish(PendingEntry pending, EntryMeta meta) throws StoreException {
+  Entry publish(PendingEntry pending, EntryMeta meta, Instant createdAt) throws StoreException {
     Key key = pending.key();
     String problem = "Cannot publish entry " + key;
     requireLength(problem, pending, meta);
     try {
       refuseTooLarge(key, meta);
       Path target = directory.dataFile(key, pending.file());
-      Entry entry = newEntry(key, target, meta);
+      Entry entry = newEntry(key, target, meta, createdAt);
       boolean added = false;
       try {
         move(pending.path(), target);
@@ -206,9 +206,10 @@ final class Publisher {
     }
   }
 
-  private Entry newEntry(Key key, Path path, EntryMeta meta) {
+  private Entry newEntry(Key key, Path path, EntryMeta meta, Instant createdAt) {
     Instant now = clock.instant().truncatedTo(ChronoUnit.MILLIS);
-    return new Entry(key, path, meta.withoutComponents(), now, now, 0);
+    Instant created = createdAt.isBefore(now) ? createdAt.truncatedTo(ChronoUnit.MILLIS) : now;
+    return new Entry(key, path, meta.withoutComponents(), created, now, 0);
   }
 
   private static void requireLength(String problem, PendingEntry pending, EntryMeta meta)
@@ -267,7 +268,7 @@ final class Publisher {
   }
 
   /** See {@link DiskStore#completeSet}. */
-  boolean completeSet(Key setKey, Key generation, int partitions, SetMeta meta)
+  boolean completeSet(Key setKey, Key generation, int partitions, SetMeta meta, Instant createdAt)
       throws StoreException {
     return complete(
         setKey,
@@ -308,7 +309,9 @@ final class Publisher {
                     }
                   }
                 }
-                Rows.insertSet(session, setKey, generation, partitions, meta, clock.instant());
+                Instant now = clock.instant();
+                Instant created = createdAt.isBefore(now) ? createdAt : now;
+                Rows.insertSet(session, setKey, generation, partitions, meta, created);
                 Rows.finish(session, generation);
                 return new Completion(true, replaced);
               });

@@ -46,8 +46,8 @@ class DiskCacheConfTest {
       }
     }
     assertThat(DiskCacheConf.entries()).hasSize(fields).doesNotHaveDuplicates();
-    int two = 2; // of them say where the one key is
-    assertThat(Settings.class.getRecordComponents()).hasSize(fields - two + 1);
+    int pairs = 2; // say where the one key is, and what the remote tier is
+    assertThat(Settings.class.getRecordComponents()).hasSize(fields - pairs);
   }
 
   @ParameterizedTest
@@ -72,6 +72,10 @@ class DiskCacheConfTest {
     "spark.diskcache.inputs.chunkBytes, 0",
     "spark.diskcache.encryption.keyFile, key.txt",
     "spark.diskcache.encryption.keyEnv, MY-KEY",
+    "spark.diskcache.remote.dir, /no/scheme",
+    "spark.diskcache.remote.dir, 's3a:bucket'",
+    "spark.diskcache.remote.dir, 'file:///with a space'",
+    "spark.diskcache.remote.flush, -1s",
     "spark.diskcache.precision, float8",
     "spark.diskcache.precision, 'a=float16,'",
     "spark.diskcache.precision.maxRelativeError, -1",

@@ -46,6 +46,24 @@ class WriteTimerTest {
     assertThat(timer.computing().plus(timer.writing())).isEqualTo(Duration.ofNanos(now - 5));
   }
 
+  /** Few batches make a unit: each counts as it was. */
+  @Test
+  void everyBatchIsTimed() {
+    WriteTimer timer = new WriteTimer(() -> now);
+    long appends = 0;
+    for (int batch = 1; batch <= 5; batch++) {
+      now += COMPUTE;
+      long before = timer.beforeBatch();
+      now += batch * APPEND;
+      appends += batch * APPEND;
+      timer.afterRow(before);
+    }
+    timer.endOfRows();
+    timer.end();
+    assertThat(timer.writing().toNanos()).isEqualTo(appends);
+    assertThat(timer.computing().toNanos()).isEqualTo(5 * COMPUTE);
+  }
+
   /** The appends that are timed may by chance be the slow ones. */
   @Test
   void computingIsNeverNegative() {

@@ -11,7 +11,8 @@ import org.apache.spark.sql.SparkSession
  * One application: caches every query of [[Queries]], reads each twice, and writes rows and figures
  * of the scheduler as JSON. Uses nothing of this project but what is on the class path by itself.
  *
- * Arguments: input directory, result file, then `key=value` settings.
+ * Arguments: input directory, result file, then `key=value` settings. The system property `queries`
+ * names those to run, all if it is not set.
  */
 object QueryApp {
   def main(args: Array[String]): Unit = {
@@ -31,7 +32,8 @@ object QueryApp {
     val results = new JLinkedHashMap[String, Any]()
     val computedBy = new JLinkedHashMap[String, Long]()
     try {
-      Queries.all.foreach { query =>
+      val only = System.getProperty("queries", "").split(",").toSet - ""
+      Queries.all.filter(query => only.isEmpty || only(query.name)).foreach { query =>
         val outcome = new JLinkedHashMap[String, Any]()
         val df = query.relation(spark, input).cache()
         val before = computed()
@@ -67,6 +69,9 @@ object QueryApp {
         "hits" -> stats.hits,
         "computed" -> stats.computed,
         "stagesSkipped" -> stats.stagesSkipped,
+        "fetched" -> stats.fetched,
+        "remoteHits" -> stats.remote.hits,
+        "remoteFailures" -> stats.remote.failures,
         "refused" -> stats.refused)
     }
 }

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.remote;
+
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** Threads that end when idle and never keep a process alive. */
+final class Pools {
+  private static final long IDLE_SECONDS = 10;
+
+  private Pools() {}
+
+  static ThreadPoolExecutor of(String name, int threads, int queue) {
+    AtomicInteger number = new AtomicInteger();
+    ThreadPoolExecutor pool =
+        new ThreadPoolExecutor(
+            threads,
+            threads,
+            IDLE_SECONDS,
+            TimeUnit.SECONDS,
+            new ArrayBlockingQueue<>(queue),
+            work -> {
+              Thread thread = new Thread(work, name + "-" + number.getAndIncrement());
+              thread.setDaemon(true);
+              return thread;
+            });
+    pool.allowCoreThreadTimeOut(true);
+    return pool;
+  }
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.remote;
+
+import io.sparkdiskcache.store.Key;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.URI;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.permission.FsPermission;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Whole objects by their names, on a file system of our own: a shared instance may be closed by
+ * anybody, and has checksums to write besides ours.
+ *
+ * <p>An object is written under a temporary name and renamed, so that its name never shows a part
+ * of it. Where the file system cannot rename at once (object stores copy), readers find what is
+ * damaged by the object's own checksum.
+ */
+final class RemoteObjects implements AutoCloseable {
+  /** Changes with the layout. What is in a file is part of its key. */
+  private static final String LAYOUT = "v1";
+
+  private static final FsPermission FOLDER = new FsPermission((short) 0700);
+  private static final FsPermission FILE = new FsPermission((short) 0600);
+
+  private final Path root;
+  private final Configuration conf;
+  private final Set<Path> folders = ConcurrentHashMap.newKeySet();
+  private @Nullable FileSystem fileSystem;
+  private boolean closed;
+
+  RemoteObjects(String directory, Configuration conf) {
+    this.root = new Path(new Path(URI.create(directory)), LAYOUT);
+    this.conf = conf;
+  }
+
+  Path entry(Key key) {
+    return new Path(root, fanOut(key) + key.hex() + ".arrow");
+  }
+
+  Path set(Key setKey) {
+    return new Path(root, "sets/" + fanOut(setKey) + setKey.hex() + ".set");
+  }
+
+  Path distrusted(String function) {
+    return new Path(root, "distrusted/" + function + ".txt");
+  }
+
+  private static String fanOut(Key key) {
+    return key.hex().substring(0, 2) + "/" + key.hex().substring(2, 4) + "/";
+  }
+
+  /** What is written to an object. */
+  interface Content {
+    void writeTo(OutputStream out) throws IOException;
+  }
+
+  /**
+   * The content from its start; the caller closes it.
+   *
+   * @throws FileNotFoundException if there is no such object
+   */
+  InputStream open(Path name) throws IOException {
+    return call(fs -> fs.open(name));
+  }
+
+  boolean exists(Path name) throws IOException {
+    return call(fs -> fs.exists(name));
+  }
+
+  void delete(Path name) throws IOException {
+    boolean deleted = call(fs -> fs.delete(name, false));
+    if (!deleted && exists(name)) {
+      throw new IOException("'" + name + "' could not be deleted");
+    }
+  }
+
+  /**
+   * Writes an object.
+   *
+   * @param replace whether one of that name gives way; otherwise it stays
+   * @return false if there was one that stays
+   */
+  boolean write(Path name, boolean replace, Content content) throws IOException {
+    if (!replace && exists(name)) {
+      return false;
+    }
+    Path temporary = new Path(root, "tmp/" + name.getName() + "." + UUID.randomUUID());
+    createFolder(parent(temporary));
+    createFolder(parent(name));
+    try {
+      call(
+          fs -> {
+            try (OutputStream out =
+                fs.createFile(temporary).overwrite(false).permission(FILE).build()) {
+              content.writeTo(out);
+            }
+            return true;
+          });
+      if (replace) {
+        delete(name);
+      }
+      if (call(fs -> fs.rename(temporary, name))) {
+        return true;
+      }
+      if (exists(name)) { // another process was first
+        deleteLeftover(temporary);
+        return false;
+      }
+      throw new IOException("'" + temporary + "' could not be renamed to '" + name + "'");
+    } catch (IOException e) {
+      folders.clear(); // somebody may have removed them
+      try {
+        deleteLeftover(temporary);
+      } catch (IOException second) {
+        e.addSuppressed(second);
+      }
+      throw e;
+    }
+  }
+
+  private void deleteLeftover(Path temporary) throws IOException {
+    call(fs -> fs.delete(temporary, false));
+  }
+
+  private static Path parent(Path name) {
+    return java.util.Objects.requireNonNull(name.getParent());
+  }
+
+  private void createFolder(Path folder) throws IOException {
+    if (!folders.contains(folder)) {
+      if (!call(fs -> fs.mkdirs(folder, FOLDER))) {
+        throw new IOException("'" + folder + "' could not be created");
+      }
+      folders.add(folder);
+    }
+  }
+
+  private interface Request<T> {
+    T run(FileSystem fs) throws IOException;
+  }
+
+  /** File systems are other people's code: whatever they throw is a failure of theirs. */
+  private <T> T call(Request<T> request) throws IOException {
+    try {
+      return request.run(fileSystem());
+    } catch (RuntimeException | LinkageError e) {
+      throw new IOException("the file system of '" + root + "' failed", e);
+    }
+  }
+
+  private synchronized FileSystem fileSystem() throws IOException {
+    if (closed) {
+      throw new IOException("the application has ended");
+    }
+    FileSystem open = fileSystem;
+    if (open == null) {
+      open = FileSystem.newInstance(root.toUri(), conf);
+      open.setVerifyChecksum(false); // entries and sets have their own
+      open.setWriteChecksum(false);
+      fileSystem = open;
+    }
+    return open;
+  }
+
+  @Override
+  public synchronized void close() throws IOException {
+    closed = true;
+    if (fileSystem != null) {
+      fileSystem.close();
+      fileSystem = null;
+    }
+  }
+}
