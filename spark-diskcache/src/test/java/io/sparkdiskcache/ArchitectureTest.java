@@ -57,7 +57,8 @@ class ArchitectureTest {
             .whereLayer("conf")
             .mayOnlyBeAccessedByLayers("api", "relation")
             .whereLayer("store")
-            .mayOnlyBeAccessedByLayers("api", "relation", "cluster", "memo", "conf", "cli", "remote")
+            .mayOnlyBeAccessedByLayers(
+                "api", "relation", "cluster", "memo", "conf", "cli", "remote")
             .whereLayer("remote")
             .mayOnlyBeAccessedByLayers("api", "relation", "conf")
             .whereLayer("cli")

@@ -182,11 +182,6 @@ public final class ClusterDirectory {
     fills.begin(partKey, generation, partitions, meta, mayPublish);
   }
 
-  /** Whether a generation was given up or is published. */
-  public boolean isOver(Key generation) {
-    return fills.isOver(generation.hex());
-  }
-
   private void awaitInventories() {
     boolean asked = false;
     long now = System.nanoTime();

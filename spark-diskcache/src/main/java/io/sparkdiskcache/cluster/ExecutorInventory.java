@@ -86,7 +86,8 @@ public final class ExecutorInventory implements ExecutorPlugin {
     storeOptions = options.apply(pluginContext.conf());
     process = this;
     thread.execute(this::reportAll);
-    var unused = thread.scheduleWithFixedDelay(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+    var unused =
+        thread.scheduleWithFixedDelay(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
   }
 
   @Override

@@ -275,7 +275,8 @@ final class Publisher {
         generation,
         partitions,
         entries -> Rows.isWhole(entries, generation, partitions),
-        meta);
+        meta,
+        createdAt);
   }
 
   /** See {@link DiskStore#completePart}. */
@@ -283,11 +284,21 @@ final class Publisher {
       Key partKey, Key generation, int partitions, List<Integer> members, SetMeta meta)
       throws StoreException {
     return complete(
-        partKey, generation, partitions, entries -> Rows.hasMembers(entries, members), meta);
+        partKey,
+        generation,
+        partitions,
+        entries -> Rows.hasMembers(entries, members),
+        meta,
+        clock.instant());
   }
 
   private boolean complete(
-      Key setKey, Key generation, int partitions, Predicate<List<Entry>> isComplete, SetMeta meta)
+      Key setKey,
+      Key generation,
+      int partitions,
+      Predicate<List<Entry>> isComplete,
+      SetMeta meta,
+      Instant createdAt)
       throws StoreException {
     record Completion(boolean complete, List<Entry> replaced) {}
     try {

@@ -46,6 +46,7 @@ object QueryApp {
         outcome.put("count", df.count())
         outcome.put("mapTasks", reading.mapTasks)
         outcome.put("stagesRun", reading.stagesRun)
+        outcome.put("localities", scala.jdk.javaapi.CollectionConverters.asJava(reading.localities))
         results.put(query.name, outcome)
       }
       results.put("computedBy", computedBy)

@@ -13,6 +13,7 @@ import org.apache.spark.scheduler._
 final class StageFigures extends SparkListener {
   private val ofJobs = mutable.Set[Int]()
   private val started = mutable.Map[Int, Int]()
+  private val placed = mutable.Map[String, Int]()
   private var mapTaskCount = 0
   private var jobCount = 0
 
@@ -23,6 +24,8 @@ final class StageFigures extends SparkListener {
 
   override def onTaskStart(task: SparkListenerTaskStart): Unit = synchronized {
     started(task.stageId) = started.getOrElse(task.stageId, 0) + 1
+    val locality = task.taskInfo.taskLocality.toString
+    placed(locality) = placed.getOrElse(locality, 0) + 1
   }
 
   override def onTaskEnd(task: SparkListenerTaskEnd): Unit = synchronized {
@@ -31,6 +34,8 @@ final class StageFigures extends SparkListener {
     }
   }
 
+  /** Tasks by the locality that the scheduler saw. */
+  def localities: Map[String, Int] = synchronized(placed.toMap)
   def jobs: Int = synchronized(jobCount)
   def tasks: Int = synchronized(started.values.sum)
   def mapTasks: Int = synchronized(mapTaskCount)

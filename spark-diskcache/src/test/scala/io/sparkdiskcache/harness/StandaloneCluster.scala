@@ -13,8 +13,9 @@ import scala.jdk.CollectionConverters._
  * Ends with `close`.
  *
  * @param dir for logs and the executors' working directories
+ * @param caches directories of the hosts' caches, where each has its own
  */
-final class StandaloneCluster(dir: Path, cores: Int = 1) extends AutoCloseable {
+final class StandaloneCluster(dir: Path, cores: Int = 1, caches: Map[String, Path] = Map.empty) extends AutoCloseable {
   import StandaloneCluster._
 
   private val home: Path = sparkHome(dir.resolve("home"))
@@ -56,7 +57,7 @@ final class StandaloneCluster(dir: Path, cores: Int = 1) extends AutoCloseable {
       // Their own words at INFO say when they are ready.
       properties =
         Map("log4j2.configurationFile" -> "org/apache/spark/log4j2-defaults.properties"),
-      environment = environment)
+      environment = environment ++ caches.get(name).map("SPARK_DISKCACHE_DIR" -> _.toString))
   }
 
   private def logOf(name: String): Path = dir.resolve(s"$name.log")

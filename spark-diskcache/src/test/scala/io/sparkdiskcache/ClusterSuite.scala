@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache
+
+import java.nio.file.{Files, Path}
+
+import scala.jdk.CollectionConverters._
+
+import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
+import io.sparkdiskcache.harness._
+import org.apache.spark.sql.SparkSession
+import org.scalatest.funsuite.AnyFunSuite
+
+/**
+ * Two hosts with a cache directory each, and a driver that holds nothing. What one application
+ * computed the next reads where it lies.
+ */
+class ClusterSuite extends AnyFunSuite with TestDirectories {
+  private lazy val input: Path = {
+    val dir = directory("input")
+    val spark = SparkSession
+      .builder()
+      .master("local[2]")
+      .config("spark.ui.enabled", "false")
+      .config("spark.driver.host", "127.0.0.1")
+      .config("spark.diskcache.enabled", "false")
+      .getOrCreate()
+    try Queries.writeInput(spark, dir)
+    finally spark.stop()
+    dir
+  }
+
+  private def application(name: String, withCache: Boolean, settings: Map[String, String]): JsonNode = {
+    val result = directory("results").resolve(s"$name.json")
+    val finished = NewJvm.run(
+      QueryApp.getClass.getName.stripSuffix("$"),
+      Seq(input.toString, result.toString) ++ settings.map { case (k, v) => s"$k=$v" },
+      withCache,
+      directory("logs").resolve(s"$name.log"))
+    assert(finished.exit == 0, s"application $name failed:\n${finished.output.takeRight(6000)}")
+    new ObjectMapper().readTree(Files.readString(result))
+  }
+
+  private lazy val plain =
+    application("plain", withCache = false, Map("spark.master" -> "local[2]"))
+
+  /** One application on a cluster of its own, over these directories. */
+  private def onCluster(name: String, caches: Map[String, Path]): JsonNode = {
+    val cluster = new StandaloneCluster(directory(s"cluster-$name"), caches = caches)
+    try
+      application(
+        name,
+        withCache = true,
+        Map(
+          "spark.master" -> cluster.url,
+          "spark.jars" -> NewJvm.jar.toString,
+          "spark.plugins" -> "io.sparkdiskcache.DiskCachePlugin",
+          "spark.executor.extraClassPath" -> NewJvm.testClasses,
+          "spark.executor.memory" -> "512m",
+          "spark.diskcache.inputs.settle" -> "0s",
+          "spark.diskcache.dir" -> directory(s"driver-$name").toString))
+    finally {
+      cluster.close()
+      println(s"$name: ${cluster.executorLog.take(4000)}")
+    }
+  }
+
+  private def hosts(name: String): Map[String, Path] =
+    StandaloneCluster.Hosts.map(host => host -> directory(s"$name-$host")).toMap
+
+  private def files(cache: Path): Int = {
+    val all = Files.walk(cache)
+    try all.iterator().asScala.count(_.toString.endsWith(".arrow"))
+    finally all.close()
+  }
+
+  private def sameRows(application: JsonNode): Unit =
+    Queries.all.foreach { query =>
+      withClue(s"query '${query.name}': ") {
+        assert(rows(application.get(query.name)) == rows(plain.get(query.name)))
+        assert(application.get(query.name).get("count") == plain.get(query.name).get("count"))
+      }
+    }
+
+  private def rows(outcome: JsonNode): Seq[String] =
+    outcome.get("rows").elements().asScala.map(_.asText).toSeq
+
+  /** Made by how many cores there are, and these differ with the executors that have come. */
+  private val Packed = Set("union", "range", "local table")
+
+  private def readsWhatIsThere(application: JsonNode): Unit = {
+    val computed = application.get("computedBy").properties().asScala.map(_.getKey).toSet
+    assert(computed.subsetOf(Packed), "queries that were computed")
+    Queries.all.filterNot(query => Packed(query.name)).foreach { query =>
+      withClue(s"query '${query.name}': ") {
+        val outcome = application.get(query.name)
+        assert(outcome.get("mapTasks").asInt == 0, "map tasks")
+        val localities = outcome.get("localities").properties().asScala.map(_.getKey).toSet
+        assert(localities.subsetOf(Set("PROCESS_LOCAL", "NODE_LOCAL")), "localities")
+      }
+    }
+    assert(application.get("hits").asLong > 0)
+  }
+
+  test("the next application reads where the rows are, and so it does when directories are swapped") {
+    val caches = hosts("both")
+    val first = onCluster("first", caches)
+    assert(first.get("refused").toString == "{}")
+    assert(first.get("computed").asLong > 0)
+    sameRows(first)
+    caches.values.foreach(cache => assert(files(cache) > 0, s"entries in $cache"))
+
+    val second = onCluster("second", caches)
+    sameRows(second)
+    readsWhatIsThere(second)
+    assert(second.get("stagesSkipped").asLong > 0)
+
+    val Seq(one, other) = StandaloneCluster.Hosts
+    val swapped = onCluster("swapped", Map(one -> caches(other), other -> caches(one)))
+    sameRows(swapped)
+    readsWhatIsThere(swapped)
+
+    val emptied = onCluster("emptied", Map(one -> caches(one), other -> directory("empty")))
+    sameRows(emptied)
+    assert(emptied.get("computed").asLong > 0 && emptied.get("hits").asLong > 0)
+  }
+}
