@@ -52,7 +52,7 @@ class ClusterSuite extends AnyFunSuite with TestDirectories {
     application("plain", withCache = false, Map("spark.master" -> "local[2]"))
 
   /** One application on a cluster of its own, over these directories. */
-  private def onCluster(name: String, caches: Map[String, Path]): JsonNode = {
+  private def onCluster(name: String, caches: Map[String, Path], settings: (String, String)*): JsonNode = {
     val cluster = new StandaloneCluster(directory(s"cluster-$name"), caches = caches)
     try
       application(
@@ -65,7 +65,7 @@ class ClusterSuite extends AnyFunSuite with TestDirectories {
           "spark.executor.extraClassPath" -> NewJvm.testClasses,
           "spark.executor.memory" -> "512m",
           "spark.diskcache.inputs.settle" -> "0s",
-          "spark.diskcache.dir" -> directory(s"driver-$name").toString))
+          "spark.diskcache.dir" -> directory(s"driver-$name").toString) ++ settings)
     finally cluster.close()
   }
 
@@ -119,6 +119,13 @@ class ClusterSuite extends AnyFunSuite with TestDirectories {
     sameRows(second)
     readsWhatIsThere(second)
     assert(second.get("stagesSkipped").asLong > 0)
+
+    // Tasks are sent to whichever host is free, and given back where the rows are not.
+    val anywhere = onCluster("anywhere", caches, "spark.locality.wait" -> "0s")
+    sameRows(anywhere)
+    val computedAnywhere = anywhere.get("computedBy").properties().asScala.map(_.getKey).toSet
+    assert(!queries.filter(_.runBound).exists(query => computedAnywhere(query.name)))
+    assert(anywhere.get("returned").asInt > 0, "tasks that were given back")
 
     val Seq(one, other) = StandaloneCluster.Hosts
     val swapped = onCluster("swapped", Map(one -> caches(other), other -> caches(one)))

@@ -240,6 +240,8 @@ public final class ClusterDirectory {
         fills.finished((String) parts[1], (String) parts[2], (Boolean) parts[3]);
         yield true;
       }
+      case "elsewhere" -> isElsewhere((Long) parts[1], (String) parts[2]);
+      case "served" -> directories.containsKey((String) parts[1]);
       case "over" -> fills.isOver((String) parts[1]);
       case "lost" -> {
         lost.add((Integer) parts[1]);
@@ -251,6 +253,11 @@ public final class ClusterDirectory {
       }
       default -> throw new IllegalArgumentException("unknown message " + parts[0]);
     };
+  }
+
+  private boolean isElsewhere(long key, String than) {
+    return directories.entrySet().stream()
+        .anyMatch(of -> !of.getKey().equals(than) && of.getValue().keys.contains(key));
   }
 
   private Object parts(String directory, List<Object[]> parts) {

@@ -137,6 +137,25 @@ public final class ExecutorInventory implements ExecutorPlugin {
     }
   }
 
+  /** Whether another host that can be reached holds an entry, as far as the driver knows. */
+  public boolean isElsewhere(Key key) {
+    return answer("elsewhere", prefix(key), directory());
+  }
+
+  /** Whether executors that are alive read a directory. */
+  public boolean isServed(String of) {
+    return answer("served", of);
+  }
+
+  private boolean answer(Object... question) {
+    try {
+      return Boolean.TRUE.equals(ask(question));
+    } catch (Exception e) {
+      log.warn("The driver does not answer: {}", e.toString());
+      return false;
+    }
+  }
+
   /** An RDD without a parent cannot be read any more; a later query computes it anew. */
   public void lost(int rddId, Key key) {
     try {

@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.apache.spark.SparkContext;
+import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.function.Function;
 import org.apache.spark.broadcast.Broadcast;
@@ -42,9 +43,6 @@ final class ClusterLookup {
 
   /** Entries that one resolve task opens. */
   private static final int KEYS_IN_TASK = 512;
-
-  /** A task may run where the entries are not, when all slots of their host are busy. */
-  private static final int ROUNDS = 3;
 
   private final SparkContext context;
   private final ClusterDirectory directory;
@@ -117,11 +115,6 @@ final class ClusterLookup {
   private record Question(String directory, List<String> keys) implements Serializable {}
 
   /**
-   * @param here whether the task ran where it was sent
-   */
-  private record Answer(boolean here, List<Opened> opened) implements Serializable {}
-
-  /**
    * Has the executors open, verify and hold entries for an RDD.
    *
    * @param directories by key
@@ -140,22 +133,14 @@ final class ClusterLookup {
           }
         });
     Map<Key, Opened> opened = new HashMap<>();
-    for (int round = 0; round < ROUNDS && !questions.isEmpty(); round++) {
-      List<Answer> answers = ask(rddId, spec, questions);
-      List<Question> again = new ArrayList<>();
-      for (int i = 0; i < answers.size(); i++) {
-        if (!answers.get(i).here()) {
-          again.add(questions.get(i));
-        }
-        answers.get(i).opened().forEach(entry -> opened.put(new Key(entry.key()), entry));
-      }
-      questions.clear();
-      questions.addAll(again);
+    for (List<Opened> answer : ask(rddId, spec, questions)) {
+      answer.forEach(entry -> opened.put(new Key(entry.key()), entry));
     }
     return opened;
   }
 
-  private List<Answer> ask(int rddId, Broadcast<RelationSpec> spec, List<Question> questions) {
+  private List<List<Opened>> ask(
+      int rddId, Broadcast<RelationSpec> spec, List<Question> questions) {
     List<Tuple2<Question, Seq<String>>> placed = new ArrayList<>();
     for (Question question : questions) {
       List<String> locations =
@@ -173,7 +158,7 @@ final class ClusterLookup {
   }
 
   /** Runs in tasks. */
-  private static final class Open implements Function<Question, Answer> {
+  private static final class Open implements Function<Question, List<Opened>> {
     private static final long serialVersionUID = 1;
 
     private final int rddId;
@@ -185,19 +170,24 @@ final class ClusterLookup {
     }
 
     @Override
-    public Answer call(Question question) {
-      Optional<ExecutorInventory> here =
-          ExecutorInventory.process()
-              .filter(process -> process.directory().equals(question.directory()));
-      if (here.isEmpty()) {
-        return new Answer(false, new ArrayList<>());
-      }
+    public List<Opened> call(Question question) {
       List<Opened> opened = new ArrayList<>();
+      Optional<ExecutorInventory> cluster = ExecutorInventory.process();
+      if (cluster.isEmpty()) {
+        return opened;
+      }
+      if (!cluster.get().directory().equals(question.directory())) {
+        TaskContext task = TaskContext.get();
+        if (!WrongHost.isHopeless(task) && cluster.get().isServed(question.directory())) {
+          throw WrongHost.giveBack(task);
+        }
+        return opened;
+      }
       Optional<DiskStore> store = ProcessStores.find(spec.value().storeOptions());
       for (String key : question.keys()) {
         store.flatMap(s -> open(s, new Key(key))).ifPresent(opened::add);
       }
-      return new Answer(true, opened);
+      return opened;
     }
 
     private Optional<Opened> open(DiskStore store, Key key) {

@@ -136,7 +136,13 @@ final class PartitionReader {
       if (fetched.isPresent()) {
         return new EntryAccess.Made(fetched.get(), EntryAccess.Origin.FETCHED, 0);
       }
-      ExecutorInventory.process().ifPresent(cluster -> cluster.lost(rddId, unit.storeKey()));
+      Optional<ExecutorInventory> cluster = ExecutorInventory.process();
+      if (cluster.isPresent()) {
+        if (!WrongHost.isHopeless(context) && cluster.get().isElsewhere(unit.storeKey())) {
+          throw WrongHost.giveBack(context);
+        }
+        cluster.get().lost(rddId, unit.storeKey());
+      }
       throw new IllegalStateException(
           "Cannot read partition %d of %s: its entry %s on host %s was removed after it was found. "
                   .formatted(

@@ -30,6 +30,7 @@ object QueryApp {
     }
     val spark = builder.getOrCreate()
     val results = new JLinkedHashMap[String, Any]()
+    var returned = 0
     val computedBy = new JLinkedHashMap[String, Long]()
     try {
       val only = System.getProperty("queries", "").split(",").toSet - ""
@@ -46,10 +47,12 @@ object QueryApp {
         outcome.put("count", df.count())
         outcome.put("mapTasks", reading.mapTasks)
         outcome.put("stagesRun", reading.stagesRun)
+        returned += reading.returned
         outcome.put("localities", scala.jdk.javaapi.CollectionConverters.asJava(reading.localities))
         results.put(query.name, outcome)
       }
       results.put("computedBy", computedBy)
+      results.put("returned", returned)
       stats().foreach { case (name, value) => results.put(name, value) }
     } finally {
       spark.stop()

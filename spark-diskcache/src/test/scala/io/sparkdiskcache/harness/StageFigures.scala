@@ -3,7 +3,7 @@ package io.sparkdiskcache.harness
 
 import scala.collection.mutable
 
-import org.apache.spark.SparkContext
+import org.apache.spark.{SparkContext, TaskCommitDenied}
 import org.apache.spark.scheduler._
 
 /**
@@ -15,6 +15,7 @@ final class StageFigures extends SparkListener {
   private val started = mutable.Map[Int, Int]()
   private val placed = mutable.Map[String, Int]()
   private var mapTaskCount = 0
+  private var returnedCount = 0
   private var jobCount = 0
 
   override def onJobStart(job: SparkListenerJobStart): Unit = synchronized {
@@ -29,6 +30,9 @@ final class StageFigures extends SparkListener {
   }
 
   override def onTaskEnd(task: SparkListenerTaskEnd): Unit = synchronized {
+    if (task.reason.isInstanceOf[TaskCommitDenied]) {
+      returnedCount += 1
+    }
     if (task.taskType == "ShuffleMapTask") {
       mapTaskCount += 1
     }
@@ -36,6 +40,8 @@ final class StageFigures extends SparkListener {
 
   /** Tasks by the locality that the scheduler saw. */
   def localities: Map[String, Int] = synchronized(placed.toMap)
+  /** Tasks that were given back to the scheduler. */
+  def returned: Int = synchronized(returnedCount)
   def jobs: Int = synchronized(jobCount)
   def tasks: Int = synchronized(started.values.sum)
   def mapTasks: Int = synchronized(mapTaskCount)
