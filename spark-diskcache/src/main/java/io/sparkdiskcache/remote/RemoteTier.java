@@ -299,7 +299,8 @@ public final class RemoteTier {
     try {
       boolean all = true;
       for (Downloads.Running<Entry> fetch : running) {
-        Optional<Entry> entry = all ? fetch.await(() -> {}) : Optional.empty();
+        // Also after one is missing: what arrived unseen would stay.
+        Optional<Entry> entry = fetch.await(() -> {});
         entry.ifPresent(e -> fetched.add(e.key()));
         all = all && entry.isPresent();
       }
