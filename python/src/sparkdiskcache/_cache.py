@@ -175,11 +175,8 @@ class DiskCache:
         return pd.DataFrame(rows, columns=columns)
 
     def stats(self) -> Stats:
-        """Counters of this application; those of the store under ``store``."""
-        stats = Stats(_record(self._java.stats()))
-        stats["refused"] = dict(stats["refused"])
-        stats["store"] = _record(stats["store"])
-        return stats
+        """Counters of this application; those of the store under ``store``, of the remote tier under ``remote``."""
+        return Stats(_record(self._java.stats()))
 
     def evict(self, selector: str, *, dry_run: bool = False) -> int:
         """Removes what a selector such as ``tag=nightly older=7d`` selects; returns the bytes freed.
@@ -233,9 +230,16 @@ def _relation(java: Any) -> Relation:
 
 
 def _record(java: Any) -> dict[str, Any]:
-    """The components of a Java record, by name in snake case."""
-    components = java.getClass().getRecordComponents()
-    return {_snake(c.getName()): getattr(java, c.getName())() for c in components}
+    """The components of a Java record, by name in snake case; records and maps in it become dicts."""
+    found = {}
+    for component in java.getClass().getRecordComponents():
+        value = getattr(java, component.getName())()
+        if component.getType().isRecord():
+            value = _record(value)
+        elif component.getType().getName() == "java.util.Map":
+            value = dict(value)
+        found[_snake(component.getName())] = value
+    return found
 
 
 def _snake(name: str) -> str:

@@ -41,9 +41,12 @@ public final class ArrowColumnsExec extends SparkPlan implements TransparentNode
   private final SQLMetric widened;
 
   /**
+   * What the rules of Spark call, too, which copy a node by its public constructor and the elements
+   * of the product.
+   *
    * @param columns numbers of the child's columns
    */
-  ArrowColumnsExec(SparkPlan child, int[] columns) {
+  public ArrowColumnsExec(SparkPlan child, int[] columns) {
     this.child = child;
     this.columns = columns;
     this.mapped = SQLMetrics.createMetric(sparkContext(), "columns handed on as mapped");
@@ -115,15 +118,16 @@ public final class ArrowColumnsExec extends SparkPlan implements TransparentNode
 
   @Override
   public int productArity() {
-    return 1;
+    return 2;
   }
 
   @Override
   public Object productElement(int n) {
-    if (n != 0) {
-      throw new IndexOutOfBoundsException(n);
-    }
-    return child;
+    return switch (n) {
+      case 0 -> child;
+      case 1 -> columns;
+      default -> throw new IndexOutOfBoundsException(n);
+    };
   }
 
   @Override
