@@ -13,6 +13,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -50,32 +51,41 @@ class FailureTest {
     store.dropSet(key("set"));
   }
 
-  /** For root nothing is read-only by its mode; then the refusal is the one for a new directory. */
   @Test
   void readOnlyDirectoryIsRefusedAtOpenAndCostsNothingWhileRunning() throws Exception {
-    org.junit.jupiter.api.Assumptions.assumeFalse(
-        "root".equals(System.getProperty("user.name")), "root may write anywhere");
-    Path directory = temp.resolve("cache");
-    open(directory).close();
-    Path tmp = directory.resolve("tmp");
-    try (DiskStore store = open(directory)) {
-      Files.setPosixFilePermissions(
-          tmp, java.nio.file.attribute.PosixFilePermissions.fromString("r-x------"));
-      assertThatThrownBy(() -> put(store, key(1), 10)).isInstanceOf(Exception.class);
-      assertThat(store.find(key(1))).isEmpty();
-    } finally {
-      Files.setPosixFilePermissions(
-          tmp, java.nio.file.attribute.PosixFilePermissions.fromString("rwx------"));
+    try (StoreProcess process = StoreProcess.startUnprivileged(temp.resolve("cache"), "readOnly")) {
+      assertThat(process.finish()).isEmpty();
     }
-    Files.setPosixFilePermissions(
-        directory, java.nio.file.attribute.PosixFilePermissions.fromString("r-x------"));
+  }
+
+  /** In a process that may write only where the mode says so. */
+  static void readOnly(Path directory) throws Exception {
+    open(directory).close();
+    try (DiskStore store = open(directory)) {
+      whileReadOnly(
+          directory.resolve("tmp"),
+          () -> {
+            assertThatThrownBy(() -> put(store, key(1), 10))
+                .isInstanceOf(StoreException.class)
+                .hasMessageContaining(directory.toString());
+            assertThat(store.find(key(1))).isEmpty();
+          });
+      assertThat(put(store, key(1), 10)).as("writable again").isNotNull();
+    }
+    whileReadOnly(
+        directory,
+        () ->
+            assertThatThrownBy(() -> open(directory))
+                .isInstanceOf(StoreException.class)
+                .hasMessageContaining("not writable"));
+  }
+
+  private static void whileReadOnly(Path directory, Runnable check) throws Exception {
+    Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("r-x------"));
     try {
-      assertThatThrownBy(() -> open(directory))
-          .isInstanceOf(StoreException.class)
-          .hasMessageContaining("not writable");
+      check.run();
     } finally {
-      Files.setPosixFilePermissions(
-          directory, java.nio.file.attribute.PosixFilePermissions.fromString("rwx------"));
+      Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx------"));
     }
   }
 

@@ -29,18 +29,32 @@ final class StoreProcess implements AutoCloseable {
   }
 
   static StoreProcess start(Path directory, String task, String... arguments) throws IOException {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx128m",
-                "-XX:TieredStopAtLevel=1",
-                "-ea",
-                "-cp",
-                System.getProperty("java.class.path"),
-                StoreProcess.class.getName(),
-                directory.toString(),
-                task));
+    return start(List.of(), directory, task, arguments);
+  }
+
+  /** For root too nothing is writable that does not say so. */
+  static StoreProcess startUnprivileged(Path directory, String task) throws IOException {
+    boolean root = "root".equals(System.getProperty("user.name"));
+    return start(
+        root ? List.of("setpriv", "--bounding-set=-dac_override,-dac_read_search") : List.of(),
+        directory,
+        task);
+  }
+
+  private static StoreProcess start(
+      List<String> prefix, Path directory, String task, String... arguments) throws IOException {
+    List<String> command = new ArrayList<>(prefix);
+    command.addAll(
+        List.of(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-Xmx128m",
+            "-XX:TieredStopAtLevel=1",
+            "-ea",
+            "-cp",
+            System.getProperty("java.class.path"),
+            StoreProcess.class.getName(),
+            directory.toString(),
+            task));
     command.addAll(List.of(arguments));
     return new StoreProcess(
         new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start());
@@ -91,6 +105,7 @@ final class StoreProcess implements AutoCloseable {
     switch (arguments[1]) {
       case "write" -> write(directory, arguments[2]);
       case "lease" -> lease(directory, arguments[2]);
+      case "readOnly" -> FailureTest.readOnly(directory);
       case "hold" -> hold(directory, arguments[2]);
       case "mix" -> mix(directory, Long.parseLong(arguments[2]), Integer.parseInt(arguments[3]));
       default -> throw new IllegalArgumentException(arguments[1]);

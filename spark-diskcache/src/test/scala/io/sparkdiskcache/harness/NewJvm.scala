@@ -58,9 +58,10 @@ object NewJvm {
       properties: Map[String, String] = Map.empty,
       classPath: Seq[String] = Nil,
       environment: Map[String, String] = Map.empty,
-      jvmOptions: Seq[String] = Nil): Finished = {
+      jvmOptions: Seq[String] = Nil,
+      prefix: Seq[String] = Nil): Finished = {
     val process =
-      start(mainClass, args, withCache, log, properties, classPath, environment, jvmOptions)
+      start(mainClass, args, withCache, log, properties, classPath, environment, jvmOptions, prefix)
     await(process, mainClass, log)
   }
 
@@ -73,6 +74,10 @@ object NewJvm {
     Finished(process.exitValue(), Files.readString(log))
   }
 
+  /**
+   * @param prefix
+   *   a command that starts the command it is given
+   */
   def start(
       mainClass: String,
       args: Seq[String],
@@ -81,10 +86,11 @@ object NewJvm {
       properties: Map[String, String] = Map.empty,
       more: Seq[String] = Nil,
       environment: Map[String, String] = Map.empty,
-      jvmOptions: Seq[String] = Nil): Process = {
+      jvmOptions: Seq[String] = Nil,
+      prefix: Seq[String] = Nil): Process = {
     val classPath =
       (more :+ testClasses) ++ (if (withCache) Seq(jar.toString) else Nil) ++ stockClassPath
-    val command = Seq(Path.of(System.getProperty("java.home"), "bin", "java").toString) ++
+    val command = prefix ++ Seq(Path.of(System.getProperty("java.home"), "bin", "java").toString) ++
       JavaModuleOptions.defaultModuleOptionArray ++
       Seq("-Xmx1g", "-XX:TieredStopAtLevel=1", "-Duser.timezone=UTC", "-ea") ++
       properties.map { case (k, v) => s"-D$k=$v" } ++
