@@ -339,7 +339,7 @@ def test_columns_of_user_types_are_kept_and_functions_of_them_are_not(
         for name, count in stats.items():
             assert (int(found["stats"][name]) > 0) == (count > 0), found["stats"]
         assert found["stats"]["refused"] == {"DATA_TYPE": 1}
-        assert found["stats"]["remote"]["set_hits"] == 0
+        assert found["stats"]["remote"]["hits"] == 0
         assert "point has a user-defined type" in found["explain"]
 
 
