@@ -19,6 +19,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 import org.apache.spark.SparkContext;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
@@ -46,6 +47,7 @@ public final class ClusterDirectory {
   private final SetFills fills = new SetFills();
   private final Map<String, Directory> directories = new LinkedHashMap<>();
   private final Map<String, String> directoryOf = new HashMap<>();
+  private final Map<String, Object[]> peers = new HashMap<>(); // host and port by executor
   private final Map<String, List<long[]>> unfinished = new HashMap<>();
   private final Set<Integer> lost = new HashSet<>();
   private final List<Integer> released = new ArrayList<>();
@@ -241,6 +243,11 @@ public final class ClusterDirectory {
         yield true;
       }
       case "elsewhere" -> isElsewhere((Long) parts[1], (String) parts[2]);
+      case "peer" -> {
+        peers.put((String) parts[1], new Object[] {parts[2], parts[3]});
+        yield true;
+      }
+      case "peers" -> peers((Long) parts[1], (String) parts[2]);
       case "served" -> directories.containsKey((String) parts[1]);
       case "over" -> fills.isOver((String) parts[1]);
       case "lost" -> {
@@ -258,6 +265,16 @@ public final class ClusterDirectory {
   private boolean isElsewhere(long key, String than) {
     return directories.entrySet().stream()
         .anyMatch(of -> !of.getKey().equals(than) && of.getValue().keys.contains(key));
+  }
+
+  /** Where the executors that read an entry in another directory answer. */
+  private List<Object[]> peers(long key, String than) {
+    return directories.entrySet().stream()
+        .filter(of -> !of.getKey().equals(than) && of.getValue().keys.contains(key))
+        .flatMap(of -> of.getValue().executors.stream())
+        .map(peers::get)
+        .filter(java.util.Objects::nonNull)
+        .collect(Collectors.toCollection(ArrayList::new));
   }
 
   private Object parts(String directory, List<Object[]> parts) {
@@ -320,6 +337,7 @@ public final class ClusterDirectory {
 
   private synchronized void removed(String executor) {
     unfinished.remove(executor);
+    peers.remove(executor);
     String id = directoryOf.remove(executor);
     Directory directory = id == null ? null : directories.get(id);
     if (directory != null) {

@@ -8,6 +8,7 @@ import io.sparkdiskcache.store.SetMeta;
 import io.sparkdiskcache.store.SetPart;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreOptions;
+import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -58,6 +59,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
   private final ClassLoader classes = ExecutorInventory.class.getClassLoader();
   private @Nullable PluginContext context;
   private @Nullable StoreOptions storeOptions;
+  private volatile @Nullable PeerEntries peers;
   private volatile @Nullable String directory;
   private volatile boolean filling;
   private int idle;
@@ -85,6 +87,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
     context = pluginContext;
     storeOptions = options.apply(pluginContext.conf());
     process = this;
+    thread.execute(this::startPeers);
     thread.execute(this::reportAll);
     var unused =
         thread.scheduleWithFixedDelay(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
@@ -94,6 +97,10 @@ public final class ExecutorInventory implements ExecutorPlugin {
   public void shutdown() {
     thread.shutdownNow();
     process = null;
+    PeerEntries started = peers;
+    if (started != null) {
+      started.close();
+    }
   }
 
   /** The directory of this host: the name that the driver knows it by. */
@@ -142,6 +149,28 @@ public final class ExecutorInventory implements ExecutorPlugin {
     return answer("elsewhere", prefix(key), directory());
   }
 
+  /**
+   * The file of an entry of another host, from an executor there; to be closed by the caller.
+   *
+   * @param waiting called now and then meanwhile, as by what reads the stream; may throw to give up
+   */
+  public Optional<InputStream> openElsewhere(Key key, Runnable waiting) {
+    PeerEntries started = peers;
+    if (started == null) {
+      return Optional.empty();
+    }
+    List<PeerEntries.Peer> of = new ArrayList<>();
+    try {
+      for (Object peer : (List<?>) ask("peers", prefix(key), directory())) {
+        Object[] parts = (Object[]) peer;
+        of.add(new PeerEntries.Peer((String) parts[0], (Integer) parts[1]));
+      }
+    } catch (Exception e) {
+      log.warn("The driver does not answer: {}", e.toString());
+    }
+    return started.open(key, of, waiting);
+  }
+
   /** Whether executors that are alive read a directory. */
   public boolean isServed(String of) {
     return answer("served", of);
@@ -166,6 +195,16 @@ public final class ExecutorInventory implements ExecutorPlugin {
   }
 
   // ---- the inventory
+
+  private void startPeers() {
+    try {
+      PeerEntries started = new PeerEntries(() -> ProcessStores.find(options()));
+      peers = started;
+      ask("peer", executor(), started.self().host(), started.self().port());
+    } catch (Exception e) {
+      log.warn("Other hosts cannot read the entries of this one: {}", e.toString());
+    }
+  }
 
   private void reportAll() {
     try {

@@ -301,7 +301,7 @@ final class Materializer {
     }
     RelationSpec spec = spec(now, Optional.empty());
     RemoteTier.Wanted wanted =
-        new RemoteTier.Wanted(setKey, spec.relation(), spec.remoteNotBefore());
+        new RemoteTier.Wanted(setKey, spec.relation(), spec.fetchedNotBefore());
     return spec.remoteTier()
         .map(
             tier ->
