@@ -62,6 +62,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
   private volatile @Nullable PeerEntries peers;
   private volatile @Nullable String directory;
   private volatile boolean filling;
+  private boolean listening;
   private int idle;
   private long releasesSeen;
 
@@ -200,7 +201,6 @@ public final class ExecutorInventory implements ExecutorPlugin {
     try {
       PeerEntries started = new PeerEntries(() -> ProcessStores.find(options()));
       peers = started;
-      ask("peer", executor(), started.self().host(), started.self().port());
     } catch (Exception e) {
       log.warn("Other hosts cannot read the entries of this one: {}", e.toString());
     }
@@ -208,8 +208,15 @@ public final class ExecutorInventory implements ExecutorPlugin {
 
   private void reportAll() {
     try {
+      PeerEntries started = peers;
+      if (started != null) {
+        ask("peer", executor(), started.self().host(), started.self().port());
+      }
       Optional<DiskStore> store = ProcessStores.find(options());
-      store.ifPresent(s -> s.onChange(new Changes()));
+      if (store.isPresent() && !listening) {
+        listening = true; // it may be asked to report again
+        store.get().onChange(new Changes());
+      }
       List<SetPart> parts = store.map(DiskStore::parts).orElse(List.of());
       for (int from = 0; from < parts.size(); from += PARTS_IN_MESSAGE) {
         List<Object[]> chunk = new ArrayList<>();
@@ -285,6 +292,9 @@ public final class ExecutorInventory implements ExecutorPlugin {
       releasesSeen = (Long) reply[2];
       for (int rddId : (int[]) reply[3]) {
         release.accept(rddId);
+      }
+      if ((Boolean) reply[4]) {
+        reportAll();
       }
     } catch (Exception e) {
       log.debug("The driver does not answer: {}", e.toString());
