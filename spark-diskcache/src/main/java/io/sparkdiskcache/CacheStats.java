@@ -21,6 +21,7 @@ import java.util.Map;
  * @param notAudited relations chosen for an audit whose rows may differ from run to run
  * @param refused relations left to Spark, by name of the reason
  * @param fetched partitions (file chunks) that tasks fetched from the remote tier
+ * @param fromPeers partitions (file chunks) that tasks read from another host of the cluster
  * @param remote the remote tier, as this process used it
  * @param store the store of this process
  */
@@ -35,6 +36,7 @@ public record CacheStats(
     long notAudited,
     Map<String, Long> refused,
     long fetched,
+    long fromPeers,
     RemoteStats remote,
     StoreStats store) {
 
@@ -52,6 +54,7 @@ public record CacheStats(
         application.counters().notAudited(),
         refused,
         application.counters().fetched(),
+        application.counters().fromPeers(),
         RemoteTier.stats(application.settings().remote()),
         store);
   }

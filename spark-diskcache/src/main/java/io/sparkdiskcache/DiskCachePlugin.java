@@ -64,7 +64,8 @@ public final class DiskCachePlugin implements SparkPlugin {
     public Map<String, String> init(SparkContext context, PluginContext pluginContext) {
       Settings settings = Settings.of(CacheApplication.asMap(context.conf()));
       if (!context.isLocal()) {
-        cluster = ClusterDirectory.start(context, settings.lookupWait());
+        cluster =
+            ClusterDirectory.start(context, settings.lookupWait(), settings.driverDirectory());
       }
       RemoteTier.check(settings.remote(), context.hadoopConfiguration());
       Set<String> extensions =

@@ -51,9 +51,15 @@ class ClusterSuite extends AnyFunSuite with TestDirectories {
   private lazy val plain =
     application("plain", withCache = false, Map("spark.master" -> "local[2]"))
 
+  /** What master and workers must be told too. */
+  private val Secured = Seq("spark.authenticate", "spark.network.crypto.")
+
   /** One application on a cluster of its own, over these directories. */
   private def onCluster(name: String, caches: Map[String, Path], settings: (String, String)*): JsonNode = {
-    val cluster = new StandaloneCluster(directory(s"cluster-$name"), caches = caches)
+    val cluster = new StandaloneCluster(
+      directory(s"cluster-$name"),
+      caches = caches,
+      settings = settings.toMap.filter { case (key, _) => Secured.exists(prefix => key.startsWith(prefix)) })
     try
       application(
         name,
@@ -65,6 +71,7 @@ class ClusterSuite extends AnyFunSuite with TestDirectories {
           "spark.executor.extraClassPath" -> NewJvm.testClasses,
           "spark.executor.memory" -> "512m",
           "spark.diskcache.inputs.settle" -> "0s",
+          "spark.diskcache.driver.dir" -> directory("driver").toString,
           "spark.diskcache.dir" -> directory(s"driver-$name").toString) ++ settings)
     finally cluster.close()
   }
@@ -76,6 +83,20 @@ class ClusterSuite extends AnyFunSuite with TestDirectories {
     val all = Files.walk(cache)
     try all.iterator().asScala.count(_.toString.endsWith(".arrow"))
     finally all.close()
+  }
+
+  private def damageEverySecondFile(cache: Path): Int = {
+    val all = Files.walk(cache)
+    val entries =
+      try all.iterator().asScala.filter(_.toString.endsWith(".arrow")).toSeq.sorted
+      finally all.close()
+    val chosen = entries.zipWithIndex.collect { case (file, i) if i % 2 == 0 => file }
+    chosen.foreach { file =>
+      val bytes = Files.readAllBytes(file)
+      bytes(bytes.length / 2) = (bytes(bytes.length / 2) ^ 1).toByte
+      Files.write(file, bytes)
+    }
+    chosen.size
   }
 
   private def sameRows(application: JsonNode): Unit =
@@ -120,20 +141,58 @@ class ClusterSuite extends AnyFunSuite with TestDirectories {
     readsWhatIsThere(second)
     assert(second.get("stagesSkipped").asLong > 0)
 
-    // Tasks are sent to whichever host is free, and given back where the rows are not.
-    val anywhere = onCluster("anywhere", caches, "spark.locality.wait" -> "0s")
-    sameRows(anywhere)
-    val computedAnywhere = anywhere.get("computedBy").properties().asScala.map(_.getKey).toSet
-    assert(!queries.filter(_.runBound).exists(query => computedAnywhere(query.name)))
-    assert(anywhere.get("returned").asInt > 0, "tasks that were given back")
+    // No executors at first: they are asked for where the relations were held.
+    val fromZero = onCluster(
+      "zero",
+      caches,
+      "spark.dynamicAllocation.enabled" -> "true",
+      "spark.dynamicAllocation.shuffleTracking.enabled" -> "true",
+      "spark.dynamicAllocation.initialExecutors" -> "0",
+      "spark.executor.cores" -> "1")
+    sameRows(fromZero)
+    readsWhatIsThere(fromZero)
+    assert(fromZero.get("stagesSkipped") == second.get("stagesSkipped"))
 
     val Seq(one, other) = StandaloneCluster.Hosts
     val swapped = onCluster("swapped", Map(one -> caches(other), other -> caches(one)))
     sameRows(swapped)
     readsWhatIsThere(swapped)
 
-    val emptied = onCluster("emptied", Map(one -> caches(one), other -> directory("empty")))
+    val damaged = damageEverySecondFile(caches(one))
+    assert(damaged > 0)
+    val emptied = onCluster(
+      "emptied",
+      Map(one -> caches(one), other -> directory("empty")),
+      "spark.locality.wait" -> "0s")
     sameRows(emptied)
     assert(emptied.get("computed").asLong > 0 && emptied.get("hits").asLong > 0)
+  }
+
+  test("a free host reads what a busy one has, with authentication and encryption") {
+    val Seq(one, other) = StandaloneCluster.Hosts
+    val filled = directory("filled")
+    val local = application(
+      "local",
+      withCache = true,
+      Map(
+        "spark.master" -> "local[2]",
+        "spark.plugins" -> "io.sparkdiskcache.DiskCachePlugin",
+        "spark.diskcache.inputs.settle" -> "0s",
+        "spark.diskcache.dir" -> filled.toString))
+    sameRows(local)
+
+    // With a core each, the second task of a relation goes to the host without its entry at once.
+    val secured = onCluster(
+      "secured",
+      Map(one -> filled, other -> directory("nothing")),
+      "spark.locality.wait" -> "0s",
+      "spark.authenticate" -> "true",
+      "spark.authenticate.secret" -> "a secret of this test",
+      "spark.network.crypto.enabled" -> "true",
+      "spark.network.crypto.saslFallback" -> "false")
+    sameRows(secured)
+    assert(secured.get("fromPeers").asLong > 0, "entries read from the other host")
+    val computed = secured.get("computedBy").properties().asScala.map(_.getKey).toSet
+    assert(computed.subsetOf(Packed), "queries that were computed")
   }
 }

@@ -4,6 +4,7 @@ package io.sparkdiskcache.cluster;
 import io.sparkdiskcache.shim.SparkInternals;
 import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.SetMeta;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -12,13 +13,14 @@ import java.util.BitSet;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 import org.apache.spark.SparkContext;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
@@ -36,31 +38,40 @@ public final class ClusterDirectory {
   private static final Map<SparkContext, ClusterDirectory> RUNNING = new HashMap<>();
   private static final int MAX_RELEASED = 1 << 16;
 
-  /** Executors come one after the other: so long after the last one all are taken to be there. */
-  private static final long QUIET_NANOS = TimeUnit.SECONDS.toNanos(1);
-
-  private static final long POLL_MILLIS = 20;
+  /** Of relations whose hosts are noted; eight bytes each. */
+  private static final int MAX_WATCHED = 1 << 20;
 
   private final SparkContext context;
-  private final Duration wait;
+  private final Arrivals arrivals;
+  private final RelationHosts hosts;
   private final SetFills fills = new SetFills();
   private final Map<String, Directory> directories = new LinkedHashMap<>();
   private final Map<String, String> directoryOf = new HashMap<>();
+  private final Map<String, Object[]> peers = new HashMap<>(); // host and port by executor
   private final Map<String, List<long[]>> unfinished = new HashMap<>();
   private final Set<Integer> lost = new HashSet<>();
   private final List<Integer> released = new ArrayList<>();
   private long releasedBefore;
-  private long lastArrival = System.nanoTime();
-  private long waitUntil;
 
-  private ClusterDirectory(SparkContext context, Duration wait) {
+  /** Keys of the partitions of relations, the one used last at the end. */
+  private final Map<String, long[]> watched = new LinkedHashMap<>();
+
+  private int watchedKeys;
+
+  private ClusterDirectory(SparkContext context, Duration wait, Path notes) {
     this.context = context;
-    this.wait = wait;
+    this.arrivals = new Arrivals(context, wait, this::isReported, this::isHostServed);
+    this.hosts = new RelationHosts(notes);
   }
 
-  /** Begins to keep a directory for the application. */
-  public static ClusterDirectory start(SparkContext context, Duration wait) {
-    ClusterDirectory started = new ClusterDirectory(context, wait);
+  /**
+   * Begins to keep a directory for the application.
+   *
+   * @param wait how long a lookup waits at most for executors
+   * @param notes a directory for what is to be remembered between applications
+   */
+  public static ClusterDirectory start(SparkContext context, Duration wait, Path notes) {
+    ClusterDirectory started = new ClusterDirectory(context, wait, notes);
     synchronized (RUNNING) {
       RUNNING.put(context, started);
     }
@@ -80,17 +91,19 @@ public final class ClusterDirectory {
     synchronized (RUNNING) {
       RUNNING.remove(context);
     }
+    noteHosts();
+    hosts.save();
     fills.close();
   }
 
   // ---- questions of the driver
 
   /**
-   * Where keys may be found: directories by key, those without any left out. The first call waits
+   * Where keys of a relation may be found: directories by key, those without any left out. Waits
    * for executors to report, within bounds.
    */
-  public Map<Key, List<String>> holders(Collection<Key> keys) {
-    awaitInventories();
+  public Map<Key, List<String>> holders(String relation, Collection<Key> keys) {
+    awaitInventories(relation);
     Map<Key, List<String>> holders = new LinkedHashMap<>();
     synchronized (this) {
       for (Key key : keys) {
@@ -119,8 +132,8 @@ public final class ClusterDirectory {
   public record FoundSet(Key generation, List<String> holders, Instant createdAt) {}
 
   /** The youngest generation that is complete, of a set whole or in parts. */
-  public Optional<FoundSet> findSet(Key setKey, Key partKey) {
-    awaitInventories();
+  public Optional<FoundSet> findSet(String relation, Key setKey, Key partKey) {
+    awaitInventories(relation);
     Map<String, List<PartOf>> generations = new LinkedHashMap<>();
     synchronized (this) {
       directories.forEach(
@@ -182,44 +195,54 @@ public final class ClusterDirectory {
     fills.begin(partKey, generation, partitions, meta, mayPublish);
   }
 
-  private void awaitInventories() {
-    boolean asked = false;
-    long now = System.nanoTime();
-    synchronized (this) {
-      if (waitUntil == 0) {
-        waitUntil = now + wait.toNanos();
-      }
-    }
-    while (System.nanoTime() < waitUntil && !hasSettled()) {
-      if (!asked
-          && SparkInternals.executors(context).isEmpty()
-          && context.getConf().getBoolean("spark.dynamicAllocation.enabled", false)) {
-        asked = true;
-        context.requestExecutors(1); // a lookup runs no task that would have Spark ask for one
-      }
-      try {
-        Thread.sleep(POLL_MILLIS);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        return;
-      }
-    }
-    waitUntil = Math.min(waitUntil, System.nanoTime()); // once
+  private void awaitInventories(String relation) {
+    hosts.forget(arrivals.await(hosts.of(relation)));
   }
 
-  private boolean hasSettled() {
-    List<BlockManagerId> alive = SparkInternals.executors(context);
-    int expected = Math.max(1, context.getConf().getInt("spark.executor.instances", 0));
-    boolean sure = context.getConf().contains("spark.executor.instances");
-    synchronized (this) {
-      return alive.size() >= expected
-          && alive.stream().allMatch(id -> isReported(id.executorId()))
-          && (sure || System.nanoTime() - lastArrival > QUIET_NANOS);
-    }
-  }
-
-  private boolean isReported(String executor) {
+  private synchronized boolean isReported(String executor) {
     return directoryOf.containsKey(executor);
+  }
+
+  private synchronized boolean isHostServed(String host) {
+    return directories.keySet().stream().anyMatch(of -> host(of).equals(host));
+  }
+
+  // ---- what is remembered
+
+  /** Has it noted, when hosts or the application go, who holds these partitions of a relation. */
+  public synchronized void watch(String relation, List<Key> keys) {
+    long[] before = watched.remove(relation);
+    watchedKeys -= before == null ? 0 : before.length;
+    long[] prefixes = keys.stream().mapToLong(ExecutorInventory::prefix).distinct().toArray();
+    watched.put(relation, prefixes);
+    watchedKeys += prefixes.length;
+    Iterator<long[]> eldest = watched.values().iterator();
+    while (watchedKeys > MAX_WATCHED) {
+      watchedKeys -= eldest.next().length;
+      eldest.remove();
+    }
+  }
+
+  private synchronized void noteHosts() {
+    Set<String> asked =
+        directories.keySet().stream().map(ClusterDirectory::host).collect(Collectors.toSet());
+    watched.forEach(
+        (relation, keys) -> {
+          Map<String, Integer> held = new HashMap<>();
+          directories.forEach(
+              (id, directory) -> {
+                int n = (int) Arrays.stream(keys).filter(directory.keys::contains).count();
+                if (n > 0) {
+                  held.merge(host(id), n, Integer::sum);
+                }
+              });
+          hosts.note(relation, held, asked);
+        });
+  }
+
+  /** Of {@link ExecutorInventory#directory}. */
+  private static String host(String directory) {
+    return directory.substring(0, directory.indexOf(":/"));
   }
 
   // ---- messages of executors
@@ -233,7 +256,12 @@ public final class ClusterDirectory {
       case "keys" ->
           keys((String) parts[1], (String) parts[2], (long[]) parts[3], (Boolean) parts[4]);
       case "changes" ->
-          changes((String) parts[2], (long[]) parts[3], (long[]) parts[4], (Long) parts[5]);
+          changes(
+              (String) parts[1],
+              (String) parts[2],
+              (long[]) parts[3],
+              (long[]) parts[4],
+              (Long) parts[5]);
       case "may" -> fills.mayStore((String) parts[1], (Integer) parts[2], (Integer) parts[3]);
       case "stored" -> fills.stored((String) parts[1], (Integer) parts[2], (String) parts[3]);
       case "finished" -> {
@@ -241,6 +269,11 @@ public final class ClusterDirectory {
         yield true;
       }
       case "elsewhere" -> isElsewhere((Long) parts[1], (String) parts[2]);
+      case "peer" -> {
+        peers.put((String) parts[1], new Object[] {parts[2], parts[3]});
+        yield true;
+      }
+      case "peers" -> peers((Long) parts[1], (String) parts[2]);
       case "served" -> directories.containsKey((String) parts[1]);
       case "over" -> fills.isOver((String) parts[1]);
       case "lost" -> {
@@ -258,6 +291,16 @@ public final class ClusterDirectory {
   private boolean isElsewhere(long key, String than) {
     return directories.entrySet().stream()
         .anyMatch(of -> !of.getKey().equals(than) && of.getValue().keys.contains(key));
+  }
+
+  /** Where the executors that read an entry in another directory answer. */
+  private List<Object[]> peers(long key, String than) {
+    return directories.entrySet().stream()
+        .filter(of -> !of.getKey().equals(than) && of.getValue().keys.contains(key))
+        .flatMap(of -> of.getValue().executors.stream())
+        .map(peers::get)
+        .filter(java.util.Objects::nonNull)
+        .collect(Collectors.toCollection(ArrayList::new));
   }
 
   private Object parts(String directory, List<Object[]> parts) {
@@ -289,13 +332,14 @@ public final class ClusterDirectory {
       of.keys.replace(all);
       of.executors.add(executor);
       directoryOf.put(executor, directory);
-      lastArrival = System.nanoTime();
+      arrivals.reported();
       log.info("Executor {} holds {} entries in {}", executor, all.length, directory);
     }
     return true;
   }
 
-  private Object changes(String directory, long[] added, long[] removed, long releasesSeen) {
+  private Object changes(
+      String executor, String directory, long[] added, long[] removed, long releasesSeen) {
     Directory of = directories.get(directory);
     if (of != null) {
       for (long key : added) {
@@ -312,19 +356,25 @@ public final class ClusterDirectory {
             .toArray();
     List<Object[]> commands = new ArrayList<>(fills.toFinish(directory));
     return new Object[] {
-      fills.isFilling(directory), commands, releasedBefore + released.size(), release
+      fills.isFilling(directory),
+      commands,
+      releasedBefore + released.size(),
+      release,
+      !directoryOf.containsKey(executor) // taken for lost and alive after all: it is to report
     };
   }
 
   // ---- what is lost
 
-  private synchronized void removed(String executor) {
+  synchronized void removed(String executor) {
     unfinished.remove(executor);
+    peers.remove(executor);
     String id = directoryOf.remove(executor);
     Directory directory = id == null ? null : directories.get(id);
     if (directory != null) {
       directory.executors.remove(executor);
       if (directory.executors.isEmpty()) {
+        noteHosts();
         directories.remove(id);
       }
     }

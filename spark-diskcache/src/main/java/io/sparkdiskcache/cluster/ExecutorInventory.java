@@ -8,6 +8,7 @@ import io.sparkdiskcache.store.SetMeta;
 import io.sparkdiskcache.store.SetPart;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreOptions;
+import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -58,8 +59,10 @@ public final class ExecutorInventory implements ExecutorPlugin {
   private final ClassLoader classes = ExecutorInventory.class.getClassLoader();
   private @Nullable PluginContext context;
   private @Nullable StoreOptions storeOptions;
+  private volatile @Nullable PeerEntries peers;
   private volatile @Nullable String directory;
   private volatile boolean filling;
+  private boolean listening;
   private int idle;
   private long releasesSeen;
 
@@ -85,6 +88,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
     context = pluginContext;
     storeOptions = options.apply(pluginContext.conf());
     process = this;
+    thread.execute(this::startPeers);
     thread.execute(this::reportAll);
     var unused =
         thread.scheduleWithFixedDelay(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
@@ -94,6 +98,10 @@ public final class ExecutorInventory implements ExecutorPlugin {
   public void shutdown() {
     thread.shutdownNow();
     process = null;
+    PeerEntries started = peers;
+    if (started != null) {
+      started.close();
+    }
   }
 
   /** The directory of this host: the name that the driver knows it by. */
@@ -142,6 +150,28 @@ public final class ExecutorInventory implements ExecutorPlugin {
     return answer("elsewhere", prefix(key), directory());
   }
 
+  /**
+   * The file of an entry of another host, from an executor there; to be closed by the caller.
+   *
+   * @param waiting called now and then meanwhile, as by what reads the stream; may throw to give up
+   */
+  public Optional<InputStream> openElsewhere(Key key, Runnable waiting) {
+    PeerEntries started = peers;
+    if (started == null) {
+      return Optional.empty();
+    }
+    List<PeerEntries.Peer> of = new ArrayList<>();
+    try {
+      for (Object peer : (List<?>) ask("peers", prefix(key), directory())) {
+        Object[] parts = (Object[]) peer;
+        of.add(new PeerEntries.Peer((String) parts[0], (Integer) parts[1]));
+      }
+    } catch (Exception e) {
+      log.warn("The driver does not answer: {}", e.toString());
+    }
+    return started.open(key, of, waiting);
+  }
+
   /** Whether executors that are alive read a directory. */
   public boolean isServed(String of) {
     return answer("served", of);
@@ -167,10 +197,26 @@ public final class ExecutorInventory implements ExecutorPlugin {
 
   // ---- the inventory
 
+  private void startPeers() {
+    try {
+      PeerEntries started = new PeerEntries(() -> ProcessStores.find(options()));
+      peers = started;
+    } catch (Exception e) {
+      log.warn("Other hosts cannot read the entries of this one: {}", e.toString());
+    }
+  }
+
   private void reportAll() {
     try {
+      PeerEntries started = peers;
+      if (started != null) {
+        ask("peer", executor(), started.self().host(), started.self().port());
+      }
       Optional<DiskStore> store = ProcessStores.find(options());
-      store.ifPresent(s -> s.onChange(new Changes()));
+      if (store.isPresent() && !listening) {
+        listening = true; // it may be asked to report again
+        store.get().onChange(new Changes());
+      }
       List<SetPart> parts = store.map(DiskStore::parts).orElse(List.of());
       for (int from = 0; from < parts.size(); from += PARTS_IN_MESSAGE) {
         List<Object[]> chunk = new ArrayList<>();
@@ -246,6 +292,9 @@ public final class ExecutorInventory implements ExecutorPlugin {
       releasesSeen = (Long) reply[2];
       for (int rddId : (int[]) reply[3]) {
         release.accept(rddId);
+      }
+      if ((Boolean) reply[4]) {
+        reportAll();
       }
     } catch (Exception e) {
       log.debug("The driver does not answer: {}", e.toString());

@@ -20,10 +20,17 @@
  * waits for that, so that an application that ends right after its query has published. A
  * generation counts for a later application only if the parts that it finds are all partitions.
  *
+ * <h2>Entries of other hosts</h2>
+ *
+ * An executor also serves the files of its host's entries to the others ({@link
+ * io.sparkdiskcache.cluster.PeerEntries}). A task that was sent to a host without its entry asks
+ * the driver who has it and reads it there; if nobody can send it things go on as if it were
+ * nowhere.
+ *
  * <h2>Messages</h2>
  *
- * From executor to driver only, with replies: Spark has no other way. They are arrays of types of
- * the JDK, because the RPC layer does not see classes that came by {@code spark.jars}.
+ * Otherwise from executor to driver only, with replies: Spark has no other way. They are arrays of
+ * types of the JDK, because the RPC layer does not see classes that came by {@code spark.jars}.
  */
 @NullMarked
 package io.sparkdiskcache.cluster;

@@ -56,9 +56,21 @@ public final class DiskCacheConf {
           "15s",
           "a duration, such as 5s; 0s not to wait",
           "On a cluster: how long the first lookup of an application waits at most for executors to"
-              + " say what they hold.",
+              + " say what they hold, and under dynamic allocation how long for executors on hosts"
+              + " that held a relation before.",
           Scope.APPLICATION,
           Quantities::duration);
+
+  public static final ConfEntry<String> DRIVER_DIR =
+      new ConfEntry<>(
+          PREFIX + "driver.dir",
+          "",
+          "the absolute path of a directory",
+          "Where the driver of a cluster keeps a small file about which hosts held which relation:"
+              + " under dynamic allocation the next application asks for executors there. If it is"
+              + " not set, in the directory `driver` below `dir`.",
+          Scope.APPLICATION,
+          DiskCacheConf::absolutePath);
 
   public static final ConfEntry<ByteLimit> MAX_BYTES =
       new ConfEntry<>(
@@ -180,7 +192,7 @@ public final class DiskCacheConf {
               + " Base64. Entries and what they were made of are then encrypted by AES-256-GCM;"
               + " names of columns, tags, sizes and times are not.",
           Scope.APPLICATION,
-          DiskCacheConf::keyFile);
+          DiskCacheConf::absolutePath);
 
   public static final ConfEntry<String> KEY_ENV =
       new ConfEntry<>(
@@ -261,6 +273,7 @@ public final class DiskCacheConf {
           ENABLED,
           DIR,
           LOOKUP_WAIT,
+          DRIVER_DIR,
           MAX_BYTES,
           MIN_FREE_BYTES,
           TTL,
@@ -336,7 +349,7 @@ public final class DiskCacheConf {
     return path.normalize();
   }
 
-  private static String keyFile(String text) {
+  private static String absolutePath(String text) {
     if (!text.isEmpty() && !Path.of(text).isAbsolute()) {
       throw new IllegalArgumentException(text);
     }

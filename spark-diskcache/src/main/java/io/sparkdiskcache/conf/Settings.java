@@ -20,6 +20,7 @@ import java.util.Map;
  * @param enabled whether relations of the session are kept
  * @param directory the cache directory
  * @param lookupWait how long the first lookup waits for executors
+ * @param driverDirectory where the driver notes what the next application is to know
  * @param maxBytes limit of all entry files together
  * @param minFreeBytes what stays free on the disk
  * @param ttl how long entries are kept; zero for ever
@@ -42,6 +43,7 @@ public record Settings(
     boolean enabled,
     Path directory,
     Duration lookupWait,
+    Path driverDirectory,
     ByteLimit maxBytes,
     long minFreeBytes,
     Duration ttl,
@@ -70,6 +72,7 @@ public record Settings(
         read(DiskCacheConf.ENABLED, conf),
         read(DiskCacheConf.DIR, conf),
         read(DiskCacheConf.LOOKUP_WAIT, conf),
+        driverDirectory(conf),
         read(DiskCacheConf.MAX_BYTES, conf),
         read(DiskCacheConf.MIN_FREE_BYTES, conf),
         read(DiskCacheConf.TTL, conf),
@@ -88,6 +91,11 @@ public record Settings(
         read(DiskCacheConf.MAX_RELATIVE_ERROR, conf),
         read(DiskCacheConf.MAX_ABSOLUTE_ERROR, conf),
         read(DiskCacheConf.COMPRESSION, conf));
+  }
+
+  private static Path driverDirectory(Map<String, String> conf) {
+    String text = read(DiskCacheConf.DRIVER_DIR, conf);
+    return text.isEmpty() ? read(DiskCacheConf.DIR, conf).resolve("driver") : Path.of(text);
   }
 
   private static KeySource keySource(Map<String, String> conf) {

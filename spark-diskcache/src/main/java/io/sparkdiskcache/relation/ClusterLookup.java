@@ -65,6 +65,7 @@ final class ClusterLookup {
   List<List<FileChunk>> pack(Accepted now, FileSourceScanExec scan) {
     Map<Key, List<String>> holders =
         directory.holders(
+            now.relation(),
             now.chunks().stream()
                 .filter(FileChunk::settled)
                 .map(chunk -> Units.chunkKey(now, chunk))

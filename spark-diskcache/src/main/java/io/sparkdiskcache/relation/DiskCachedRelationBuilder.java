@@ -259,7 +259,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
       return cluster
           .get()
           .directory()
-          .findSet(setKey, Units.partKey(setKey))
+          .findSet(now.relation(), setKey, Units.partKey(setKey))
           .filter(set -> !set.createdAt().isBefore(notBefore()))
           .map(set -> Units.runIdentity(setKey, set.generation(), now));
     }

@@ -105,16 +105,24 @@ final class EntryAccess {
                 .flatMap(entry -> map(s, spec, entry)));
   }
 
-  /** The entry from the remote tier, by way of the store; a reference for the caller. */
-  Optional<MappedEntry> fetch(CacheUnit unit, TaskContext context) {
-    if (store.isEmpty() || !unit.publish() || spec.generation() != null) {
-      return Optional.empty(); // a run's entries have names that nobody knew before
+  /** The entry from another host or the remote tier; a reference for the caller. */
+  Optional<Made> fetch(CacheUnit unit, TaskContext context) {
+    if (store.isEmpty() || !unit.publish()) {
+      return Optional.empty();
+    }
+    Optional<Made> ofPeer =
+        new PeerReads(rddId, spec, store.get(), context)
+            .read(unit, encryption(cipher, unit.key()))
+            .map(entry -> new Made(entry, Origin.PEER, 0));
+    if (ofPeer.isPresent() || spec.generation() != null) {
+      return ofPeer; // a run's entries have names that the remote tier never heard of
     }
     RemoteTier.Wanted wanted =
-        new RemoteTier.Wanted(unit.storeKey(), spec.relation(), spec.remoteNotBefore());
+        new RemoteTier.Wanted(unit.storeKey(), spec.relation(), spec.fetchedNotBefore());
     return spec.remoteTier()
         .flatMap(tier -> tier.fetch(store.get(), wanted, context::killTaskIfInterrupted))
-        .flatMap(entry -> map(store.get(), spec, entry));
+        .flatMap(entry -> map(store.get(), spec, entry))
+        .map(entry -> new Made(entry, Origin.FETCHED, 0));
   }
 
   /** What is too old is removed, so that what is computed instead can take its place. */
@@ -202,9 +210,10 @@ final class EntryAccess {
     }
   }
 
-  /** Where an entry is from: another task that was faster, the remote tier, or this task. */
+  /** Where an entry is from: a faster task, another host, the remote tier, or this task. */
   enum Origin {
     FOUND,
+    PEER,
     FETCHED,
     COMPUTED
   }
@@ -257,9 +266,9 @@ final class EntryAccess {
       if (found.isPresent()) {
         return Made.byAnother(found.get());
       }
-      Optional<MappedEntry> fetched = fetch(unit, context);
+      Optional<Made> fetched = fetch(unit, context);
       return fetched.isPresent()
-          ? new Made(fetched.get(), Origin.FETCHED, 0)
+          ? fetched.get()
           : intoStore(store.get(), unit, partition, context, source, mayPublish);
     } catch (StoreException | EntryWriteException e) {
       store.get().countError("Cannot write an entry", e);

@@ -149,7 +149,7 @@ final class Materializer {
     List<List<FileChunk>> packed =
         cluster.isPresent() ? cluster.get().pack(now, scan) : Units.pack(now.chunks(), scan);
     List<List<CacheUnit>> units = Units.ofChunks(now, packed);
-    Found found = find(units, store);
+    Found found = find(units, now, store);
     boolean audited = chooseForAudit(units, found);
     Optional<Identity> identity = Units.identity(now);
     if (PlanShapes.runsJobs(plan)) {
@@ -203,7 +203,7 @@ final class Materializer {
     }
     List<List<CacheUnit>> units = laidOut.get();
     int n = units.size();
-    Found found = find(units, store);
+    Found found = find(units, now, store);
     if (!mayExecute && found.size() < n) {
       return Optional.empty();
     }
@@ -301,7 +301,7 @@ final class Materializer {
     }
     RelationSpec spec = spec(now, Optional.empty());
     RemoteTier.Wanted wanted =
-        new RemoteTier.Wanted(setKey, spec.relation(), spec.remoteNotBefore());
+        new RemoteTier.Wanted(setKey, spec.relation(), spec.fetchedNotBefore());
     return spec.remoteTier()
         .map(
             tier ->
@@ -330,7 +330,7 @@ final class Materializer {
 
   private Optional<Materialization> detachSetInCluster(Accepted now, Key setKey) {
     Optional<ClusterDirectory.FoundSet> found =
-        cluster.orElseThrow().directory().findSet(setKey, Units.partKey(setKey));
+        cluster.orElseThrow().directory().findSet(now.relation(), setKey, Units.partKey(setKey));
     if (found.isEmpty() || found.get().createdAt().isBefore(notBefore)) {
       return Optional.empty();
     }
@@ -578,7 +578,11 @@ final class Materializer {
   private Optional<Materialization> ready(
       DiskCachedRDD rdd, int partitions, Optional<Identity> identity, Accepted now) {
     PartitionResults registered = register(rdd);
-    cluster.ifPresent(lookup -> lookup.announce(rdd.id(), holders, known));
+    cluster.ifPresent(
+        lookup -> {
+          lookup.announce(rdd.id(), holders, known);
+          lookup.directory().watch(now.relation(), rdd.unitKeys());
+        });
     known.forEach(
         (partition, result) -> {
           registered.add(new Tuple2<>(partition, result));
@@ -627,7 +631,7 @@ final class Materializer {
   }
 
   /** What is stored and young enough; what is too old is removed. */
-  private Found find(List<List<CacheUnit>> units, DiskStore store) {
+  private Found find(List<List<CacheUnit>> units, Accepted now, DiskStore store) {
     if (cluster.isPresent()) {
       List<Key> published =
           units.stream()
@@ -635,7 +639,7 @@ final class Materializer {
               .filter(CacheUnit::publish)
               .map(CacheUnit::storeKey)
               .toList();
-      return new Found(Map.of(), cluster.get().directory().holders(published));
+      return new Found(Map.of(), cluster.get().directory().holders(now.relation(), published));
     }
     Map<Key, Entry> found =
         store.findAll(units.stream().flatMap(List::stream).map(CacheUnit::storeKey).toList());

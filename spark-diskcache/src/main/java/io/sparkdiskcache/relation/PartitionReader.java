@@ -68,6 +68,7 @@ final class PartitionReader {
     int computed = 0;
     long batches = 0;
     int fetched = 0;
+    int fromPeers = 0;
     int audited = 0;
     int unequal = 0;
     boolean keysHold = keysHold(partition.index(), access);
@@ -96,6 +97,7 @@ final class PartitionReader {
         entry = made.entry();
         toRelease.add(entry);
         computed += made.origin() == EntryAccess.Origin.COMPUTED ? 1 : 0;
+        fromPeers += made.origin() == EntryAccess.Origin.PEER ? 1 : 0;
         fetched += made.origin() == EntryAccess.Origin.FETCHED ? 1 : 0;
         batches += made.batches();
       }
@@ -115,6 +117,7 @@ final class PartitionReader {
                 bytes,
                 partition.units().size() - computed,
                 fetched,
+                fromPeers,
                 computed,
                 batches,
                 audited,
@@ -132,9 +135,9 @@ final class PartitionReader {
 
   private EntryAccess.Made compute(EntryAccess access, CacheUnit unit, int partition) {
     if (parent == null || unit.split() == null) {
-      Optional<MappedEntry> fetched = access.fetch(unit, context);
+      Optional<EntryAccess.Made> fetched = access.fetch(unit, context);
       if (fetched.isPresent()) {
-        return new EntryAccess.Made(fetched.get(), EntryAccess.Origin.FETCHED, 0);
+        return fetched.get();
       }
       Optional<ExecutorInventory> cluster = ExecutorInventory.process();
       if (cluster.isPresent()) {

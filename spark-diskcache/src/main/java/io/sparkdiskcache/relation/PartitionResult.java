@@ -10,6 +10,7 @@ import java.io.Serializable;
  * @param bytes size of its entries
  * @param unitsRead units that were there already
  * @param unitsFetched those of them that came from the remote tier
+ * @param unitsFromPeers those of them that came from other hosts
  * @param unitsComputed units computed by the task
  * @param batchesCopied column by column, from plans that hand out columns
  * @param unitsAudited units computed only to be compared with what is stored
@@ -20,6 +21,7 @@ record PartitionResult(
     long bytes,
     int unitsRead,
     int unitsFetched,
+    int unitsFromPeers,
     int unitsComputed,
     long batchesCopied,
     int unitsAudited,
@@ -28,6 +30,6 @@ record PartitionResult(
 
   /** Of a partition that is stored. */
   static PartitionResult found(long rows, long bytes, int units) {
-    return new PartitionResult(rows, bytes, units, 0, 0, 0, 0, 0);
+    return new PartitionResult(rows, bytes, units, 0, 0, 0, 0, 0, 0);
   }
 }

@@ -59,6 +59,7 @@ final class PartitionResults
             results.putIfAbsent(partition, result);
             if (counters != null) {
               counters.fetched(result.unitsFetched());
+              counters.fromPeers(result.unitsFromPeers());
               counters.computed(result.unitsComputed());
               counters.copied(result.batchesCopied());
               counters.audited(result.unitsAudited(), result.unitsUnequal());

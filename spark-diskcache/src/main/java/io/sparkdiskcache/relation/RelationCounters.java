@@ -14,6 +14,7 @@ public final class RelationCounters {
   private final LongAdder hits = new LongAdder();
   private final LongAdder savedMillis = new LongAdder();
   private final LongAdder fetched = new LongAdder();
+  private final LongAdder fromPeers = new LongAdder();
   private final LongAdder computed = new LongAdder();
   private final LongAdder batchesCopied = new LongAdder();
   private final LongAdder stagesSkipped = new LongAdder();
@@ -37,6 +38,10 @@ public final class RelationCounters {
 
   void fetched(long units) {
     fetched.add(units);
+  }
+
+  void fromPeers(long units) {
+    fromPeers.add(units);
   }
 
   void computed(long units) {
@@ -83,6 +88,11 @@ public final class RelationCounters {
   /** Partitions (file chunks) that tasks fetched from the remote tier, on any host. */
   public long fetched() {
     return fetched.sum();
+  }
+
+  /** Partitions (file chunks) that tasks read from another host of the cluster. */
+  public long fromPeers() {
+    return fromPeers.sum();
   }
 
   /** Partitions (file chunks, for row-local plans) computed and written. */

@@ -68,7 +68,7 @@ record RelationSpec(
   }
 
   /** What is fetched must be young enough for the relation and for the store. */
-  Instant remoteNotBefore() {
+  Instant fetchedNotBefore() {
     Instant limit = CacheApplication.limit(storeOptions.limits().ttl());
     return limit.isAfter(notBefore) ? limit : notBefore;
   }

@@ -3,12 +3,16 @@ package io.sparkdiskcache.shim;
 
 import java.lang.reflect.Field;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import org.apache.spark.ExecutorAllocationClient;
 import org.apache.spark.SparkContext;
 import org.apache.spark.SparkContext$;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.rdd.RDD;
+import org.apache.spark.resource.ResourceProfile;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.classic.Dataset;
 import org.apache.spark.sql.classic.SparkSession;
@@ -122,6 +126,28 @@ public final class SparkInternals {
       }
     }
     return executors;
+  }
+
+  /**
+   * Asks the cluster manager for so many executors in all, where it can on these hosts. Spark's
+   * dynamic allocation asks anew by its own count with the next tasks.
+   *
+   * @param tasksByHost how many tasks would be local there
+   */
+  public static void requestExecutors(
+      SparkContext context, int total, Map<String, Integer> tasksByHost) {
+    if (context.schedulerBackend() instanceof ExecutorAllocationClient client) {
+      Object profile = ResourceProfile.DEFAULT_RESOURCE_PROFILE_ID();
+      Object tasks = tasksByHost.values().stream().mapToInt(Integer::intValue).sum();
+      client.requestTotalExecutors(
+          immutable(Map.of(profile, (Object) total)),
+          immutable(Map.of(profile, tasks)),
+          immutable(Map.of(profile, immutable(new HashMap<String, Object>(tasksByHost)))));
+    }
+  }
+
+  private static <K, V> scala.collection.immutable.Map<K, V> immutable(Map<K, V> map) {
+    return scala.collection.immutable.Map$.MODULE$.from(CollectionConverters.asScala(map));
   }
 
   /** Lets Spark's own cleaner unpersist {@code rdd} once nothing refers to it any more. */

@@ -24,6 +24,7 @@ import java.util.regex.Pattern;
  * quarantine/                            damaged entries and indexes
  * distrusted/FUNCTION.txt                functions whose entries are not believed, see Distrust
  * memo/                                  results of memoised functions, see MemoStore
+ * driver/                                what drivers note for later applications
  * trace/OWNER.csv                        requests, recorded while the folder exists
  * </pre>
  *

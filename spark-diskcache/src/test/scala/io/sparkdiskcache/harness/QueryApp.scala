@@ -74,6 +74,7 @@ object QueryApp {
         "computed" -> stats.computed,
         "stagesSkipped" -> stats.stagesSkipped,
         "fetched" -> stats.fetched,
+        "fromPeers" -> stats.fromPeers,
         "remoteHits" -> stats.remote.hits,
         "remoteFailures" -> stats.remote.failures,
         "refused" -> stats.refused)

@@ -14,8 +14,14 @@ import scala.jdk.CollectionConverters._
  *
  * @param dir for logs and the executors' working directories
  * @param caches directories of the hosts' caches, where each has its own
+ * @param settings of Spark, for master and workers
  */
-final class StandaloneCluster(dir: Path, cores: Int = 1, caches: Map[String, Path] = Map.empty) extends AutoCloseable {
+final class StandaloneCluster(
+    dir: Path,
+    cores: Int = 1,
+    caches: Map[String, Path] = Map.empty,
+    settings: Map[String, String] = Map.empty)
+    extends AutoCloseable {
   import StandaloneCluster._
 
   private val home: Path = sparkHome(dir.resolve("home"))
@@ -56,7 +62,7 @@ final class StandaloneCluster(dir: Path, cores: Int = 1, caches: Map[String, Pat
       logOf(name),
       // Their own words at INFO say when they are ready.
       properties =
-        Map("log4j2.configurationFile" -> "org/apache/spark/log4j2-defaults.properties"),
+        settings + ("log4j2.configurationFile" -> "org/apache/spark/log4j2-defaults.properties"),
       environment = environment ++ caches.get(name).map("SPARK_DISKCACHE_DIR" -> _.toString))
   }
 

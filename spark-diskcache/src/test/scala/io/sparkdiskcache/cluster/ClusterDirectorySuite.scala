@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.cluster
+
+import java.time.Duration
+import java.util.{List => JList, Map => JMap}
+
+import io.sparkdiskcache.harness.TestDirectories
+import io.sparkdiskcache.store.Key
+import org.apache.spark.SparkContext
+import org.apache.spark.sql.SparkSession
+import org.scalatest.funsuite.AnyFunSuite
+
+/** The driver's half, with messages as executors send them. */
+class ClusterDirectorySuite extends AnyFunSuite with TestDirectories {
+  private lazy val context: SparkContext = SparkSession
+    .builder()
+    .master("local[1]")
+    .config("spark.ui.enabled", "false")
+    .config("spark.driver.host", "127.0.0.1")
+    .getOrCreate()
+    .sparkContext
+
+  private val keys = Seq("1", "2", "3").map(digit => new Key(digit * 64))
+  private val Seq(one, two, three) = keys
+
+  override protected def beforeAll(): Unit = {
+    super.beforeAll()
+    assert(context.isLocal)
+  }
+
+  override protected def afterAll(): Unit = {
+    context.stop()
+    super.afterAll()
+  }
+
+  private def withDirectory(name: String)(body: ClusterDirectory => Unit): Unit = {
+    val started = ClusterDirectory.start(context, Duration.ZERO, directory(name))
+    try body(started)
+    finally started.stop()
+  }
+
+  private def longs(of: Seq[Key]): Array[Long] = of.map(key => ExecutorInventory.prefix(key)).toArray
+
+  private def report(to: ClusterDirectory, executor: String, dir: String, of: Key*): Unit =
+    to.receive(Array[Object]("keys", executor, dir, longs(of), java.lang.Boolean.TRUE))
+
+  /** Whether the executor is to report again. */
+  private def change(to: ClusterDirectory, executor: String, dir: String, added: Seq[Key], removed: Seq[Key]): Boolean = {
+    val message = Array[Object]("changes", executor, dir, longs(added), longs(removed), java.lang.Long.valueOf(0))
+    to.receive(message).asInstanceOf[Array[Object]].last.asInstanceOf[Boolean]
+  }
+
+  private def holders(of: ClusterDirectory): Map[Key, Seq[String]] = {
+    val found = of.holders("r", JList.of(one, two, three))
+    keys.flatMap(key => Option(found.get(key)).map(dirs => key -> dirs.toArray(Array[String]()).toSeq)).toMap
+  }
+
+  private def peers(of: ClusterDirectory, key: Key, than: String): Int = {
+    val message = Array[Object]("peers", java.lang.Long.valueOf(ExecutorInventory.prefix(key)), than)
+    of.receive(message).asInstanceOf[JList[_]].size
+  }
+
+  test("additions, evictions, and executors that share a directory") {
+    withDirectory("changes") { cluster =>
+      report(cluster, "0", "a:/c", one)
+      report(cluster, "1", "a:/c", one)
+      report(cluster, "2", "b:/c", one, two)
+      assert(holders(cluster) == Map(one -> Seq("a:/c", "b:/c"), two -> Seq("b:/c")))
+      assert(!change(cluster, "0", "a:/c", added = Seq(three), removed = Seq(one)))
+      assert(holders(cluster) == Map(one -> Seq("b:/c"), two -> Seq("b:/c"), three -> Seq("a:/c")))
+      cluster.removed("0")
+      assert(holders(cluster).contains(three), "the other executor of the host has it too")
+      cluster.removed("1")
+      assert(!holders(cluster).contains(three))
+    }
+  }
+
+  test("who serves an entry is told to other hosts only, and not after its end") {
+    withDirectory("peers") { cluster =>
+      cluster.receive(Array[Object]("peer", "0", "a", Integer.valueOf(7000)))
+      report(cluster, "0", "a:/c", one)
+      report(cluster, "1", "b:/c", two)
+      assert(peers(cluster, one, "b:/c") == 1)
+      assert(peers(cluster, one, "a:/c") == 0, "itself")
+      assert(peers(cluster, two, "a:/c") == 0, "this executor serves nothing")
+      cluster.removed("0")
+      assert(peers(cluster, one, "b:/c") == 0)
+    }
+  }
+
+  test("an executor that was taken for lost reports again") {
+    withDirectory("again") { cluster =>
+      report(cluster, "0", "a:/c", one)
+      cluster.removed("0")
+      assert(holders(cluster).isEmpty)
+      assert(change(cluster, "0", "a:/c", added = Seq(two), removed = Nil), "it is asked to")
+      report(cluster, "0", "a:/c", one, two)
+      assert(holders(cluster) == Map(one -> Seq("a:/c"), two -> Seq("a:/c")))
+      assert(!change(cluster, "0", "a:/c", added = Nil, removed = Nil))
+    }
+  }
+
+  test("the next application knows which hosts held a relation, lost ones included") {
+    withDirectory("notes") { cluster =>
+      report(cluster, "0", "a:/c", one, two)
+      report(cluster, "1", "b:/c", three)
+      report(cluster, "2", "c:/c")
+      cluster.watch("r", JList.of(one, two, three))
+      cluster.removed("1")
+    }
+    assert(new RelationHosts(directory("notes")).of("r") == JMap.of("a", 2, "b", 1))
+  }
+}
