@@ -6,14 +6,17 @@ import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
+import org.apache.spark.sql.catalyst.expressions.ExprId;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.sql.columnar.CachedBatch;
@@ -202,28 +205,26 @@ public final class ArrowCachedBatchSerializer extends SimpleMetricsCachedBatchSe
 
     static Selection of(Seq<Attribute> cacheAttributes, Seq<Attribute> selectedAttributes) {
       List<Attribute> cached = CollectionConverters.asJava(cacheAttributes);
-      List<Attribute> wanted = CollectionConverters.asJava(selectedAttributes);
-      int[] selected = new int[wanted.size()];
-      for (int i = 0; i < selected.length; i++) {
-        selected[i] = indexOf(wanted.get(i), cached);
+      Map<ExprId, Integer> positions = new HashMap<>();
+      for (Attribute column : cached) {
+        positions.put(column.exprId(), positions.size());
       }
-      return new Selection(types(cached), selected);
+      List<Integer> selected = new ArrayList<>();
+      for (Attribute wanted : CollectionConverters.asJava(selectedAttributes)) {
+        Integer position = positions.get(wanted.exprId());
+        if (position == null) {
+          throw new IllegalArgumentException(
+              "Cannot read column " + wanted + " from the cache: its columns are " + cached);
+        }
+        selected.add(position);
+      }
+      return new Selection(types(cached), selected.stream().mapToInt(i -> i).toArray());
     }
 
     static Selection all(StructType schema) {
       DataType[] types = new DataType[schema.length()];
       Arrays.setAll(types, i -> schema.fields()[i].dataType());
       return new Selection(types, IntStream.range(0, types.length).toArray());
-    }
-
-    private static int indexOf(Attribute wanted, List<Attribute> cached) {
-      for (int i = 0; i < cached.size(); i++) {
-        if (cached.get(i).exprId().equals(wanted.exprId())) {
-          return i;
-        }
-      }
-      throw new IllegalArgumentException(
-          "Cannot read column " + wanted + " from the cache: its columns are " + cached);
     }
 
     Iterator<ColumnarBatch> columnar(Iterator<CachedBatch> batches) {
@@ -287,11 +288,9 @@ public final class ArrowCachedBatchSerializer extends SimpleMetricsCachedBatchSe
   }
 
   private static DataType[] types(List<Attribute> columns) {
-    DataType[] types = new DataType[columns.size()];
-    for (int i = 0; i < types.length; i++) {
-      types[i] = ColumnLayout.storageType(columns.get(i).dataType());
-    }
-    return types;
+    return columns.stream()
+        .map(column -> ColumnLayout.storageType(column.dataType()))
+        .toArray(DataType[]::new);
   }
 
   /** An entry of another schema would be read as garbage; this is the last place to notice. */

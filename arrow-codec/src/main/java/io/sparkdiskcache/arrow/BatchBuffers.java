@@ -188,8 +188,8 @@ final class BatchBuffers implements ColumnBuffers {
     return null;
   }
 
-  /** Where the buffer is in the file. */
-  long position(ColumnLayout column, int buffer) {
+  @Override
+  public long position(ColumnLayout column, int buffer) {
     return body.position() + offset(column, buffer);
   }
 

@@ -15,6 +15,9 @@ interface ColumnBuffers {
   /** Bytes of one of the column's own buffers. */
   long length(ColumnLayout column, int buffer) throws CorruptEntryException;
 
+  /** Where one of the column's own buffers is in the file, as it is stored. */
+  long position(ColumnLayout column, int buffer);
+
   /**
    * Address of one of the column's own buffers, 0 if that is empty. It holds as long as this
    * object, or the entry that it belongs to if there is one, is reachable.

@@ -74,7 +74,7 @@ final class ColumnLoader {
         ColumnLayout entries = column.children.get(0);
         checkOffsets(column, buffers.slots(entries));
         if (buffers.nullCount(entries) != 0) {
-          throw corrupt(column, "entries that are null");
+          throw corrupt(entries, 0, "entries that are null");
         }
         yield new MapColumn(
             slots, second, load(entries.children.get(0)), load(entries.children.get(1)));
@@ -106,7 +106,7 @@ final class ColumnLoader {
       outside |= index | (size - 1 - index);
     }
     if (outside < 0) {
-      throw corrupt(column, "numbers outside its dictionary of " + size + " strings");
+      throw corrupt(column, 1, "numbers outside its dictionary of " + size + " strings");
     }
     return new StringColumn(slots, dictionary.offsets(), null, dictionary.data(), indexes, width);
   }
@@ -127,7 +127,7 @@ final class ColumnLoader {
       valid += (Platform.getByte(null, address + (slot >> 3)) >> (slot & 7)) & 1;
     }
     if (slots - valid != nulls) {
-      throw corrupt(column, (slots - valid) + " nulls where " + nulls + " are announced");
+      throw corrupt(column, 0, (slots - valid) + " nulls where " + nulls + " are announced");
     }
   }
 
@@ -141,7 +141,7 @@ final class ColumnLoader {
     int slots = buffers.slots(column);
     if (slots == 0) {
       if (end != 0) {
-        throw corrupt(file, column, "values, but no rows");
+        throw corrupt(file, buffers, column, 1, "values, but no rows");
       }
       return;
     }
@@ -155,16 +155,19 @@ final class ColumnLoader {
       previous = offset;
     }
     if (sign < 0 || Platform.getInt(null, address) != 0 || previous != end) {
-      throw corrupt(file, column, "offsets that do not ascend to " + end);
+      throw corrupt(file, buffers, column, 1, "offsets that do not ascend to " + end);
     }
   }
 
-  private CorruptEntryException corrupt(ColumnLayout column, String what) {
-    return corrupt(entry.file(), column, what);
+  private CorruptEntryException corrupt(ColumnLayout column, int buffer, String what) {
+    return corrupt(entry.file(), buffers, column, buffer, what);
   }
 
-  private static CorruptEntryException corrupt(Path file, ColumnLayout column, String what) {
+  private static CorruptEntryException corrupt(
+      Path file, ColumnBuffers buffers, ColumnLayout column, int buffer, String what) {
     return new CorruptEntryException(
-        file, "a column of type " + column.type.simpleString() + " has " + what);
+        file,
+        buffers.position(column, buffer),
+        "a column of type " + column.type.simpleString() + " has " + what);
   }
 }

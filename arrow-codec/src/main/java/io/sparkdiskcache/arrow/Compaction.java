@@ -96,6 +96,9 @@ abstract class Compaction implements AutoCloseable {
 
   abstract void replace(List<ArrowBuf> buffers);
 
+  /** Gives back the memory of the last batch; what all batches need stays. */
+  abstract void shed();
+
   @Override
   public abstract void close();
 }

@@ -10,15 +10,21 @@ import org.jspecify.annotations.Nullable;
 public final class CorruptEntryException extends IOException {
   @Serial private static final long serialVersionUID = 1L;
 
-  CorruptEntryException(Path file, String cause) {
-    this(file, cause, null);
+  /**
+   * @param position in the file (before it was encrypted, if it is) of what is wrong: the first
+   *     byte of the part that contradicts itself or another
+   */
+  CorruptEntryException(Path file, long position, String cause) {
+    this(file, position, cause, null);
   }
 
-  CorruptEntryException(Path file, String cause, @Nullable Throwable throwable) {
+  CorruptEntryException(Path file, long position, String cause, @Nullable Throwable throwable) {
     super(
         "Cannot read cache entry "
             + file
-            + ": "
+            + ": at byte "
+            + position
+            + ", "
             + cause
             + "; delete the file, it will be computed again",
         throwable);

@@ -52,6 +52,11 @@ final class DecompressedBuffers implements ColumnBuffers {
   }
 
   @Override
+  public long position(ColumnLayout column, int buffer) {
+    return compressed.position(column, buffer);
+  }
+
+  @Override
   public long length(ColumnLayout column, int buffer) throws CorruptEntryException {
     long stored = compressed.length(column, buffer);
     if (stored == 0) {
@@ -126,8 +131,8 @@ final class DecompressedBuffers implements ColumnBuffers {
       ColumnLayout column, int buffer, String what, @Nullable Throwable cause) {
     return new CorruptEntryException(
         file,
-        "the buffer at byte %d, of a column of type %s, %s"
-            .formatted(compressed.position(column, buffer), column.type.simpleString(), what),
+        position(column, buffer),
+        "a buffer of a column of type " + column.type.simpleString() + " " + what,
         cause);
   }
 }

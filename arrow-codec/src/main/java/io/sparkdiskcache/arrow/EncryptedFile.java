@@ -43,7 +43,7 @@ final class EncryptedFile implements KeptEntry {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       long size = channel.size();
       if (size < TAIL) {
-        throw new CorruptEntryException(file, "it has " + size + " bytes only");
+        throw new CorruptEntryException(file, size, "it ends, which is too early");
       }
       FileMapping mapping = FileMapping.map(file, channel, size);
       boolean opened = false;
@@ -65,7 +65,8 @@ final class EncryptedFile implements KeptEntry {
     tail.flip();
     long body = size - TAIL - tail.getInt();
     if (!tail.equals(ByteBuffer.wrap(MAGIC)) || body < 0 || body > size - TAIL) {
-      throw new CorruptEntryException(file, "it does not end as an encrypted entry does");
+      throw new CorruptEntryException(
+          file, size - TAIL, "it does not end as an encrypted entry does");
     }
     return body;
   }
@@ -89,7 +90,7 @@ final class EncryptedFile implements KeptEntry {
 
   /** Decrypts the end only; the caller holds a reference. */
   EntryFooter footer() throws IOException {
-    return decrypt(plain -> MappedEntry.readFooter(file, plain, plain.size()));
+    return decrypt(plain -> EntryFooter.read(file, plain, plain.size()));
   }
 
   private interface Use<T> {
@@ -97,13 +98,14 @@ final class EncryptedFile implements KeptEntry {
   }
 
   private <T> T decrypt(Use<T> use) throws IOException {
-    try (SeekableByteChannel encrypted = mapping.channel(bodySize);
-        SeekableByteChannel plain = encryption.cipher().decrypting(encrypted, encryption.name())) {
+    SeekableByteChannel encrypted = mapping.channel(bodySize);
+    try (SeekableByteChannel plain = encryption.cipher().decrypting(encrypted, encryption.name())) {
       return use.of(plain);
     } catch (CorruptEntryException e) {
       throw e;
     } catch (IOException e) {
-      throw new CorruptEntryException(file, "it cannot be decrypted: " + e.getMessage(), e);
+      throw new CorruptEntryException(
+          file, encrypted.position(), "what ends here cannot be decrypted: " + e.getMessage(), e);
     }
   }
 

@@ -28,7 +28,8 @@ final class EntryDictionary {
   int size() throws CorruptEntryException {
     if (!checked) {
       if (buffers.nullCount(STRINGS) != 0) {
-        throw new CorruptEntryException(file, "a dictionary has nulls");
+        throw new CorruptEntryException(
+            file, buffers.position(STRINGS, 0), "a dictionary has nulls");
       }
       ColumnLoader.checkOffsets(file, buffers, STRINGS, buffers.length(STRINGS, 2));
       checked = true;

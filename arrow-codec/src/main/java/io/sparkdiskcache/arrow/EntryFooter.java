@@ -31,8 +31,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The end of an entry's file: schema, metadata, where the batches are. All accesses go to a buffer
- * on the heap with checked bounds; {@link #read} may still throw any runtime exception for damaged
- * flatbuffers, which its caller turns into {@link CorruptEntryException}.
+ * on the heap with checked bounds; damaged flatbuffers may throw any runtime exception, which
+ * {@link #read} turns into {@link CorruptEntryException}.
  *
  * @param precision of columns that need not be exact; empty if all are
  * @param encodings of columns that are stored in less than their types need
@@ -69,47 +69,72 @@ record EntryFooter(
    */
   record BlockAt(long position, int messageLength, long bodyLength) {}
 
+  /** A footer that contradicts itself, or is none of this codec. */
+  private static final class InvalidFooterException extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    InvalidFooterException(String message) {
+      this(message, null);
+    }
+
+    InvalidFooterException(String message, @Nullable Throwable cause) {
+      super(message, cause);
+    }
+
+    @Override
+    public String getMessage() {
+      return String.valueOf(super.getMessage());
+    }
+  }
+
   static EntryFooter read(Path file, SeekableByteChannel channel, long size) throws IOException {
     if (size < HEAD + END_OF_STREAM + TAIL) {
-      throw new CorruptEntryException(file, "it has " + size + " bytes only");
+      throw new CorruptEntryException(file, size, "it ends, which is too early");
     }
     ByteBuffer tail = readFully(file, channel, size - TAIL, TAIL);
     int length = tail.getInt();
     if (!startsWithMagic(tail) || !startsWithMagic(readFully(file, channel, 0, HEAD))) {
-      throw new CorruptEntryException(file, "it does not begin and end as an Arrow file does");
+      throw new CorruptEntryException(
+          file, size - TAIL, "it does not end, or begin, as an Arrow file does");
     }
     long position = size - TAIL - length;
     if (length <= 0 || position < HEAD + END_OF_STREAM) {
-      throw new CorruptEntryException(file, "its footer is said to have " + length + " bytes");
+      throw new CorruptEntryException(
+          file, size - TAIL, "its footer is said to have " + length + " bytes");
     }
-    Footer footer = Footer.getRootAsFooter(readFully(file, channel, position, length));
+    ByteBuffer bytes = readFully(file, channel, position, length);
+    try {
+      return parse(Footer.getRootAsFooter(bytes), position);
+    } catch (InvalidFooterException e) {
+      throw new CorruptEntryException(file, position, e.getMessage(), e);
+    } catch (RuntimeException e) {
+      throw new CorruptEntryException(file, position, "its footer is damaged", e);
+    }
+  }
+
+  private static EntryFooter parse(Footer footer, long position) throws InvalidFooterException {
     Schema schema = footer.schema();
     if (schema == null
         || footer.version() != MetadataVersion.V5
         || schema.endianness() != Endianness.Little) {
-      throw new CorruptEntryException(file, "its footer is not one this codec writes");
+      throw new InvalidFooterException("its footer is not one this codec writes");
     }
-    return parse(file, footer, schema, position);
-  }
-
-  private static EntryFooter parse(Path file, Footer footer, Schema schema, long position)
-      throws CorruptEntryException {
     Map<String, String> metadata = new HashMap<>();
     for (int i = 0; i < schema.customMetadataLength(); i++) {
-      put(file, metadata, schema.customMetadata(i));
+      put(metadata, schema.customMetadata(i));
     }
     Map<String, String> ofFooter = new HashMap<>();
     for (int i = 0; i < footer.customMetadataLength(); i++) {
-      put(file, ofFooter, footer.customMetadata(i));
+      put(ofFooter, footer.customMetadata(i));
     }
     String format = metadata.remove(ArrowSchemas.FORMAT_KEY);
     String json = metadata.remove(ArrowSchemas.SCHEMA_KEY);
     String stats = ofFooter.get(ArrowSchemas.STATS_KEY);
     if (!ArrowSchemas.FORMAT.equals(format) || json == null || stats == null) {
-      throw new CorruptEntryException(
-          file, "it is an Arrow file, but not an entry in format " + ArrowSchemas.FORMAT);
+      throw new InvalidFooterException(
+          "it is an Arrow file, but not an entry in format " + ArrowSchemas.FORMAT);
     }
-    StructType sparkSchema = parseSchema(file, json);
+    StructType sparkSchema = parseSchema(json);
     String lowered = ofFooter.get(ArrowSchemas.PRECISION_KEY);
     List<ColumnPrecision> precision =
         lowered == null ? List.of() : ColumnPrecision.decode(lowered, sparkSchema);
@@ -120,7 +145,7 @@ record EntryFooter(
         ColumnLayout.Batch.of(
             sparkSchema, ColumnPrecision.stored(precision, sparkSchema), encodings);
     List<Field> fields = ArrowSchemas.toArrow(sparkSchema, layout, Map.of()).getFields();
-    checkFields(file, new FieldsOf(schema), fields);
+    checkFields(new FieldsOf(schema), fields);
     List<BlockAt> blocks = new ArrayList<>();
     for (int i = 0; i < footer.recordBatchesLength(); i++) {
       blocks.add(at(footer.recordBatches(i)));
@@ -130,10 +155,9 @@ record EntryFooter(
       blocks.add(at(footer.dictionaries(i)));
     }
     if (blocks.size() - batches != Encodings.dictionaries(encodings).size()) {
-      throw new CorruptEntryException(
-          file, "it has " + (blocks.size() - batches) + " dictionaries");
+      throw new InvalidFooterException("it has " + (blocks.size() - batches) + " dictionaries");
     }
-    checkBlocks(file, blocks, position);
+    checkBlocks(blocks, position);
     return new EntryFooter(
         sparkSchema,
         layout,
@@ -146,15 +170,15 @@ record EntryFooter(
         position);
   }
 
-  private static StructType parseSchema(Path file, String json) throws CorruptEntryException {
+  private static StructType parseSchema(String json) throws InvalidFooterException {
     StructType schema;
     try {
       schema = ArrowSchemas.fromJson(json);
     } catch (InvalidSchemaException e) {
-      throw new CorruptEntryException(file, "its schema is no schema of Spark", e);
+      throw new InvalidFooterException("its schema is no schema of Spark", e);
     }
     if (!ArrowSchemas.supportedTypes(schema)) {
-      throw new CorruptEntryException(file, "its schema has a type that is never written");
+      throw new InvalidFooterException("its schema has a type that is never written");
     }
     return schema;
   }
@@ -164,8 +188,8 @@ record EntryFooter(
   }
 
   /** Batches and then dictionaries follow each other without a gap up to the end of the stream. */
-  private static void checkBlocks(Path file, List<BlockAt> blocks, long position)
-      throws CorruptEntryException {
+  private static void checkBlocks(List<BlockAt> blocks, long position)
+      throws InvalidFooterException {
     long end = position - END_OF_STREAM;
     for (int i = blocks.size() - 1; i >= 0; i--) {
       BlockAt at = blocks.get(i);
@@ -175,7 +199,7 @@ record EntryFooter(
           || at.bodyLength < 0
           || at.bodyLength > EntryWriter.MAX_BODY_BYTES
           || at.position + at.messageLength + at.bodyLength != end) {
-        throw new CorruptEntryException(file, "batch " + i + " is said to be at " + at);
+        throw new InvalidFooterException("batch " + i + " is said to be at " + at);
       }
       end = at.position;
     }
@@ -198,8 +222,8 @@ record EntryFooter(
   }
 
   /** What other readers see has to be what Spark's schema says; walks the expected tree only. */
-  private static void checkFields(Path file, FieldsOf found, List<Field> expected)
-      throws CorruptEntryException {
+  private static void checkFields(FieldsOf found, List<Field> expected)
+      throws InvalidFooterException {
     boolean same = found.length() == expected.size();
     for (int i = 0; same && i < expected.size(); i++) {
       org.apache.arrow.flatbuf.Field field = found.get(i);
@@ -212,11 +236,11 @@ record EntryFooter(
               && sameWidth(wanted.getType(), field)
               && sameDictionary(wanted.getDictionary(), field.dictionary());
       if (same) {
-        checkFields(file, new FieldsOf(null, field), wanted.getChildren());
+        checkFields(new FieldsOf(null, field), wanted.getChildren());
       }
     }
     if (!same) {
-      throw new CorruptEntryException(file, "its Arrow schema and its Spark schema differ");
+      throw new InvalidFooterException("its Arrow schema and its Spark schema differ");
     }
   }
 
@@ -253,12 +277,12 @@ record EntryFooter(
         && index.bitWidth() == wanted.getIndexType().getBitWidth();
   }
 
-  private static void put(Path file, Map<String, String> map, @Nullable KeyValue entry)
-      throws CorruptEntryException {
+  private static void put(Map<String, String> map, @Nullable KeyValue entry)
+      throws InvalidFooterException {
     String key = entry == null ? null : entry.key();
     String value = entry == null ? null : entry.value();
     if (key == null || value == null || map.put(key, value) != null) {
-      throw new CorruptEntryException(file, "its metadata has key '" + key + "' twice or empty");
+      throw new InvalidFooterException("its metadata has key '" + key + "' twice or empty");
     }
   }
 
@@ -274,7 +298,7 @@ record EntryFooter(
     channel.position(position);
     while (bytes.hasRemaining()) {
       if (channel.read(bytes) < 0) {
-        throw new CorruptEntryException(file, "it became shorter while it was read");
+        throw new CorruptEntryException(file, position, "it became shorter while it was read");
       }
     }
     return bytes.flip();

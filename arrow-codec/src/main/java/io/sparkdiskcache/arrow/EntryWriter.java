@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.apache.arrow.memory.AllocationListener;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.ipc.WriteChannel;
@@ -45,6 +46,9 @@ public final class EntryWriter implements Closeable {
   /** The whole batch must lie in one mapping, which has less than 2 GiB. */
   static final long MAX_BODY_BYTES = Integer.MAX_VALUE - (64L << 20);
 
+  /** Memory that is worth a batch of its own. */
+  private static final long MIN_SHED_BYTES = 1 << 20;
+
   /**
    * Rows of which one column is written before the next, while they are in the processor's cache.
    */
@@ -55,6 +59,7 @@ public final class EntryWriter implements Closeable {
   private final Map<String, String> metadata;
   private final @Nullable EntryEncryption encryption;
   private final BufferAllocator allocator;
+  private final AllocationListener memory;
   private final EncodeOptions options;
   private final List<ColumnWriter> columns = new ArrayList<>();
   private final List<Lowering> lowerings;
@@ -89,6 +94,7 @@ public final class EntryWriter implements Closeable {
       @Nullable EntryEncryption encryption,
       EntryTarget target,
       BufferAllocator allocator,
+      AllocationListener memory,
       StructType declared,
       Map<String, String> metadata,
       EncodeOptions options) {
@@ -97,6 +103,7 @@ public final class EntryWriter implements Closeable {
     this.target = target;
     this.out = new WriteChannel(target.arrow());
     this.allocator = allocator;
+    this.memory = memory;
     this.options = options;
     this.schema = ColumnLayout.storageSchema(declared);
     this.metadata = metadata;
@@ -135,15 +142,20 @@ public final class EntryWriter implements Closeable {
       BufferAllocator parent,
       EncodeOptions options)
       throws IOException {
-    return create(file, schema, metadata, parent, options, null);
+    return create(file, schema, metadata, parent, AllocationListener.NOOP, options, null);
   }
 
-  /** The same, encrypted unless {@code encryption} is null. */
+  /**
+   * The same, encrypted unless {@code encryption} is null.
+   *
+   * @param memory told of all memory that is taken and returned
+   */
   public static EntryWriter create(
       Path file,
       StructType schema,
       Map<String, String> metadata,
       BufferAllocator parent,
+      AllocationListener memory,
       EncodeOptions options,
       @Nullable EntryEncryption encryption)
       throws IOException {
@@ -152,13 +164,14 @@ public final class EntryWriter implements Closeable {
       throw new IllegalArgumentException("Cannot write " + file + ": " + reason.get());
     }
     BufferAllocator allocator =
-        parent.newChildAllocator("entry writer of " + file.getFileName(), 0, Long.MAX_VALUE);
+        parent.newChildAllocator(
+            "entry writer of " + file.getFileName(), memory, 0, Long.MAX_VALUE);
     EntryTarget target = null;
     boolean created = false;
     try {
       target = EntryTarget.create(file, encryption);
       EntryWriter writer =
-          new EntryWriter(file, encryption, target, allocator, schema, metadata, options);
+          new EntryWriter(file, encryption, target, allocator, memory, schema, metadata, options);
       created = true;
       return writer;
     } finally {
@@ -237,6 +250,25 @@ public final class EntryWriter implements Closeable {
                 batchRows * rowBytes + budget.bytes,
                 rowBytes,
                 options.maxBytesPerBatch());
+  }
+
+  /**
+   * Ends the batch early and gives its memory back, to take it again as rows come; where others
+   * need memory. Leaves what all batches need, and what is too little to help.
+   */
+  public void shed() throws IOException {
+    requireOpen();
+    if (allocator.getAllocatedMemory() < MIN_SHED_BYTES) {
+      return;
+    }
+    state = State.FAILED;
+    if (batchRows > 0) {
+      writeBatch(false);
+    }
+    columns.forEach(ColumnWriter::close);
+    lowerings.forEach(Lowering::close);
+    compactions.forEach(Compaction::shed);
+    state = State.OPEN;
   }
 
   /** Rows that were appended. */
@@ -352,6 +384,8 @@ public final class EntryWriter implements Closeable {
         strings.dictionary().ifPresent(d -> dictionaries.put(compaction.column, d));
       }
     }
+    long decrypted = encryption == null ? 0 : out.getCurrentPosition();
+    memory.onPreAllocation(decrypted);
     try (WrittenBatches written = WrittenBatches.of(file, target, blocks, layouts)) {
       target.close();
       Files.delete(file);
@@ -364,6 +398,8 @@ public final class EntryWriter implements Closeable {
           append(batch);
         }
       }
+    } finally {
+      memory.onRelease(decrypted);
     }
   }
 

@@ -96,7 +96,7 @@ final class FileMapping {
           long end = i == 0 ? 0 : cuts[i - 1];
           if (end <= start || pieceEnd - end > maxWindow) {
             throw new CorruptEntryException(
-                path, "what begins at " + end + " has " + (pieceEnd - end) + " bytes");
+                path, end, "a piece begins that has " + (pieceEnd - end) + " bytes");
           }
           windows.add(window(loader, start, end));
           start = end;
@@ -180,6 +180,11 @@ final class FileMapping {
       crc.update(window.buffer.duplicate());
     }
     return crc.getValue();
+  }
+
+  /** Bytes of all windows. */
+  long size() {
+    return windows.get(windows.size() - 1).end;
   }
 
   int windows() {

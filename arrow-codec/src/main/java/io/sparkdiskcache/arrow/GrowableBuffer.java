@@ -7,7 +7,8 @@ import org.apache.spark.unsafe.Platform;
 
 /**
  * Off-heap memory that doubles when it is full and is kept from batch to batch. {@link #address}
- * changes whenever {@link #ensure} grows it. Owns its memory until {@link #close}.
+ * changes whenever {@link #ensure} grows it. Owns its memory until {@link #close}, and again from
+ * the next {@link #ensure} on.
  */
 final class GrowableBuffer implements AutoCloseable {
   private static final long MIN_BYTES = 1024;

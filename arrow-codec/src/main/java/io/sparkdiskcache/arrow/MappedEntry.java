@@ -102,7 +102,7 @@ public final class MappedEntry implements KeptEntry {
   static MappedEntry open(Path file, long maxWindow) throws IOException {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       long size = channel.size();
-      EntryFooter footer = readFooter(file, channel, size);
+      EntryFooter footer = EntryFooter.read(file, channel, size);
       FileMapping mapping = FileMapping.map(file, channel, size, cuts(footer), maxWindow);
       return parsed(file, size, mapping, footer, null);
     }
@@ -113,18 +113,9 @@ public final class MappedEntry implements KeptEntry {
    */
   static MappedEntry decrypted(Path file, SeekableByteChannel plain, EncryptedFile encrypted)
       throws IOException {
-    EntryFooter footer = readFooter(file, plain, plain.size());
+    EntryFooter footer = EntryFooter.read(file, plain, plain.size());
     FileMapping memory = FileMapping.read(file, plain, plain.size(), cuts(footer));
     return parsed(file, encrypted.bytes(), memory, footer, encrypted);
-  }
-
-  static EntryFooter readFooter(Path file, SeekableByteChannel channel, long size)
-      throws IOException {
-    try {
-      return EntryFooter.read(file, channel, size);
-    } catch (RuntimeException e) {
-      throw new CorruptEntryException(file, "its footer is damaged", e);
-    }
   }
 
   private static long[] cuts(EntryFooter footer) {
@@ -175,7 +166,8 @@ public final class MappedEntry implements KeptEntry {
       opened = true;
       return entry;
     } catch (InvalidStatsException e) {
-      throw new CorruptEntryException(file, "its statistics are damaged: " + e.getMessage(), e);
+      throw new CorruptEntryException(
+          file, footer.position(), "its statistics are damaged: " + e.getMessage(), e);
     } finally {
       if (!opened) {
         mapping.unmap();
@@ -195,7 +187,8 @@ public final class MappedEntry implements KeptEntry {
       Message message = message(mapping, block);
       return BatchBuffers.parse(message, layout, body);
     } catch (InvalidBatchException | RuntimeException e) {
-      throw new CorruptEntryException(file, "batch " + batch + " is damaged: " + e.getMessage(), e);
+      throw new CorruptEntryException(
+          file, block.position(), "batch " + batch + " is damaged: " + e.getMessage(), e);
     }
   }
 
@@ -207,7 +200,7 @@ public final class MappedEntry implements KeptEntry {
       return BatchBuffers.parseDictionary(message, id, EntryDictionary.LAYOUT, body);
     } catch (InvalidBatchException | RuntimeException e) {
       throw new CorruptEntryException(
-          file, "dictionary " + id + " is damaged: " + e.getMessage(), e);
+          file, block.position(), "dictionary " + id + " is damaged: " + e.getMessage(), e);
     }
   }
 
@@ -286,7 +279,7 @@ public final class MappedEntry implements KeptEntry {
       }
     }
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-      return readFooter(file, channel, channel.size()).precision();
+      return EntryFooter.read(file, channel, channel.size()).precision();
     }
   }
 
@@ -317,6 +310,11 @@ public final class MappedEntry implements KeptEntry {
   /** Length of the file. */
   public long bytes() {
     return bytes;
+  }
+
+  /** Memory that the rows take outside of the heap because they were decrypted; 0 if mapped. */
+  public long decryptedBytes() {
+    return encrypted == null ? 0 : mapping.size();
   }
 
   public int batchCount() {
@@ -368,7 +366,8 @@ public final class MappedEntry implements KeptEntry {
   EntryDictionary dictionary(ColumnLayout column) throws CorruptEntryException {
     EntryDictionary dictionary = dictionaries.get(column.node);
     if (dictionary == null) {
-      throw new CorruptEntryException(file, "it has no dictionary " + column.node);
+      throw new CorruptEntryException(
+          file, footer.position(), "it has no dictionary " + column.node);
     }
     return dictionary;
   }

@@ -113,7 +113,12 @@ final class NumberCompaction extends Compaction {
   }
 
   @Override
-  public void close() {
+  void shed() {
     narrow.close();
+  }
+
+  @Override
+  public void close() {
+    shed();
   }
 }

@@ -101,8 +101,13 @@ final class StringCompaction extends Compaction {
   }
 
   @Override
-  public void close() {
+  void shed() {
     indexes.close();
+  }
+
+  @Override
+  public void close() {
+    shed();
     if (dictionary != null) {
       dictionary.close();
     }

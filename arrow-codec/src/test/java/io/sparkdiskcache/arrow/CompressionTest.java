@@ -226,7 +226,7 @@ final class CompressionTest {
     assertThatThrownBy(() -> entry.column(0, 1))
         .isInstanceOf(CorruptEntryException.class)
         .hasMessageContaining(damaged.toString())
-        .hasMessageContaining("the buffer at byte " + (at - BufferCodec.PREFIX) + ",");
+        .hasMessageContaining("at byte " + (at - BufferCodec.PREFIX) + ",");
     entry.release();
   }
 

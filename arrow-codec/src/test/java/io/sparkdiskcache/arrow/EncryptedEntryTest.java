@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import org.apache.arrow.memory.AllocationListener;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -60,7 +61,8 @@ final class EncryptedEntryTest {
       EntrySummary summary;
       EncodeOptions options = new EncodeOptions(7_000, 1 << 20);
       try (EntryWriter writer =
-          EntryWriter.create(to, SCHEMA, Map.of("k", SECRET), root, options, with)) {
+          EntryWriter.create(
+              to, SCHEMA, Map.of("k", SECRET), root, AllocationListener.NOOP, options, with)) {
         for (InternalRow row : rows) {
           writer.write(row);
         }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import org.apache.arrow.memory.AllocationListener;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -46,7 +47,8 @@ final class Entries {
     try (BufferAllocator root = new RootAllocator()) {
       EntrySummary summary;
       try (EntryWriter writer =
-          EntryWriter.create(file, schema, Map.of("k", "v"), root, options, encryption)) {
+          EntryWriter.create(
+              file, schema, Map.of("k", "v"), root, AllocationListener.NOOP, options, encryption)) {
         for (InternalRow row : rows) {
           writer.write(row);
         }

@@ -13,6 +13,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
+import org.apache.arrow.memory.AllocationListener;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.OutOfMemoryException;
 import org.apache.arrow.memory.RootAllocator;
@@ -228,6 +230,61 @@ final class EntryWriterTest {
       writer.finish();
       assertThat(child.getPeakMemoryAllocation()).isLessThanOrEqualTo(4 * limit);
     }
+  }
+
+  /** Memory comes back when it is asked for, and what is counted is what is held. */
+  @Test
+  void aBatchIsEndedEarlyToGiveItsMemoryBack() throws IOException {
+    StructType schema =
+        new StructType()
+            .add("l", DataTypes.LongType)
+            .add("s", DataTypes.StringType)
+            .add("word", DataTypes.StringType)
+            .add("a", new ArrayType(DataTypes.DoubleType, true));
+    List<InternalRow> rows = new RandomData(6).rows(schema, 20_000, 0.1);
+    int word = schema.fieldIndex("word");
+    for (int i = 0; i < rows.size(); i++) {
+      rows.get(i).update(word, UTF8String.fromString("one of some words, number " + i % 90));
+    }
+    AtomicLong held = new AtomicLong();
+    AllocationListener counts =
+        new AllocationListener() {
+          @Override
+          public void onPreAllocation(long size) {
+            held.addAndGet(size);
+          }
+
+          @Override
+          public void onRelease(long size) {
+            held.addAndGet(-size);
+          }
+        };
+    Path file = dir.resolve("e");
+    EncodeOptions options = EncodeOptions.defaults();
+    try (EntryWriter writer =
+        EntryWriter.create(file, schema, Map.of(), root, counts, options, null)) {
+      int shed = 0;
+      for (int i = 0; i < rows.size(); i++) {
+        writer.write(rows.get(i));
+        assertThat(held.get()).isEqualTo(root.getAllocatedMemory());
+        long before = held.get();
+        if (before > 1_500_000) {
+          writer.shed();
+          assertThat(held.get()).as("what is left of %s bytes", before).isLessThan(before / 3);
+          shed++;
+        } else if (i == 10) {
+          writer.shed();
+          assertThat(held.get()).as("too little to be shed").isEqualTo(before);
+        }
+      }
+      assertThat(shed).isPositive();
+      assertThat(writer.finish().batches()).isEqualTo(shed + 1);
+    }
+    assertThat(held.get()).isZero();
+    MappedEntry entry = MappedEntry.open(file);
+    assertThat(entry.encodings()).containsEntry(word, ColumnLayout.Kind.DICTIONARY16);
+    Entries.assertHolds(entry, schema, rows);
+    entry.release();
   }
 
   @Test

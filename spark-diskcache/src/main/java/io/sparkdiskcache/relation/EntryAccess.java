@@ -12,6 +12,7 @@ import io.sparkdiskcache.cluster.ProcessStores;
 import io.sparkdiskcache.conf.Admission;
 import io.sparkdiskcache.relation.UnitWriter.EntryWriteException;
 import io.sparkdiskcache.remote.RemoteTier;
+import io.sparkdiskcache.shim.TaskMemory;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntryDescription;
@@ -370,8 +371,8 @@ final class EntryAccess {
       return new Made(mapped, Origin.COMPUTED, written.batches());
     } catch (EntryWriteException | StoreException e) {
       throw new IllegalStateException(
-          "Cannot keep a partition of %s: neither the cache directory nor Spark's scratch directory %s can be written. Free disk space, or set spark.local.dir."
-              .formatted(spec.description(), file.getParent()),
+          "Cannot keep a partition of %s: neither the cache directory nor Spark's scratch directory %s takes it: %s. Free disk space, set spark.local.dir, or do not cache rows of this size."
+              .formatted(spec.description(), file.getParent(), e.getMessage()),
           e);
     } finally {
       deleteQuietly(file);
@@ -387,10 +388,13 @@ final class EntryAccess {
       WriteTimer timer,
       LongFunction<String> describe)
       throws EntryWriteException, StoreException {
-    return new UnitWriter(create(file, unit), room, context, timer).write(source, describe);
+    TaskMemory memory = TaskMemory.of(context);
+    return new UnitWriter(create(file, unit, memory), memory, room, context, timer)
+        .write(source, describe);
   }
 
-  private EntryWriter create(Path file, CacheUnit unit) throws EntryWriteException {
+  private EntryWriter create(Path file, CacheUnit unit, TaskMemory memory)
+      throws EntryWriteException {
     Map<String, String> metadata =
         Map.of(
             "diskcache.key", unit.key(),
@@ -402,6 +406,7 @@ final class EntryAccess {
           spec.schema(),
           metadata,
           ArrowUtils.rootAllocator(),
+          memory,
           EncodeOptions.defaults()
               .withPrecision(spec.precision())
               .withCompression(spec.compression()),

@@ -5,6 +5,7 @@ import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.fingerprint.ConfDigest;
 import io.sparkdiskcache.shim.SparkInternals;
+import io.sparkdiskcache.shim.TaskMemory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -62,7 +63,8 @@ final class PartitionReader {
     List<MappedEntry> entries = new ArrayList<>(partition.units().size());
     // Registered first, so that Spark runs it last: after whatever reads the columns has stopped.
     List<MappedEntry> toRelease = new ArrayList<>();
-    context.addTaskCompletionListener(releaseAll(toRelease));
+    TaskMemory memory = TaskMemory.of(context);
+    context.addTaskCompletionListener(releaseAll(toRelease, memory));
     long rows = 0;
     long bytes = 0;
     int computed = 0;
@@ -102,6 +104,7 @@ final class PartitionReader {
         batches += made.batches();
       }
       entries.add(entry);
+      memory.take(entry.decryptedBytes());
       rows += entry.rows();
       bytes += entry.bytes();
     }
@@ -209,8 +212,12 @@ final class PartitionReader {
     return same;
   }
 
-  private static TaskCompletionListener releaseAll(List<MappedEntry> entries) {
-    return ended -> entries.forEach(MappedEntry::release);
+  private static TaskCompletionListener releaseAll(
+      List<MappedEntry> entries, TaskMemory ofDecrypted) {
+    return ended -> {
+      entries.forEach(MappedEntry::release);
+      ofDecrypted.close();
+    };
   }
 
   private static java.util.Iterator<CachedBatch> batches(List<MappedEntry> entries) {

@@ -3,6 +3,7 @@ package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.EntrySummary;
 import io.sparkdiskcache.arrow.EntryWriter;
+import io.sparkdiskcache.shim.TaskMemory;
 import io.sparkdiskcache.store.StoreException;
 import java.io.IOException;
 import java.util.Optional;
@@ -23,6 +24,7 @@ final class UnitWriter {
   private static final int ROWS_BETWEEN_KILL_CHECKS = 1024;
 
   private final EntryWriter writer;
+  private final TaskMemory memory;
   private final RoomCheck room;
   private final TaskContext context;
   private final WriteTimer timer;
@@ -48,9 +50,16 @@ final class UnitWriter {
 
   /**
    * @param writer closed by {@link #write}
+   * @param memory what the writer counts its memory with, closed after it
    */
-  UnitWriter(EntryWriter writer, RoomCheck room, TaskContext context, WriteTimer timer) {
+  UnitWriter(
+      EntryWriter writer,
+      TaskMemory memory,
+      RoomCheck room,
+      TaskContext context,
+      WriteTimer timer) {
     this.writer = writer;
+    this.memory = memory;
     this.room = room;
     this.context = context;
     this.timer = timer;
@@ -91,6 +100,7 @@ final class UnitWriter {
       long before = timer.beforeRow(written++);
       try {
         writer.write(row);
+        shedIfWanted();
       } catch (IOException e) {
         throw new EntryWriteException(e);
       }
@@ -108,6 +118,7 @@ final class UnitWriter {
       long before = timer.beforeBatch();
       try {
         writer.write(batch);
+        shedIfWanted();
       } catch (IOException e) {
         throw new EntryWriteException(e);
       }
@@ -115,6 +126,12 @@ final class UnitWriter {
       written++;
     }
     return written;
+  }
+
+  private void shedIfWanted() throws IOException {
+    if (memory.isWanted()) {
+      writer.shed();
+    }
   }
 
   private EntrySummary finish(String description) throws EntryWriteException {
@@ -130,6 +147,8 @@ final class UnitWriter {
       writer.close();
     } catch (IOException e) {
       log.warn("Cannot close an entry that was written: {}", e.toString());
+    } finally {
+      memory.close();
     }
   }
 }
