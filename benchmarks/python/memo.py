@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hits of a memoised Python function per second, by one process, beside python-diskcache's memoize.
+"""Hits of memoised Python functions, plain and of pandas, per second, by one process, beside python-diskcache's memoize.
 
 Batches are handed over as to a worker of Spark's. Medians of seven after three for warm-up. Arguments: an
 empty directory, and how many distinct inputs there are.
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import diskcache
+import pandas as pd
 import pyarrow as pa
 from pyspark.cloudpickle import cloudpickle
 from pyspark.sql import types as t
@@ -28,6 +29,10 @@ def answer(argument: object) -> str:
     return f"answer to {hash(argument)}"
 
 
+def answer_pandas(arguments: pd.Series) -> pd.Series:
+    return pd.Series([answer(argument) for argument in arguments])
+
+
 def rate(rows: int, measured: Callable[[], None], before: Callable[[], None] = lambda: None) -> float:
     seconds = []
     for i in range(-WARM_UP, RUNS):
@@ -39,23 +44,30 @@ def rate(rows: int, measured: Callable[[], None], before: Callable[[], None] = l
     return rows / statistics.median(seconds)
 
 
-def measure(directory: Path, distinct: int, what: str, inputs: list[object]) -> None:
-    column = pa.array(inputs)
-    batches = [[column.slice(start, BATCH)] for start in range(0, distinct, BATCH)]
-    pickled, options = cloudpickle.dumps(answer), _memo.memoize(answer)._options
+def ours(directory: Path, distinct: int, what: str, function: Callable[..., object], column: pd.Series) -> list[float]:
+    options = _memo.memoize(function)._options
+    pieces = [column.iloc[start : start + BATCH].reset_index(drop=True) for start in range(0, distinct, BATCH)]
+    batches = [[piece if options.kind == "pandas" else pa.Array.from_pandas(piece)] for piece in pieces]
+    pickled = cloudpickle.dumps(function)
 
     def calls() -> _memo._Calls:
-        return _memo._Calls(pickled, f"benchmark {what}", "", t.StringType(), options, str(directory / "ours"))
+        return _memo._Calls(pickled, f"benchmark {what}", "", t.StringType(), options, str(directory))
 
     def all_batches(of: _memo._Calls) -> None:
         for batch in batches:
-            if of.evaluate(batch).null_count:
+            if len(of.evaluate(batch)) != len(batch[0]):
                 raise RuntimeError("an answer is missing")
 
-    ours = calls()
-    all_batches(ours)
-    memory = rate(distinct, lambda: all_batches(ours))
-    files = rate(distinct, lambda: all_batches(calls()), lambda: _memofront.front().clear())
+    kept = calls()
+    all_batches(kept)
+    memory = rate(distinct, lambda: all_batches(kept))
+    return [memory, rate(distinct, lambda: all_batches(calls()), lambda: _memofront.front().clear())]
+
+
+def measure(directory: Path, distinct: int, what: str, inputs: list[object]) -> None:
+    column = pd.Series(inputs)
+    rates = ours(directory / "ours", distinct, what, answer, column)
+    rates += ours(directory / "ours", distinct, what, answer_pandas, column)
 
     with diskcache.Cache(str(directory / "peer"), eviction_policy="none", size_limit=1 << 40) as peer:
         kept = peer.memoize()(answer)
@@ -65,17 +77,14 @@ def measure(directory: Path, distinct: int, what: str, inputs: list[object]) -> 
                 kept(argument)
 
         all_inputs()
-        theirs = rate(distinct, all_inputs)
-    print(
-        f"| {what} | {memory:,.0f} | {files:,.0f} | {theirs:,.0f} | {memory / theirs:.0f} | {files / theirs:.0f} |",
-        flush=True,
-    )
+        rates.append(rate(distinct, all_inputs))
+    print(f"| {what} | " + " | ".join(f"{r:,.0f}" for r in rates) + " |", flush=True)
 
 
 def main() -> None:
     directory, distinct = Path(sys.argv[1]), int(sys.argv[2])
     (directory / "ours").mkdir(mode=0o700, parents=True)
-    print("| argument | from memory, rows/s | from the files, rows/s | python-diskcache, rows/s | ratio | ratio |")
+    print("| argument | plain, memory | plain, files | pandas, memory | pandas, files | python-diskcache |")
     print("|---|---|---|---|---|---|")
     measure(directory, distinct, "long", list(range(distinct)))
     measure(directory, distinct, "short string", [f"input-{i}" for i in range(distinct)])

@@ -9,73 +9,18 @@ import math
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from counting import Service
 from pyspark.cloudpickle import cloudpickle
 from pyspark.sql import Row
 from pyspark.sql import types as t
 
-from sparkdiskcache import DiskCache, DiskCacheError, _memo, _memofront, _memostore, _memovalues, memoize
-
-
-class Service:
-    """Counts what it is asked: ``/?x`` answers ``X``, ``fail`` is an error."""
-
-    def __init__(self) -> None:
-        self._asked: list[str] = []
-        self._lock = Lock()
-        self.hang = 0  # how many of the next requests wait for the end of the test
-        self.gate = Event()
-        self.gate.set()
-        self._end = Event()
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802
-                query = self.path.partition("?")[2]
-                with service._lock:
-                    service._asked.append(query)
-                    hangs = service.hang > 0
-                    service.hang -= 1
-                service.gate.wait()
-                if hangs:
-                    service._end.wait()
-                    return
-                self.send_response(500 if query.startswith("fail") else 200)
-                self.end_headers()
-                self.wfile.write(query.upper().encode())
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/?"
-        Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def asked(self) -> list[str]:
-        """Since the last time."""
-        with self._lock:
-            asked, self._asked = self._asked, []
-        return sorted(asked)
-
-    def close(self) -> None:
-        self._end.set()
-        self.gate.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    service = Service()
-    yield service
-    service.close()
+from sparkdiskcache import DiskCache, DiskCacheError, _memo, _memobatch, _memofront, _memostore, _memovalues, memoize
 
 
 def ask(url: str, name: str = "ask", suffix: str = "") -> Any:
@@ -146,6 +91,40 @@ def test_errors_are_never_kept(spark: Any, cache: DiskCache, service: Service) -
     for _ in range(2):
         assert df.select(lenient("k")).collect() == [Row(None)]
         assert service.asked() == ["fail1", "fail1"]
+
+
+def test_a_task_that_is_to_report_finishes_its_batch_and_fails(
+    spark: Any, cache: DiskCache, service: Service
+) -> None:
+    df = spark.createDataFrame([("r1",), ("fail1",), ("r2",), ("fail2",)], "k string").coalesce(1)
+    function = memoize(ask(service.url, "reporting"), on_error="report")
+    with pytest.raises(Exception, match="2 calls of reporting failed.*500"):
+        df.select(function("k")).collect()
+    assert service.asked() == ["fail1", "fail2", "r1", "r2"]
+    assert df.where("k > 'g'").select(function("k")).collect() == [Row("R1"), Row("R2")]
+    assert service.asked() == []
+
+
+def test_the_oldest_results_of_a_limited_name_are_removed(tmp_path: Path) -> None:
+    limit = 16 << 14
+    for function in (lambda k: "v" * 1000, lambda k: "w" * 1000):  # edited: one name
+        calls = in_this_process(function, tmp_path, name="limited", max_bytes=limit)
+        for start in range(0, 500, 50):
+            calls.answers([pa.array(range(start, start + 50))])
+    other = in_this_process(lambda k: "x" * 1000, tmp_path, name="other", version="1")
+    other.answers([pa.array(range(300))])
+    kept: dict[str, list[int]] = {}
+    for shard in (tmp_path / "memo").glob("memo-?.db"):
+        with sqlite3.connect(shard) as connection:
+            for name, bytes_ in connection.execute(
+                "SELECT name, length(value) + length(arguments) + 100 FROM results JOIN functions ON id = function"
+            ):
+                kept.setdefault(name, []).append(bytes_)
+        connection.close()
+    assert limit / 2 < sum(kept["limited"]) < limit * 9 / 8
+    assert len(kept["other"]) == 300
+    with pytest.raises(DiskCacheError, match="max_bytes"):
+        memoize(len, max_bytes=0)
 
 
 def test_answers_given_before_a_failure_are_kept(spark: Any, cache: DiskCache, service: Service) -> None:
@@ -364,7 +343,7 @@ def test_an_answer_in_memory_is_used_no_longer_than_it_may(
 
     now = _memostore.now_millis()
     clock = [now]
-    monkeypatch.setattr(_memo, "now_millis", lambda: clock[0])
+    monkeypatch.setattr(_memobatch, "now_millis", lambda: clock[0])
     calls = in_this_process(function, tmp_path, ttl=10)
     column = [pa.array(["a", "b"])]
     for millis, expected in [(0, ["a", "b"]), (9_999, []), (10_000, ["a", "b"]), (19_999, [])]:

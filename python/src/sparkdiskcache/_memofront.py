@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from typing import Any, NamedTuple
 
 _EXACT = frozenset((
     "string", "large_string", "binary", "large_binary", "bool", "int8", "int16", "int32", "int64", "date32[day]",
@@ -40,9 +37,8 @@ class Front:
         self._bytes = 0
         self._evictions: dict[str, tuple[int, int]] = {}
 
-    def of(self, prefix: bytes, columns: Sequence[pa.Array]) -> dict[Hashable, Answer] | None:
-        """The answers to rows of such columns, of one function; None where rows are no keys."""
-        types = tuple(str(column.type) for column in columns)
+    def of(self, prefix: bytes, types: tuple[str, ...]) -> dict[Hashable, Answer] | None:
+        """The answers to rows of columns of such types, of one function; None where rows are no keys."""
         if not _EXACT.issuperset(types):
             return None
         return self._known.setdefault((prefix, types), {})

@@ -20,11 +20,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
 _log = logging.getLogger(__name__)
 _FORMAT = 1
 _BUSY_SECONDS = 2.0
 _CHUNK = 500  # keys asked for in one statement
+_SHARDS = 16
+_ROW_BYTES = 100  # of a result beside its value and its arguments
+_BYTES = f"length(value) + length(arguments) + {_ROW_BYTES}"
+_OF_NAME = "FROM results WHERE function IN (SELECT id FROM functions WHERE name = ?)"
 _MAX_SHOWN = 1000  # characters of an argument
 _START_TIME = 19  # the 22nd field of stat, counted after the name
 _LOG_BYTES = 16 << 20
@@ -58,8 +63,7 @@ class Function:
     code: str
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What a function returned once; times in milliseconds since 1970."""
 
     value: bytes
@@ -103,6 +107,7 @@ class Store:
         self._memo = _prepared(Path(directory))
         self._open: dict[str, sqlite3.Connection] = {}
         self._ids: dict[tuple[str, Function], int] = {}
+        self._unchecked: dict[tuple[str, str], int] = {}  # bytes since a file was last held to a limit
         self.owner = _owner(os.getpid())
 
     def _connection(self, name: str, tables: Iterable[str]) -> sqlite3.Connection:
@@ -137,6 +142,7 @@ class Store:
             connection.execute("COMMIT")
         except BaseException:
             self._ids.clear()
+            self._unchecked.clear()
             del self._open[name]
             connection.close()  # which rolls back
             raise
@@ -178,8 +184,17 @@ class Store:
                 others |= held
         return mine, others
 
-    def commit(self, function: Function, results: Mapping[bytes, Result], released: Iterable[bytes]) -> None:
-        """Keeps results and ends the leases of their keys and of ``released``."""
+    def commit(
+        self,
+        function: Function,
+        results: Mapping[bytes, Result],
+        released: Iterable[bytes],
+        max_bytes: int | None = None,
+    ) -> None:
+        """Keeps results and ends the leases of their keys and of ``released``.
+
+        :param max_bytes: what results of functions of this name may take, of which the oldest are removed
+        """
         ended = list(results) + list(released)
         for name, some in _by_shard(ended).items():
             with _trouble("keep memoised results"), self._transaction(name) as connection:
@@ -202,6 +217,29 @@ class Store:
                 connection.executemany(
                     "DELETE FROM leases WHERE key = ? AND owner = ?", [(key, self.owner) for key in some]
                 )
+                if max_bytes is not None:
+                    self._bound(connection, name, function.name, [r for _, r in rows], max_bytes // _SHARDS)
+
+    def _bound(
+        self, connection: sqlite3.Connection, shard: str, name: str, results: list[Result], limit: int
+    ) -> None:
+        """Down to seven eighths, and looks again when as much has been added, as the JVM does."""
+        added = sum(len(r.value) + len(r.arguments) + _ROW_BYTES for r in results)
+        before = self._unchecked.get((shard, name))
+        if not added:
+            return
+        if before is not None and before + added < limit // 8:
+            self._unchecked[shard, name] = before + added
+            return
+        ((kept,),) = connection.execute(f"SELECT coalesce(sum({_BYTES}), 0) {_OF_NAME}", [name])
+        if kept > limit:
+            connection.execute(
+                "DELETE FROM results WHERE key IN (SELECT key FROM (SELECT key, sum("
+                f"{_BYTES}) OVER (ORDER BY created DESC, key ROWS UNBOUNDED PRECEDING) AS newer {_OF_NAME})"
+                " WHERE newer > ?)",
+                [name, limit - limit // 8],
+            )
+        self._unchecked[shard, name] = 0
 
     def _id(self, connection: sqlite3.Connection, name: str, function: Function) -> int:
         known = self._ids.get((name, function))
@@ -288,7 +326,7 @@ def _by_shard(keys: Iterable[bytes]) -> dict[str, list[bytes]]:
 
 def _rows(
     connection: sqlite3.Connection, columns: str, table: str, keys: list[bytes]
-) -> Iterator[tuple[bytes, ...]]:
+) -> Iterator[tuple[Any, ...]]:
     for start in range(0, len(keys), _CHUNK):
         some = keys[start : start + _CHUNK]
         marks = ",".join("?" * len(some))
@@ -297,10 +335,11 @@ def _rows(
 
 def _find(connection: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, Result]:
     found = {}
-    for row in _rows(connection, "key, value, crc, created, expires, nanos, price", "results", keys):
-        key, value, crc, *rest = row
-        if zlib.crc32(key + value) == crc:  # else damaged: as if it were not there
-            found[key] = Result(value, *rest)  # type: ignore[arg-type]
+    crc32 = zlib.crc32
+    rows = _rows(connection, "key, value, crc, created, expires, nanos, price", "results", keys)
+    for key, value, crc, created, expires, nanos, price in rows:
+        if crc32(value, crc32(key)) == crc:  # else damaged: as if it were not there
+            found[key] = Result(value, created, expires, nanos, price)
     return found
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from pyspark.sql import types as t
@@ -126,9 +127,10 @@ def encode(value: Any, declared: t.DataType) -> bytes:
 def _nested(value: Any, declared: t.DataType) -> bytes:
     if isinstance(declared, t.ArrayType) and isinstance(value, (list, tuple)):
         return _counted(b"a", [encode(item, declared.elementType) for item in value])
-    if isinstance(declared, t.MapType) and isinstance(value, dict):
-        keys = b"".join(encode(key, declared.keyType) for key in value)
-        values = b"".join(encode(item, declared.valueType) for item in value.values())
+    if isinstance(declared, t.MapType) and isinstance(value, (dict, list)):  # Arrow has pairs
+        pairs = value.items() if isinstance(value, dict) else value
+        keys = b"".join(encode(key, declared.keyType) for key, _ in pairs)
+        values = b"".join(encode(item, declared.valueType) for _, item in pairs)
         return b"m" + _LENGTH.pack(len(value)) + keys + values
     if isinstance(declared, t.StructType):
         names = declared.names
@@ -167,6 +169,19 @@ def decode(content: bytes, declared: t.DataType) -> Any:
     if end != len(content):
         raise ValueError("bytes follow a kept value")
     return value
+
+
+def decoder(declared: t.DataType) -> Callable[[bytes], Any]:
+    """:func:`decode` of a type, without its ceremony for strings."""
+    if not isinstance(declared, t.StringType):
+        return lambda content: decode(content, declared)
+
+    def text(content: bytes) -> Any:
+        if content[:1] == b"s" and int.from_bytes(content[1:5], "big") == len(content) - 5:
+            return str(content[5:], "utf-8")
+        return decode(content, declared)
+
+    return text
 
 
 class _Reader:

@@ -3,6 +3,7 @@ package io.sparkdiskcache;
 
 import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.conf.DiskCacheConf;
+import io.sparkdiskcache.memo.HomedRows;
 import io.sparkdiskcache.memo.MemoOptions;
 import io.sparkdiskcache.memo.MemoRuntime;
 import io.sparkdiskcache.memo.Memoizer;
@@ -19,7 +20,9 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.api.java.UDF2;
@@ -220,6 +223,20 @@ public final class DiskCache {
   public UserDefinedFunction memoize(
       UDF5<?, ?, ?, ?, ?, ?> function, DataType type, MemoOptions options) {
     return memoizer().memoize(function, type, options);
+  }
+
+  /**
+   * {@code df} with a column that a memoised function makes of others, each row on the host where
+   * the result of its arguments is, if one has run it before: the partitions are by the hash of the
+   * arguments, and have their homes among the hosts. For clusters; needs a shuffle, which is
+   * executed at once where plans are adaptive.
+   *
+   * @param name of the new column
+   * @param function of {@link #memoize}
+   */
+  public Dataset<Row> memoApply(
+      Dataset<Row> df, String name, UserDefinedFunction function, Column... arguments) {
+    return HomedRows.of(df, arguments).withColumn(name, function.apply(arguments));
   }
 
   /**

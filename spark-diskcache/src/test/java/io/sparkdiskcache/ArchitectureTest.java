@@ -66,7 +66,7 @@ class ArchitectureTest {
             .whereLayer("arrow")
             .mayOnlyBeAccessedByLayers("api", "relation", "conf")
             .whereLayer("shim")
-            .mayOnlyBeAccessedByLayers("api", "relation", "cluster");
+            .mayOnlyBeAccessedByLayers("api", "relation", "cluster", "memo");
     rule.check(CLASSES);
   }
 

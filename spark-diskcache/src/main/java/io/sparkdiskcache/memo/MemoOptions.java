@@ -20,7 +20,12 @@ public final class MemoOptions implements Serializable {
     /** The task fails, as with any other function. */
     FAIL,
     /** The row gets null; the error is counted in the ledger, and logged now and then. */
-    NULL
+    NULL,
+    /**
+     * The task goes on with its other rows, whose results are kept, and then fails with the number
+     * of failed calls and the first error.
+     */
+    REPORT
   }
 
   /** Something that follows from a result; serializable, as executors evaluate it. */
@@ -45,6 +50,7 @@ public final class MemoOptions implements Serializable {
   private double price;
   private @Nullable OfResult<Double> priceOf;
   private Duration lease = DEFAULT_LEASE;
+  private long maxBytes = Long.MAX_VALUE;
 
   private MemoOptions() {}
 
@@ -64,6 +70,7 @@ public final class MemoOptions implements Serializable {
     price = other.price;
     priceOf = other.priceOf;
     lease = other.lease;
+    maxBytes = other.maxBytes;
   }
 
   /** Kept for ever, keyed by all arguments, nulls too; one attempt, and errors fail the task. */
@@ -186,6 +193,18 @@ public final class MemoOptions implements Serializable {
     return with(o -> o.lease = value);
   }
 
+  /**
+   * What the results of all functions of this name may take, nearly; the oldest are removed. Keys,
+   * arguments and what else belongs to a result count as well.
+   */
+  public MemoOptions withMaxBytes(long value) {
+    if (value <= 0) {
+      throw new IllegalArgumentException(
+          "Cannot keep results in %d bytes: expected more than zero.".formatted(value));
+    }
+    return with(o -> o.maxBytes = value);
+  }
+
   private static String oneLine(String what, String value) {
     if (value.chars().anyMatch(Character::isISOControl)) {
       throw new IllegalArgumentException(
@@ -267,5 +286,10 @@ public final class MemoOptions implements Serializable {
 
   Duration lease() {
     return lease;
+  }
+
+  /** {@link Long#MAX_VALUE} for no limit. */
+  long maxBytes() {
+    return maxBytes;
   }
 }

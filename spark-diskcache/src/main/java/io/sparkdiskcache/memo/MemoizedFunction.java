@@ -17,7 +17,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -42,7 +41,6 @@ import org.slf4j.LoggerFactory;
 final class MemoizedFunction implements Serializable, MemoizableFunction.Memoized {
   private static final Logger log = LoggerFactory.getLogger(MemoizedFunction.class);
   private static final String FORMAT = "memo-1";
-  private static final int LOG_EVERY = 100;
   private static final long FIRST_PAUSE_MILLIS = 2;
   private static final long LONGEST_PAUSE_MILLIS = 100;
   private static final long LONGEST_BACK_OFF_MILLIS = 60_000;
@@ -68,11 +66,24 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
   private final String directory;
 
   private transient volatile @Nullable Open open;
+  private transient @Nullable Errors errors; // guarded by this
 
   /** What lasts as long as the runtime of this process. */
   @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Open(
-      MemoRuntime runtime, MemoCounts counts, byte[] prefix, Unkept unkept, AtomicLong errors) {}
+      MemoRuntime runtime, MemoCounts counts, byte[] prefix, Unkept unkept, Errors errors) {}
+
+  /**
+   * Of the function. What becomes of it is not for the flight: others may treat errors otherwise.
+   */
+  private static final class CallFailed extends Exception {
+    private final Exception error;
+
+    CallFailed(Exception error) {
+      super(error);
+      this.error = error;
+    }
+  }
 
   /**
    * @param directory the cache directory; empty to call the function for every row
@@ -99,12 +110,22 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
   @Nullable Object call(@Nullable Object... arguments) throws Exception {
     Open here = open();
     if (here == null) {
-      return attempt(arguments);
+      try {
+        return attempt(arguments);
+      } catch (InterruptedException e) {
+        throw e;
+      } catch (Exception e) {
+        return errors().answer(e).value();
+      }
     }
     MemoKey key = key(here, arguments);
     if (key == null) {
       here.counts.unkept();
-      return compute(here, arguments).value();
+      try {
+        return compute(here, arguments).value();
+      } catch (CallFailed e) {
+        return here.errors.answer(e.error).value();
+      }
     }
     Known known = here.runtime.front().get(key);
     if (known == null || !isUsable(known.result())) {
@@ -114,14 +135,20 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
       here.counts.hit(known.result());
       return known.value();
     }
-    return here.runtime
-        .flights()
-        .join(
-            key,
-            options.lease().multipliedBy(2), // the leader may first wait for another process
-            () -> lead(here, key, arguments),
-            joined -> here.counts.hit(joined.result()))
-        .value();
+    try {
+      return here.runtime
+          .flights()
+          .join(
+              key,
+              options.lease().multipliedBy(2), // the leader may first wait for another process
+              () -> lead(here, key, arguments),
+              joined -> here.counts.hit(joined.result()))
+          .value();
+    } catch (CallFailed e) {
+      Known answer = here.errors.answer(e.error);
+      here.unkept.put(key, answer);
+      return answer.value();
+    }
   }
 
   private @Nullable Open open() {
@@ -134,16 +161,24 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
   }
 
   private @Nullable Open opened() {
-    return MemoRuntime.find(Path.of(directory))
-        .map(
-            runtime ->
-                new Open(
-                    runtime,
-                    runtime.store().counts(identity),
-                    prefix(),
-                    new Unkept(),
-                    new AtomicLong()))
-        .orElse(null);
+    MemoRuntime runtime = MemoRuntime.find(Path.of(directory)).orElse(null);
+    if (runtime == null) {
+      return null;
+    }
+    if (options.maxBytes() < Long.MAX_VALUE) {
+      runtime.store().limit(identity, options.maxBytes());
+    }
+    MemoCounts counts = runtime.store().counts(identity);
+    return new Open(runtime, counts, prefix(), new Unkept(), errors());
+  }
+
+  private synchronized Errors errors() {
+    Errors known = errors;
+    if (known == null) {
+      known = new Errors(identity.name(), options.onError());
+      errors = known;
+    }
+    return known;
   }
 
   // ---- keys
@@ -262,7 +297,8 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
   }
 
   /** Calls, and counts. A result that is not to be kept has expired when it was made. */
-  private Known compute(Open here, @Nullable Object[] arguments) throws Exception {
+  private Known compute(Open here, @Nullable Object[] arguments)
+      throws CallFailed, InterruptedException {
     long start = System.nanoTime();
     Object value;
     try {
@@ -271,14 +307,7 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
       throw e;
     } catch (Exception e) {
       here.counts.failed(System.nanoTime() - start);
-      if (options.onError() == MemoOptions.OnError.FAIL) {
-        throw e;
-      }
-      long count = here.errors.incrementAndGet();
-      if (count == 1 || count % LOG_EVERY == 0) {
-        log.warn("{} failed (occurrence {}); the row gets null", identity.name(), count, e);
-      }
-      return new Known(null, new MemoResult(new byte[0], 0, 0, 0, 0));
+      throw new CallFailed(e);
     }
     long nanos = System.nanoTime() - start;
     double price = ofResult(0.0, () -> options.price(value));

@@ -13,6 +13,8 @@ import org.apache.spark.SparkContext$;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.resource.ResourceProfile;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.classic.Dataset;
 import org.apache.spark.sql.classic.SparkSession;
@@ -148,6 +150,17 @@ public final class SparkInternals {
 
   private static <K, V> scala.collection.immutable.Map<K, V> immutable(Map<K, V> map) {
     return scala.collection.immutable.Map$.MODULE$.from(CollectionConverters.asScala(map));
+  }
+
+  /** The rows of a frame as its plan makes them. */
+  public static RDD<InternalRow> internalRows(org.apache.spark.sql.Dataset<Row> df) {
+    return ((Dataset<Row>) df).queryExecution().toRdd();
+  }
+
+  /** A frame of rows that are those of another one. */
+  public static org.apache.spark.sql.Dataset<Row> ofRows(
+      org.apache.spark.sql.Dataset<Row> like, RDD<InternalRow> rows) {
+    return ((SparkSession) like.sparkSession()).internalCreateDataFrame(rows, like.schema(), false);
   }
 
   /** Lets Spark's own cleaner unpersist {@code rdd} once nothing refers to it any more. */

@@ -40,6 +40,24 @@ final class MemoSchema {
               + " nanos_saved INTEGER NOT NULL, spent REAL NOT NULL, saved REAL NOT NULL, PRIMARY"
               + " KEY(day, name, version, tag)) WITHOUT ROWID");
 
+  /** Of a result beside its value and its arguments. */
+  static final int ROW_BYTES = 100;
+
+  private static final String BYTES = "length(value) + length(arguments) + " + ROW_BYTES;
+  private static final String OF_NAME =
+      " FROM results WHERE function IN (SELECT id FROM functions WHERE name = ?)";
+
+  /** What the results of a function take, by its name. */
+  static final String BYTES_OF = "SELECT coalesce(sum(" + BYTES + "), 0)" + OF_NAME;
+
+  /** All of a name's but the newest that take so many bytes. */
+  static final String REMOVE_OLDEST =
+      "DELETE FROM results WHERE key IN (SELECT key FROM (SELECT key, sum("
+          + BYTES
+          + ") OVER (ORDER BY created DESC, key ROWS UNBOUNDED PRECEDING) AS newer"
+          + OF_NAME
+          + ") WHERE newer > ?)";
+
   private MemoSchema() {}
 
   /** Opens a file, which is created with these tables if need be; the caller closes the session. */

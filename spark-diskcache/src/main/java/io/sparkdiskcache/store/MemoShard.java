@@ -22,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  * One of the files that memoised results are spread over, so that their writers seldom meet. One
  * connection reads and one writes, each behind a lock: a lookup never waits for a commit.
  *
+ * <p>Lookups share a read transaction, because to begin one costs more than to look up. What it
+ * finds may be as old as the last {@link #refresh}; what it does not find is looked up anew.
+ *
  * <p>SQLite keeps no checksums. A value carries one over its key and itself; where it does not fit,
  * the row is passed over and the function is called.
  */
@@ -32,12 +35,16 @@ final class MemoShard implements AutoCloseable {
       "SELECT key, digest, name, version, tag, code, arguments, length(value), created, expires,"
           + " nanos, price FROM results JOIN functions ON functions.id = results.function";
 
+  private static final long SLACK = 8; // a part of a limit
+
   private final Path file;
   private final ReentrantLock reading = new ReentrantLock();
   private final ReentrantLock writing = new ReentrantLock();
   private @Nullable Session reader; // guarded by reading
   private @Nullable Session writer; // guarded by writing
   private final Map<MemoFunction, Long> ids = new HashMap<>(); // guarded by writing
+  private final Map<String, Long> unchecked = new HashMap<>(); // guarded by writing, see bound
+  private volatile boolean snapshot; // whether the reader is inside a transaction; as the reader
 
   MemoShard(Path file) {
     this.file = file;
@@ -81,6 +88,7 @@ final class MemoShard implements AutoCloseable {
       } finally {
         if (!committed) {
           ids.clear(); // what the transaction added is not there
+          unchecked.clear();
           writer = null;
           session.close();
         }
@@ -93,9 +101,49 @@ final class MemoShard implements AutoCloseable {
   Optional<MemoResult> find(MemoKey key) throws SQLException, IOException {
     reading.lock();
     try {
+      if (snapshot) {
+        Optional<MemoResult> found = find(reader(), key);
+        if (found.isPresent()) {
+          return found;
+        }
+        endSnapshot();
+      }
+      reader().execute("BEGIN");
+      snapshot = true;
       return find(reader(), key);
     } finally {
       reading.unlock();
+    }
+  }
+
+  /** Lookups from now on see what has been committed until now. */
+  void refresh() throws SQLException {
+    if (!snapshot) {
+      return;
+    }
+    reading.lock();
+    try {
+      endSnapshot();
+    } finally {
+      reading.unlock();
+    }
+  }
+
+  private void endSnapshot() throws SQLException {
+    Session open = reader;
+    if (!snapshot || open == null) {
+      return;
+    }
+    snapshot = false;
+    boolean ended = false;
+    try {
+      open.execute("COMMIT");
+      ended = true;
+    } finally {
+      if (!ended) {
+        reader = null;
+        open.close();
+      }
     }
   }
 
@@ -168,8 +216,13 @@ final class MemoShard implements AutoCloseable {
         });
   }
 
-  /** One transaction: adds results, and ends the leases of this process on all the keys. */
-  void commit(Collection<MemoStore.Pending> results) throws SQLException, IOException {
+  /**
+   * One transaction: adds results, and ends the leases of this process on all the keys.
+   *
+   * @param limits bytes by the name of a function; others have none
+   */
+  void commit(Collection<MemoStore.Pending> results, Map<String, Long> limits)
+      throws SQLException, IOException {
     change(
         session -> {
           for (MemoStore.Pending pending : results) {
@@ -194,8 +247,40 @@ final class MemoShard implements AutoCloseable {
             }
             session.update("DELETE FROM leases WHERE key = ? AND owner = ?", key, MemoOwner.SELF);
           }
+          for (Map.Entry<String, Long> limit : limits.entrySet()) {
+            bound(session, results, limit.getKey(), limit.getValue());
+          }
           return results.size();
         });
+  }
+
+  /**
+   * Removes the oldest results of a function, whatever its version and code, where they exceed its
+   * limit; down to seven eighths, and looks again when as much has been added here. Processes that
+   * write at the same time may each exceed it by that.
+   */
+  private void bound(
+      Session session, Collection<MemoStore.Pending> results, String name, long limit)
+      throws SQLException {
+    long added = 0;
+    for (MemoStore.Pending pending : results) {
+      if (pending.result() != null && pending.function().name().equals(name)) {
+        added += pending.bytes() + MemoSchema.ROW_BYTES;
+      }
+    }
+    if (added == 0) {
+      return;
+    }
+    Long before = unchecked.get(name);
+    if (before != null && before + added < limit / SLACK) {
+      unchecked.put(name, before + added);
+      return;
+    }
+    long kept = session.first(MemoSchema.BYTES_OF, row -> row.getLong(1), name).orElse(0L);
+    if (kept > limit) {
+      session.update(MemoSchema.REMOVE_OLDEST, name, limit - limit / SLACK);
+    }
+    unchecked.put(name, 0L);
   }
 
   /** Rows of functions are never removed, so an id keeps its meaning. */
@@ -296,6 +381,7 @@ final class MemoShard implements AutoCloseable {
     }
     reading.lock();
     try {
+      snapshot = false;
       if (reader != null) {
         reader.close();
         reader = null;

@@ -68,6 +68,7 @@ public final class MemoStore implements AutoCloseable {
   private final Map<MemoKey, Pending> waiting = new ConcurrentHashMap<>();
   private final AtomicInteger waitingRows = new AtomicInteger();
   private final AtomicLong waitingBytes = new AtomicLong();
+  private final Map<String, Long> limits = new ConcurrentHashMap<>(); // of a shard
   private final Set<MemoShard> written = ConcurrentHashMap.newKeySet();
   private final List<Runnable> evictionListeners = new CopyOnWriteArrayList<>();
   private volatile long evictions;
@@ -168,6 +169,11 @@ public final class MemoStore implements AutoCloseable {
     return counters.errors.sum();
   }
 
+  /** Keeps the results of a function within so many bytes, by its name, the newest ones. */
+  public void limit(MemoFunction function, long maxBytes) {
+    limits.put(function.name(), Math.max(1, maxBytes / SHARDS));
+  }
+
   /** Called after something was removed, by whichever process: what is held in memory may be it. */
   public void onEviction(Runnable listener) {
     evictionListeners.add(listener);
@@ -200,7 +206,11 @@ public final class MemoStore implements AutoCloseable {
     }
     try {
       MemoShard shard = shard(key);
-      return shard.isLeased(key, now) ? Turn.WAIT : shard.takeTurn(key, lease, usable, now);
+      Turn turn = shard.isLeased(key, now) ? Turn.WAIT : shard.takeTurn(key, lease, usable, now);
+      if (turn == Turn.KNOWN) {
+        shard.refresh(); // it may have replaced one that would not do
+      }
+      return turn;
     } catch (SQLException | IOException e) {
       pausedUntil = now + PAUSE_MILLIS;
       trouble.report("Cannot take the lease of a memoised call", e);
@@ -251,6 +261,7 @@ public final class MemoStore implements AutoCloseable {
 
   /** Writes what is waiting; returns when it has been committed. */
   public synchronized void flush() throws SQLException, IOException {
+    refresh();
     noticeEvictions();
     Map<MemoShard, List<Pending>> byShard = new LinkedHashMap<>();
     for (Pending pending : waiting.values()) {
@@ -277,7 +288,7 @@ public final class MemoStore implements AutoCloseable {
   private void commit(MemoShard shard, List<Pending> results) throws SQLException, IOException {
     boolean retry = false;
     try {
-      shard.commit(results);
+      shard.commit(results, limits);
       written.add(shard);
     } catch (SQLException e) {
       // A damaged file does not recover as a full disk does, and must not fill the memory.
@@ -297,10 +308,21 @@ public final class MemoStore implements AutoCloseable {
     }
   }
 
+  private void refresh() {
+    for (MemoShard shard : shards) {
+      try {
+        shard.refresh();
+      } catch (SQLException e) {
+        trouble.report("Cannot look up memoised results", e); // the next lookup opens the file anew
+      }
+    }
+  }
+
   private void noticeEvictions() {
     long now = evictionsOnDisk();
     if (now != evictions) {
       evictions = now;
+      refresh(); // before memory is cleared, which is filled from it
       evictionListeners.forEach(Runnable::run);
     }
   }
@@ -367,6 +389,7 @@ public final class MemoStore implements AutoCloseable {
     for (Map.Entry<MemoShard, List<MemoEntry>> entry : byShard.entrySet()) {
       try {
         entry.getKey().remove(entry.getValue());
+        entry.getKey().refresh();
         bytes += entry.getValue().stream().mapToLong(MemoEntry::bytes).sum();
       } catch (SQLException | IOException e) {
         throw StoreException.failed(

@@ -102,6 +102,54 @@ class MemoStoreTest {
   }
 
   @Test
+  void theOldestResultsOfALimitedNameAreRemoved() throws Exception {
+    int limit = 16 << 14; // 16 KiB in each file
+    MemoFunction edited = new MemoFunction("d3", "slow", "1", "nightly", "App.slow");
+    try (MemoStore store = open()) {
+      store.limit(SLOW, limit);
+      byte[] value = new byte[1_000];
+      for (int i = 0; i < 1_000; i++) {
+        MemoKey key = new MemoKey((long) i << 60, i, 0, 0);
+        MemoFunction function = i < 500 ? SLOW : edited; // one name
+        store.put(key, function, "a", new MemoResult(value, i, MemoResult.NEVER, 1, 0));
+        store.put(
+            new MemoKey((long) i << 60, i, 1, 1), OTHER, "a", new MemoResult(value, i, 9, 1, 0));
+        if (i % 100 == 99) {
+          store.flush();
+        }
+      }
+      store.flush();
+      List<MemoEntry> kept = store.entries(entry -> entry.function().name().equals("slow"));
+      long bytes = kept.stream().mapToLong(entry -> entry.bytes() + 101).sum();
+      assertThat(bytes).isBetween(limit * 3L / 4, limit * 9L / 8);
+      for (int i = 900; i < 1_000; i++) {
+        assertThat(store.find(new MemoKey((long) i << 60, i, 0, 0))).as("new: %d", i).isPresent();
+      }
+      assertThat(store.entries(entry -> entry.function().name().equals("other"))).hasSize(1_000);
+      assertThat(store.errors()).isZero();
+    }
+  }
+
+  @Test
+  void whatAnotherProcessRemovedIsNotFoundAnyMore() throws Exception {
+    try (MemoStore store = open();
+        MemoStore other = open()) {
+      for (int i = 0; i < 2; i++) {
+        store.put(new MemoKey(0, i, 0, 0), SLOW, "a" + i, result("v" + i, i));
+      }
+      store.flush();
+      assertThat(value(other, new MemoKey(0, 0, 0, 0))).isEqualTo("v0");
+      store.remove(store.entries(entry -> true));
+      other.flush(); // as it does by the clock
+      assertThat(value(other, new MemoKey(0, 0, 0, 0))).isEqualTo("none");
+      assertThat(value(other, new MemoKey(0, 1, 0, 0))).isEqualTo("none");
+      store.put(new MemoKey(0, 2, 0, 0), SLOW, "a2", result("v2", 2));
+      store.flush();
+      assertThat(value(other, new MemoKey(0, 2, 0, 0))).as("what is new is found").isEqualTo("v2");
+    }
+  }
+
+  @Test
   void oneCallerAtATimeHasTheTurn() throws Exception {
     try (MemoStore store = open()) {
       assertThat(store.takeTurn(key(1), LEASE, result -> true)).isEqualTo(Turn.CALL);

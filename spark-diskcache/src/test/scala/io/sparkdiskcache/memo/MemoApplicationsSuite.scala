@@ -7,7 +7,7 @@ import java.util.concurrent.atomic.AtomicInteger
 
 import scala.jdk.CollectionConverters._
 
-import io.sparkdiskcache.harness.{NewJvm, TestDirectories}
+import io.sparkdiskcache.harness.{NewJvm, StandaloneCluster, TestDirectories}
 import io.sparkdiskcache.store.{MemoStore, Selector}
 import org.scalatest.funsuite.AnyFunSuite
 
@@ -22,7 +22,13 @@ class MemoApplicationsSuite extends AnyFunSuite with TestDirectories {
   private val PollMillis = 10L
   private val PatienceSeconds = 120L
 
-  private def start(name: String, cache: Path, server: CountingServer, selector: String): Process =
+  private def start(
+      name: String,
+      cache: Path,
+      server: CountingServer,
+      selector: String,
+      properties: Map[String, String] = Map.empty,
+      homed: Boolean = false): Process =
     NewJvm.start(
       MemoApp.getClass.getName.stripSuffix("$"),
       Seq(
@@ -31,9 +37,11 @@ class MemoApplicationsSuite extends AnyFunSuite with TestDirectories {
         server.url(),
         rows.toString,
         distinct.toString,
-        selector),
+        selector,
+        homed.toString),
       withCache = true,
-      log(name))
+      log(name),
+      properties)
 
   private def result(name: String): Path = directory("results").resolve(name)
 
@@ -43,8 +51,11 @@ class MemoApplicationsSuite extends AnyFunSuite with TestDirectories {
       name: String,
       cache: Path,
       server: CountingServer,
-      selector: String = ""): String = {
-    val finished = NewJvm.await(start(name, cache, server, selector), name, log(name))
+      selector: String = "",
+      properties: Map[String, String] = Map.empty,
+      homed: Boolean = false): String = {
+    val started = start(name, cache, server, selector, properties, homed)
+    val finished = NewJvm.await(started, name, log(name))
     assert(finished.exit == 0, finished.output.takeRight(4000))
     Files.readString(result(name))
   }
@@ -54,26 +65,47 @@ class MemoApplicationsSuite extends AnyFunSuite with TestDirectories {
     s"$rows,${lengths.sum}"
   }
 
-  test("each distinct argument is asked for once, by the first of three applications") {
+  /** The host of each argument, as an application has printed it. */
+  private def homes(name: String): Seq[String] =
+    Files.readString(log(name)).linesIterator.filter(_.matches("k[0-9]+ (127.0.0.1|localhost)")).toSeq
+
+  test("two executors ask once for each distinct argument, in the first of three applications") {
     val cache = directory("cache")
     val server = new CountingServer
+    val cluster = new StandaloneCluster(directory("cluster"))
+    val onCluster = Map(
+      "executors" -> "2",
+      "spark.master" -> cluster.url,
+      "spark.jars" -> NewJvm.jar.toString,
+      "spark.executor.extraClassPath" -> NewJvm.testClasses,
+      "spark.executor.memory" -> "512m",
+      "spark.sql.shuffle.partitions" -> "4",
+      "spark.locality.wait" -> "600s")
     try {
-      assert(run("first", cache, server) == expected)
+      assert(run("first", cache, server, "", onCluster, homed = true) == expected)
       assert(server.asked().asScala.toSet.size == distinct)
       assert(server.count() == distinct)
-      assert(run("second", cache, server) == expected)
+      assert(homes("first").size == distinct)
+      assert(homes("first").map(_.split(' ')(1)).toSet.size == 2, "both hosts are homes")
+      assert(run("second", cache, server, "", onCluster, homed = true) == expected)
       assert(server.count() == 0)
-      assert(run("third", cache, server, "function=ask arg=k7") == expected)
+      assert(homes("second") == homes("first"))
+      assert(run("third", cache, server, "function=ask arg=k7", onCluster) == expected)
       assert(server.asked().asScala == Seq("k7"))
       val store = MemoStore.open(cache)
       try {
+        poll("the executors have written what they counted") {
+          store.ledger().asScala.map(_.hits()).sum == 3L * rows - distinct - 1
+        }
         val ledger = store.ledger().asScala
         assert(ledger.map(_.calls()).sum == distinct + 1)
-        assert(ledger.map(_.hits()).sum == 3L * rows - distinct - 1)
         assert(ledger.map(_.paid()).sum == (distinct + 1) * 0.25)
         assert(ledger.map(_.errors()).sum == 0)
       } finally store.close()
-    } finally server.close()
+    } finally {
+      cluster.close()
+      server.close()
+    }
   }
 
   test("an application killed midway has lost the calls that were under way") {

@@ -170,6 +170,50 @@ class MemoSuite extends AnyFunSuite with Applications {
     }()
   }
 
+  test("a task that is to report goes on, keeps what it was told, and fails at its end") {
+    withServer { (spark, cache, server) =>
+      val ask = cache.memoize(
+        new Remote(server.url()),
+        DataTypes.StringType,
+        options.withOnError(MemoOptions.OnError.REPORT))
+      val mixed = spark.range(0, 6, 1, 1).select(
+        concat(when(col("id") % 3 === 1, "fail").otherwise("k"), col("id")).as("k"))
+      val error = intercept[Exception](mixed.select(ask(col("k"))).collect())
+      val causes = Iterator.iterate[Throwable](error)(_.getCause).takeWhile(_ != null).toList
+      assert(causes.exists(_.getMessage.contains("2 calls of ask failed")), causes)
+      assert(causes.exists(_.getMessage.contains("500")), causes)
+      assert(server.asked().asScala == Seq("k0", "fail1", "k2", "k3", "fail4", "k5"))
+      server.count()
+      val answered = mixed.where(col("k").startsWith("k")).select(ask(col("k"))).collect()
+      assert(answered.map(_.getString(0)).toSeq == Seq("K0", "K2", "K3", "K5"))
+      assert(server.count() == 0)
+      assert(ledger(cache)(_.errors()) == 2)
+    }()
+  }
+
+  test("rows at home are the rows there were, and their answers") {
+    withServer { (spark, cache, server) =>
+      val ask = cache.memoize(new Remote(server.url()), DataTypes.StringType, options)
+      val df = rows(spark).withColumn("i", monotonically_increasing_id())
+      val answered = cache.memoApply(df, "a", ask, col("k"))
+      assert(answered.columns.toSeq == Seq("k", "i", "a"))
+      val expected = df.collect().map(r => Row(r.getString(0), r.getLong(1), r.getString(0).toUpperCase))
+      assert(answered.collect().toSeq.sortBy(_.toString) == expected.toSeq.sortBy(_.toString))
+      assert(server.count() == 10)
+    }()
+  }
+
+  test("a host that joins or leaves moves no partitions but its own") {
+    val hosts = Seq("a", "b", "c")
+    def homes(of: Seq[String]) = (0 until 300).map(p => HomedRows.home(p, of.asJava).asScala.toSeq)
+    val before = homes(hosts)
+    assert(before.groupBy(identity).values.forall(_.size > 50))
+    assert(homes(hosts.reverse) == before)
+    before.zip(homes(hosts :+ "d")).foreach { case (old, now) => assert(now == old || now == Seq("d")) }
+    before.zip(homes(Seq("a", "c"))).foreach { case (old, now) => assert(now == old || old == Seq("b")) }
+    assert(homes(Nil).forall(_.isEmpty))
+  }
+
   test("keyOf, time to live, and results that say themselves how long they last") {
     withServer { (spark, cache, server) =>
       val url = server.url()

@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One batch of rows of a memoised function.
+
+The distinct inputs are looked up together, those that nobody has an answer for reach the function, and
+answers are committed while it goes on; rows keep their order.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from . import _memocolumns as columns_
+from . import _memovalues as values
+from ._memofront import Answer, front
+from ._memostore import NEVER, Counts, Result, Store, now_millis, shown
+from ._memovalues import Unkeyed
+from .errors import DiskCacheError
+
+if TYPE_CHECKING:
+    from ._memo import _Calls
+
+_log = logging.getLogger(__name__)
+_COMMIT_SECONDS = 0.5
+_FIRST_PAUSE = 0.005
+_LONGEST_PAUSE = 0.1
+_LONGEST_BACK_OFF = 60.0
+
+
+class Batch:
+    """Of a function of single values.
+
+    :param prefix: all of the keys but the arguments
+    :param single: whether rows are values, not tuples of them
+    """
+
+    def __init__(self, calls: _Calls, store: Store | None, prefix: bytes, single: bool) -> None:
+        self._calls = calls
+        self._prefix = prefix
+        self._options = calls.options
+        self._store = store
+        self._single = single
+        self._counts = Counts()
+        self._answers: dict[bytes, Any] = {}
+        self._rows: dict[bytes, Any] = {}
+        self._kept: dict[bytes, Result] = {}
+        self._called: set[bytes] = set()
+        self._waiting: dict[bytes, Result] = {}
+        self._unkept: list[bytes] = []
+        self._failures: list[Exception] = []
+        self._committed = time.monotonic()
+
+    def answers(self, rows: list[Any], known: dict[Any, Answer] | None) -> list[Any]:
+        """
+        :param rows: arguments, or tuples of them if there are several
+        :param known: what this process has in memory, of such rows
+        """
+        answers = self._all(rows, known)
+        if self._failures:
+            raise DiskCacheError(
+                f"{len(self._failures)} calls of {self._options.name} failed, and the results of the others are"
+                f" kept; the first error: {self._failures[0]!r}"
+            ) from self._failures[0]
+        return answers
+
+    def _all(self, rows: list[Any], known: dict[Any, Answer] | None) -> list[Any]:
+        try:
+            if not known:
+                return self._asked(rows, known, range(len(rows)))
+            now = now_millis()
+            hits = [known.get(row) for row in rows]
+            missing = [i for i, hit in enumerate(hits) if hit is None or hit.until <= now]
+            if not missing:
+                return self._hit(hits)
+            asked = dict(zip(missing, self._asked([rows[i] for i in missing], known, missing)))
+            self._hit([hit for i, hit in enumerate(hits) if i not in asked])
+            return [asked[i] if i in asked else hit.value for i, hit in enumerate(hits)]  # type: ignore[union-attr]
+        finally:
+            if self._store is not None:
+                self._commit()
+                self._store.count(self._calls.identity, self._counts)
+
+    def _hit(self, hits: list[Any]) -> list[Any]:
+        self._counts.hits += len(hits)
+        self._counts.nanos_saved += sum(hit.nanos for hit in hits)
+        self._counts.saved += sum(hit.price for hit in hits)
+        return [hit.value for hit in hits]
+
+    def _asked(
+        self, rows: list[Any], known: dict[Any, Answer] | None, places: Sequence[int]
+    ) -> list[Any]:
+        """Of the store, and where that has none, of the function.
+
+        :param places: of the rows in the batch
+        """
+        keys = [self._key(row) for row in rows]
+        self._placed(keys, places)
+        self._rows = {key: row for key, row in zip(keys, rows) if key is not None}
+        self._find(list(self._rows))
+        self._call_for([key for key in self._rows if key not in self._answers])
+        if known is not None:
+            self._remember(known)
+        return [self._answer(key, row) for key, row in zip(keys, rows)]
+
+    def _placed(self, keys: list[bytes | None], places: Sequence[int]) -> None:
+        """For those who need to know where a row stands."""
+
+    def _remember(self, known: dict[Any, Answer]) -> None:
+        ttl_millis, put, answers, rows = self._options.ttl_millis, front().put, self._answers, self._rows
+        for key, result in self._kept.items():
+            until = result.created + ttl_millis
+            if until > result.expires:
+                until = result.expires
+            answer = Answer(answers[key], until, result.nanos, result.price)
+            put(known, rows[key], answer, len(result.value))
+
+    def _answer(self, key: bytes | None, row: Any) -> Any:
+        if key is None:
+            self._counts.unkept += 1
+            return self._unkeyed(row)
+        if key in self._called:
+            self._called.remove(key)  # the first of its rows has paid
+        else:
+            self._counts.hits += 1
+            if key in self._kept:
+                self._counts.nanos_saved += self._kept[key].nanos
+                self._counts.saved += self._kept[key].price
+        return self._answers[key]
+
+    def _unkeyed(self, row: Any) -> Any:
+        return self._value(row)[0]
+
+    def _arguments(self, row: Any) -> tuple[Any, ...]:
+        return (row,) if self._single else row
+
+    def _key(self, row: Any) -> bytes | None:
+        try:
+            if self._single:
+                encoded = values.argument(row)
+            else:
+                encoded = b"".join(map(values.argument, row))
+        except Unkeyed as e:
+            _log.debug("%s is called for a row without a key: %s", self._options.name, e)
+            return None
+        return hashlib.sha256(self._prefix + encoded).digest()
+
+    def _usable(self, result: Result) -> bool:
+        now = now_millis()
+        return now < result.expires and now - result.created < self._options.ttl_millis
+
+    def _find(self, keys: list[bytes]) -> None:
+        if self._store is None:
+            return
+        now, ttl_millis = now_millis(), self._options.ttl_millis
+        decode = values.decoder(self._calls.declared)
+        for key, result in self._store.find(keys).items():
+            if now < result.expires and now - result.created < ttl_millis:
+                try:
+                    self._answers[key] = decode(result.value)
+                except ValueError as e:
+                    _log.warning("A kept result of %s is computed anew: %s", self._options.name, e)
+                    continue
+                self._kept[key] = result
+
+    def _call_for(self, keys: list[bytes]) -> None:
+        if self._store is None:
+            self._call_all(keys)
+            return
+        pause = _FIRST_PAUSE
+        deadline = time.monotonic() + self._options.lease_millis / 1000
+        while keys:
+            mine, others = self._store.take_turns(keys, self._options.lease_millis, self._usable)
+            if time.monotonic() > deadline:  # also for results that cannot be read
+                mine = set(keys)
+            self._call_all([key for key in keys if key in mine])
+            if others and not mine:
+                time.sleep(pause)  # nothing is held while waiting, so nobody waits for this in turn
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            keys = [key for key in keys if key not in self._answers]
+            self._find(keys)
+            keys = [key for key in keys if key not in self._answers]
+
+    def _call_all(self, keys: list[bytes]) -> None:
+        done = 0
+        try:
+            for key in keys:
+                self._answered(key, *self._value(self._rows[key]))
+                done += 1
+                if time.monotonic() - self._committed > _COMMIT_SECONDS:
+                    self._commit()
+        finally:
+            self._unkept += keys[done:]  # their leases end with the next commit
+            self._commit()
+
+    def _commit(self) -> None:
+        if self._store is not None and (self._waiting or self._unkept):
+            self._store.commit(self._calls.identity, self._waiting, self._unkept, self._options.max_bytes)
+        self._waiting, self._unkept = {}, []
+        self._committed = time.monotonic()
+
+    def _answered(self, key: bytes, value: Any, result: Result | None) -> None:
+        row = self._rows[key]
+        self._answers[key] = value
+        self._called.add(key)
+        if result is not None and result.expires > result.created:
+            arguments = "\x1f".join(shown(_text(argument)) for argument in self._arguments(row))
+            self._kept[key] = self._waiting[key] = result._replace(arguments=arguments)
+        else:
+            self._unkept.append(key)
+
+    def _value(self, row: Any) -> tuple[Any, Result | None]:
+        """Calls, and counts; no result where an error became null."""
+        call = functools.partial(self._calls.function, *self._arguments(row))
+        return self._values(lambda: [self._encoded(self._attempt(call))], 1)[0]
+
+    def _encoded(self, returned: Any) -> tuple[bytes, Any]:
+        """As it will be read back, so that the first row is no other than the second."""
+        content = values.encode(returned, self._calls.declared)
+        return content, values.decode(content, self._calls.declared)
+
+    def _values(
+        self, call: Callable[[], list[tuple[bytes, Any]]], rows: int
+    ) -> list[tuple[Any, Result | None]]:
+        start = time.perf_counter_ns()
+        try:
+            returned = call()
+        except Exception as e:
+            self._counts.errors += rows
+            self._counts.nanos_spent += time.perf_counter_ns() - start
+            if self._options.on_error == "fail":
+                raise
+            if self._options.on_error == "report":
+                self._failures.append(e)
+            _log.warning("%s failed, %d rows get null: %r", self._options.name, rows, e)
+            return [(None, None)] * rows
+        nanos = (time.perf_counter_ns() - start) // rows
+        created = now_millis()
+        return [(value, self._result(content, value, created, nanos)) for content, value in returned]
+
+    def _result(self, content: bytes, value: Any, created: int, nanos: int) -> Result:
+        price = self._price(value)
+        kept = self._options.cache_nulls or value is not None
+        expires = min(created + self._options.ttl_millis, NEVER) if kept else created
+        self._counts.calls += 1
+        self._counts.nanos_spent += nanos
+        self._counts.spent += price
+        return Result(content, created, expires, nanos, price)
+
+    def _price(self, value: Any) -> float:
+        price = self._options.price
+        if not callable(price):
+            return float(price)
+        try:
+            return float(price(value))
+        except Exception as e:  # the call has been paid for: its result is kept all the same
+            _log.warning("The price of a result of %s cannot be told: %r", self._options.name, e)
+            return 0.0
+
+    def _attempt(self, call: Callable[[], Any]) -> Any:
+        back_off = self._options.back_off
+        for _ in range(self._options.retries):
+            try:
+                return call()
+            except Exception as e:
+                _log.debug("An attempt at %s failed: %r", self._options.name, e)
+            time.sleep(back_off)
+            back_off = min(2 * back_off, _LONGEST_BACK_OFF)
+        return call()
+
+
+class ColumnBatch(Batch):
+    """Of a function of columns: one call for all rows that nobody has an answer for."""
+
+    def __init__(self, calls: _Calls, store: Store | None, prefix: bytes, columns: Sequence[Any]) -> None:
+        super().__init__(calls, store, prefix, len(columns) == 1)
+        self._columns = columns
+        self._places: dict[bytes | None, int] = {}
+        self._unkeyed_answers: Iterator[Any] = iter(())
+
+    def _placed(self, keys: list[bytes | None], places: Sequence[int]) -> None:
+        self._places = dict(zip(keys, places))
+        unkeyed = [place for key, place in zip(keys, places) if key is None]
+        self._unkeyed_answers = (value for value, _ in self._called_with(unkeyed))
+
+    def _unkeyed(self, row: Any) -> Any:
+        return next(self._unkeyed_answers)
+
+    def _call_all(self, keys: list[bytes]) -> None:
+        try:
+            answers = self._called_with([self._places[key] for key in keys])
+        except BaseException:
+            self._unkept += keys
+            raise
+        else:
+            for key, (value, result) in zip(keys, answers):
+                self._answered(key, value, result)
+        finally:
+            self._commit()
+
+    def _called_with(self, places: list[int]) -> list[tuple[Any, Result | None]]:
+        if not places:
+            return []
+        arguments = [columns_.picked(column, places) for column in self._columns]
+
+        def call() -> list[tuple[bytes, Any]]:
+            column = self._attempt(lambda: self._calls.function(*arguments))
+            returned = columns_.returned(column, self._calls.declared)
+            if len(returned) != len(places):
+                raise ValueError(f"{self._options.name} returned {len(returned)} rows for {len(places)}")
+            return [self._encoded(value) for value in returned]
+
+        return self._values(call, len(places))
+
+
+def _text(argument: Any) -> str:
+    return argument.hex() if isinstance(argument, (bytes, bytearray)) else str(argument)
