@@ -59,7 +59,10 @@ public final class ExecutorInventory implements ExecutorPlugin {
   private @Nullable PluginContext context;
   private @Nullable StoreOptions storeOptions;
   private volatile @Nullable String directory;
-  private volatile boolean filling;
+
+  /** True at first: one that takes the place of a dead executor may have to finish a set. */
+  private volatile boolean filling = true;
+
   private int idle;
   private long releasesSeen;
 
