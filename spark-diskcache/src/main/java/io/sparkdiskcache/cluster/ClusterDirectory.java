@@ -31,7 +31,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The driver's half: which directory of which host holds an entry, and which executors can read it
- * there. Takes eight bytes an entry. Forgets a directory with its last executor.
+ * there. Takes eight bytes an entry. Forgets a directory with its last executor, but for {@link
+ * Departed}.
  */
 public final class ClusterDirectory {
   private static final Logger log = LoggerFactory.getLogger(ClusterDirectory.class);
@@ -48,6 +49,7 @@ public final class ClusterDirectory {
   private final Map<String, Directory> directories = new LinkedHashMap<>();
   private final Map<String, String> directoryOf = new HashMap<>();
   private final Map<String, Object[]> peers = new HashMap<>(); // host and port by executor
+  private final Departed departed;
   private final Map<String, List<long[]>> unfinished = new HashMap<>();
   private final Set<Integer> lost = new HashSet<>();
   private final List<Integer> released = new ArrayList<>();
@@ -62,6 +64,7 @@ public final class ClusterDirectory {
     this.context = context;
     this.arrivals = new Arrivals(context, wait, this::isReported, this::isHostServed);
     this.hosts = new RelationHosts(notes);
+    this.departed = new Departed(wait, System::nanoTime);
   }
 
   /**
@@ -172,6 +175,11 @@ public final class ClusterDirectory {
 
   private record PartOf(String directory, Part part) {}
 
+  /** The host of a directory, see {@link ExecutorInventory#directory}. */
+  public static String host(String directory) {
+    return directory.substring(0, directory.indexOf(":/"));
+  }
+
   /** The executors that read a directory and are alive. */
   public List<BlockManagerId> executors(String directory) {
     Set<String> of;
@@ -189,10 +197,20 @@ public final class ClusterDirectory {
     return !lost.contains(rddId) && directories.keySet().containsAll(of);
   }
 
-  /** Announces a run-bound set that tasks are about to fill. */
+  /**
+   * Announces a run-bound set that tasks are about to fill.
+   *
+   * @param mayPublish asked when all of it is stored; may take its time
+   * @param published called when every host has written its part; returns at once
+   */
   public void begin(
-      Key partKey, Key generation, int partitions, SetMeta meta, BooleanSupplier mayPublish) {
-    fills.begin(partKey, generation, partitions, meta, mayPublish);
+      Key partKey,
+      Key generation,
+      int partitions,
+      SetMeta meta,
+      BooleanSupplier mayPublish,
+      Runnable published) {
+    fills.begin(partKey, generation, partitions, meta, mayPublish, published);
   }
 
   private void awaitInventories(String relation) {
@@ -274,7 +292,8 @@ public final class ClusterDirectory {
         yield true;
       }
       case "peers" -> peers((Long) parts[1], (String) parts[2]);
-      case "served" -> directories.containsKey((String) parts[1]);
+      case "served" ->
+          directories.containsKey((String) parts[1]) || departed.mayReturn((String) parts[1]);
       case "over" -> fills.isOver((String) parts[1]);
       case "lost" -> {
         lost.add((Integer) parts[1]);
@@ -289,8 +308,9 @@ public final class ClusterDirectory {
   }
 
   private boolean isElsewhere(long key, String than) {
-    return directories.entrySet().stream()
-        .anyMatch(of -> !of.getKey().equals(than) && of.getValue().keys.contains(key));
+    return departed.mayReturn(key, than)
+        || directories.entrySet().stream()
+            .anyMatch(of -> !of.getKey().equals(than) && of.getValue().keys.contains(key));
   }
 
   /** Where the executors that read an entry in another directory answer. */
@@ -331,6 +351,7 @@ public final class ClusterDirectory {
       Directory of = directories.computeIfAbsent(directory, d -> new Directory());
       of.keys.replace(all);
       of.executors.add(executor);
+      departed.returned(directory);
       directoryOf.put(executor, directory);
       arrivals.reported();
       log.info("Executor {} holds {} entries in {}", executor, all.length, directory);
@@ -376,6 +397,7 @@ public final class ClusterDirectory {
       if (directory.executors.isEmpty()) {
         noteHosts();
         directories.remove(id);
+        departed.left(id, directory.keys);
       }
     }
   }

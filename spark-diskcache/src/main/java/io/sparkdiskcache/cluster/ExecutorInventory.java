@@ -61,8 +61,11 @@ public final class ExecutorInventory implements ExecutorPlugin {
   private @Nullable StoreOptions storeOptions;
   private volatile @Nullable PeerEntries peers;
   private volatile @Nullable String directory;
-  private volatile boolean filling;
   private boolean listening;
+
+  /** True at first: one that takes the place of a dead executor may have to finish a set. */
+  private volatile boolean filling = true;
+
   private int idle;
   private long releasesSeen;
 

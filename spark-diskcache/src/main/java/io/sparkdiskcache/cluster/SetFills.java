@@ -39,8 +39,13 @@ final class SetFills {
           });
 
   synchronized void begin(
-      Key partKey, Key generation, int partitions, SetMeta meta, BooleanSupplier mayPublish) {
-    fills.put(generation.hex(), new Fill(partKey, partitions, meta, mayPublish));
+      Key partKey,
+      Key generation,
+      int partitions,
+      SetMeta meta,
+      BooleanSupplier mayPublish,
+      Runnable published) {
+    fills.put(generation.hex(), new Fill(partKey, partitions, meta, mayPublish, published));
   }
 
   /** Whether a task may publish a partition of that generation: once. */
@@ -122,6 +127,7 @@ final class SetFills {
     fill.finished.add(directory);
     if (fill.finished.containsAll(fill.members.keySet())) {
       fill.state = State.DONE;
+      fill.published.run();
       fills.remove(generation);
     }
   }
@@ -151,16 +157,19 @@ final class SetFills {
     private final int partitions;
     private final SetMeta meta;
     private final BooleanSupplier mayPublish;
+    private final Runnable published;
     private final BitSet granted = new BitSet();
     private final Map<String, Set<Integer>> members = new HashMap<>();
     private final Set<String> finished = new HashSet<>();
     private State state = State.FILLING;
 
-    Fill(Key partKey, int partitions, SetMeta meta, BooleanSupplier mayPublish) {
+    Fill(
+        Key partKey, int partitions, SetMeta meta, BooleanSupplier mayPublish, Runnable published) {
       this.partKey = partKey;
       this.partitions = partitions;
       this.meta = meta;
       this.mayPublish = mayPublish;
+      this.published = published;
     }
   }
 }

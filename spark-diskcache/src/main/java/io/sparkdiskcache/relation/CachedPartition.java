@@ -25,7 +25,10 @@ final class CachedPartition implements Partition {
     return units;
   }
 
-  /** Where the input lies, for a partition that has to be computed. */
+  /**
+   * Where the input lies, for a partition that has to be computed; where its entries were found,
+   * for one that cannot be.
+   */
   List<String> preferredHosts() {
     return preferredHosts;
   }

@@ -8,11 +8,15 @@ import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.cluster.ProcessStores;
 import io.sparkdiskcache.fingerprint.FileChunk;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
+import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.shim.SparkInternals;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.Key;
+import io.sparkdiskcache.store.SetMeta;
+import io.sparkdiskcache.store.StoreException;
 import java.io.Serializable;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -29,6 +33,7 @@ import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.execution.FileSourceScanExec;
 import org.apache.spark.storage.BlockManagerId;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import scala.Tuple2;
@@ -43,6 +48,9 @@ final class ClusterLookup {
 
   /** Entries that one resolve task opens. */
   private static final int KEYS_IN_TASK = 512;
+
+  /** In the place of a directory: any executor may fetch the entry. */
+  static final String ANYWHERE = "";
 
   private final SparkContext context;
   private final ClusterDirectory directory;
@@ -110,7 +118,12 @@ final class ClusterLookup {
   // ---- resolving
 
   /** What an executor opened. */
-  record Opened(String key, long rows, long bytes, long createdMillis, long computeMillis)
+  record Opened(
+      String key, String directory, long rows, long bytes, long createdMillis, long computeMillis)
+      implements Serializable {}
+
+  /** A set whose entries are fetched; every host then notes the part of it that it has. */
+  record RemotePart(String partKey, String generation, int partitions, long createdMillis)
       implements Serializable {}
 
   private record Question(String directory, List<String> keys) implements Serializable {}
@@ -119,29 +132,40 @@ final class ClusterLookup {
    * Has the executors open, verify and hold entries for an RDD.
    *
    * @param directories by key
+   * @param remote what those belong to that are {@link #ANYWHERE}
    * @return what was opened; an entry that is missing there is missing here
    */
-  Map<Key, Opened> resolve(int rddId, Broadcast<RelationSpec> spec, Map<Key, String> directories) {
+  Map<Key, Opened> resolve(
+      int rddId,
+      Broadcast<RelationSpec> spec,
+      Map<Key, String> directories,
+      Optional<RemotePart> remote) {
     Map<String, List<String>> open = new LinkedHashMap<>();
     directories.forEach(
         (key, of) -> open.computeIfAbsent(of, d -> new ArrayList<>()).add(key.hex()));
     List<Question> questions = new ArrayList<>();
     open.forEach(
         (of, keys) -> {
-          for (int from = 0; from < keys.size(); from += KEYS_IN_TASK) {
-            int to = Math.min(keys.size(), from + KEYS_IN_TASK);
+          int size = of.equals(ANYWHERE) ? share(keys.size()) : KEYS_IN_TASK;
+          for (int from = 0; from < keys.size(); from += size) {
+            int to = Math.min(keys.size(), from + size);
             questions.add(new Question(of, new ArrayList<>(keys.subList(from, to))));
           }
         });
     Map<Key, Opened> opened = new HashMap<>();
-    for (List<Opened> answer : ask(rddId, spec, questions)) {
+    for (List<Opened> answer : ask(new Open(rddId, spec, remote.orElse(null)), questions)) {
       answer.forEach(entry -> opened.put(new Key(entry.key()), entry));
     }
     return opened;
   }
 
-  private List<List<Opened>> ask(
-      int rddId, Broadcast<RelationSpec> spec, List<Question> questions) {
+  /** So many that all slots have something to fetch. */
+  private int share(int keys) {
+    int slots = Math.max(1, context.defaultParallelism());
+    return Math.min(KEYS_IN_TASK, (keys + slots - 1) / slots);
+  }
+
+  private List<List<Opened>> ask(Open open, List<Question> questions) {
     List<Tuple2<Question, Seq<String>>> placed = new ArrayList<>();
     for (Question question : questions) {
       List<String> locations =
@@ -153,9 +177,7 @@ final class ClusterLookup {
     ClassTag<Question> tag = ClassTag$.MODULE$.apply(Question.class);
     RDD<Question> rdd = context.makeRDD(CollectionConverters.asScala(placed).toSeq(), tag);
     return new ArrayList<>(
-        new JavaRDD<>(rdd.setName("diskcache: open entries"), tag)
-            .map(new Open(rddId, spec))
-            .collect());
+        new JavaRDD<>(rdd.setName("diskcache: open entries"), tag).map(open).collect());
   }
 
   /** Runs in tasks. */
@@ -164,10 +186,12 @@ final class ClusterLookup {
 
     private final int rddId;
     private final Broadcast<RelationSpec> spec;
+    private final @Nullable RemotePart remote;
 
-    Open(int rddId, Broadcast<RelationSpec> spec) {
+    Open(int rddId, Broadcast<RelationSpec> spec, @Nullable RemotePart remote) {
       this.rddId = rddId;
       this.spec = spec;
+      this.remote = remote;
     }
 
     @Override
@@ -177,7 +201,8 @@ final class ClusterLookup {
       if (cluster.isEmpty()) {
         return opened;
       }
-      if (!cluster.get().directory().equals(question.directory())) {
+      String directory = cluster.get().directory();
+      if (remote == null && !directory.equals(question.directory())) {
         TaskContext task = TaskContext.get();
         if (!WrongHost.isHopeless(task) && cluster.get().isServed(question.directory())) {
           throw WrongHost.giveBack(task);
@@ -185,17 +210,50 @@ final class ClusterLookup {
         return opened;
       }
       Optional<DiskStore> store = ProcessStores.find(spec.value().storeOptions());
+      List<Integer> partitions = new ArrayList<>();
       for (String key : question.keys()) {
-        store.flatMap(s -> open(s, new Key(key))).ifPresent(opened::add);
+        Optional<Entry> entry = store.flatMap(s -> find(s, new Key(key)));
+        entry.flatMap(e -> open(store.get(), directory, e)).ifPresent(opened::add);
+        entry.map(Entry::partition).ifPresent(partitions::add);
+      }
+      if (remote != null && !partitions.isEmpty()) {
+        note(store.get(), remote, partitions);
       }
       return opened;
     }
 
-    private Optional<Opened> open(DiskStore store, Key key) {
+    private Optional<Entry> find(DiskStore store, Key key) {
       Optional<Entry> entry =
           store.find(key).filter(found -> !found.isOlderThan(spec.value().notBefore()));
-      Optional<MappedEntry> mapped =
-          entry.flatMap(found -> EntryAccess.map(store, spec.value(), found));
+      if (entry.isPresent() || remote == null) {
+        return entry;
+      }
+      RemoteTier.Wanted wanted =
+          new RemoteTier.Wanted(key, spec.value().relation(), spec.value().remoteNotBefore());
+      return spec.value()
+          .remoteTier()
+          .flatMap(tier -> tier.fetch(store, wanted, TaskContext.get()::killTaskIfInterrupted));
+    }
+
+    private void note(DiskStore store, RemotePart part, List<Integer> partitions) {
+      SetMeta meta = new SetMeta(spec.value().description(), spec.value().components());
+      try {
+        boolean unused =
+            store.completePart(
+                new Key(part.partKey()),
+                new Key(part.generation()),
+                part.partitions(),
+                partitions,
+                meta,
+                Instant.ofEpochMilli(part.createdMillis()));
+      } catch (StoreException e) {
+        store.countError("Cannot note a set from the remote tier", e);
+      }
+    }
+
+    private Optional<Opened> open(DiskStore store, String directory, Entry found) {
+      Key key = found.key();
+      Optional<MappedEntry> mapped = EntryAccess.map(store, spec.value(), found);
       if (mapped.isEmpty()) {
         log.info("Entry {} is not here any more", key);
         return Optional.empty();
@@ -210,11 +268,11 @@ final class ClusterLookup {
       } finally {
         mapped.get().release();
       }
-      Entry found = entry.orElseThrow();
       OpenEntries.process().pin(rddId, store.pin(found));
       return Optional.of(
           new Opened(
               key.hex(),
+              directory,
               found.rows(),
               found.bytes(),
               found.createdAt().toEpochMilli(),

@@ -272,6 +272,8 @@ final class Materializer {
     DiskCachedRDD rdd =
         DiskCachedRDD.attached(spec, ParentRows.of(plan, parent), partitions(units), results);
     if (cluster.isPresent()) {
+      SetMeta meta = new SetMeta(spec.description(), spec.components());
+      List<Key> members = rdd.unitKeys();
       cluster
           .get()
           .directory()
@@ -279,8 +281,11 @@ final class Materializer {
               Units.partKey(setKey),
               generation,
               n,
-              new SetMeta(spec.description(), spec.components()),
-              () -> mayPublishSet(spec, now));
+              meta,
+              () -> mayPublishSet(spec, now),
+              () ->
+                  spec.remoteTier()
+                      .ifPresent(tier -> tier.uploadSet(setKey, generation, members, meta)));
       return ready(rdd, n, Optional.of(Units.runIdentity(setKey, generation, now)), now);
     }
     Optional<SetAudit> toCompare = audit;
@@ -332,7 +337,7 @@ final class Materializer {
     Optional<ClusterDirectory.FoundSet> found =
         cluster.orElseThrow().directory().findSet(now.relation(), setKey, Units.partKey(setKey));
     if (found.isEmpty() || found.get().createdAt().isBefore(notBefore)) {
-      return Optional.empty();
+      return detachRemoteSet(now, setKey);
     }
     ClusterDirectory.FoundSet set = found.get();
     if (builder.audits().contains(set.generation())) {
@@ -346,7 +351,41 @@ final class Materializer {
       elsewhere.put(new Key(member), List.of(set.holders().get(i)));
     }
     storedAt(set.createdAt());
-    return detachInCluster(now, units, elsewhere, Units.runIdentity(setKey, set.generation(), now));
+    Identity identity = Units.runIdentity(setKey, set.generation(), now);
+    Optional<Materialization> detached =
+        detachInCluster(now, units, elsewhere, Optional.empty(), identity);
+    return detached.isPresent() ? detached : detachRemoteSet(now, setKey);
+  }
+
+  /** A set that the hosts have lost, or new ones never had: the executors fetch its entries. */
+  private Optional<Materialization> detachRemoteSet(Accepted now, Key setKey) {
+    RelationSpec spec = spec(now, Optional.empty());
+    RemoteTier.Wanted wanted =
+        new RemoteTier.Wanted(setKey, spec.relation(), spec.remoteNotBefore());
+    Optional<RemoteTier.FoundSet> found = spec.remoteTier().flatMap(tier -> tier.findSet(wanted));
+    if (found.isEmpty()) {
+      return Optional.empty();
+    }
+    RemoteTier.FoundSet set = found.get();
+    List<List<CacheUnit>> units = new ArrayList<>();
+    Map<Key, List<String>> anywhere = new LinkedHashMap<>();
+    for (int i = 0; i < set.partitions(); i++) {
+      String member = Units.memberKey(setKey, set.generation(), i);
+      units.add(List.of(new CacheUnit(member, null, List.of(), true)));
+      anywhere.put(new Key(member), List.of(ClusterLookup.ANYWHERE));
+    }
+    storedAt(set.createdAt());
+    return detachInCluster(
+        now,
+        units,
+        anywhere,
+        Optional.of(
+            new ClusterLookup.RemotePart(
+                Units.partKey(setKey).hex(),
+                set.generation().hex(),
+                set.partitions(),
+                set.createdAt().toEpochMilli())),
+        Units.runIdentity(setKey, set.generation(), now));
   }
 
   private boolean mayPublishSet(RelationSpec spec, Accepted now) {
@@ -480,7 +519,7 @@ final class Materializer {
       return Optional.empty();
     }
     if (cluster.isPresent()) {
-      return detachInCluster(now, units, found.elsewhere(), identity);
+      return detachInCluster(now, units, found.elsewhere(), Optional.empty(), identity);
     }
     if (!application.context().isLocal()) {
       return Optional.empty();
@@ -518,6 +557,7 @@ final class Materializer {
       Accepted now,
       List<List<CacheUnit>> units,
       Map<Key, List<String>> elsewhere,
+      Optional<ClusterLookup.RemotePart> remote,
       Identity identity) {
     ClusterLookup lookup = cluster.orElseThrow();
     List<List<CacheUnit>> parentless = new ArrayList<>();
@@ -533,21 +573,33 @@ final class Materializer {
       parentless.add(
           ofPartition.stream().map(u -> new CacheUnit(u.key(), null, u.inputs(), true)).toList());
     }
+    CachedPartition[] partitions = new CachedPartition[units.size()];
+    for (int i = 0; i < partitions.length; i++) {
+      // Beside what is announced of executors: another one of the host may take their place.
+      List<String> hosts =
+          of.get(i).equals(List.of(ClusterLookup.ANYWHERE))
+              ? List.of()
+              : of.get(i).stream().map(ClusterDirectory::host).toList();
+      partitions[i] = new CachedPartition(i, parentless.get(i), hosts);
+    }
     DiskCachedRDD rdd =
         DiskCachedRDD.detached(
-            application.context(), spec(now, Optional.empty()), partitions(parentless), results);
+            application.context(), spec(now, Optional.empty()), partitions, results);
     Map<Key, ClusterLookup.Opened> opened =
-        directories.isEmpty() ? Map.of() : lookup.resolve(rdd.id(), rdd.spec(), directories);
+        directories.isEmpty()
+            ? Map.of()
+            : lookup.resolve(rdd.id(), rdd.spec(), directories, remote);
     if (opened.size() < directories.size()) {
       rdd.unpersist(false);
       return Optional.empty();
     }
-    holders = of;
+    holders = new ArrayList<>();
     for (int i = 0; i < units.size(); i++) {
       List<ClusterLookup.Opened> ofPartition =
           units.get(i).stream()
               .map(unit -> java.util.Objects.requireNonNull(opened.get(unit.storeKey())))
               .toList();
+      holders.add(ofPartition.stream().map(ClusterLookup.Opened::directory).distinct().toList());
       known.put(
           i,
           PartitionResult.found(

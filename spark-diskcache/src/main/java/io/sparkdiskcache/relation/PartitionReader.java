@@ -95,7 +95,7 @@ final class PartitionReader {
         context.taskMetrics().inputMetrics().incBytesRead(entry.bytes());
         context.taskMetrics().inputMetrics().incRecordsRead(entry.rows());
       } else {
-        EntryAccess.Made made = compute(access, unit, partition.index());
+        EntryAccess.Made made = compute(access, unit, partition);
         entry = made.entry();
         toRelease.add(entry);
         computed += made.origin() == EntryAccess.Origin.COMPUTED ? 1 : 0;
@@ -136,7 +136,7 @@ final class PartitionReader {
         : Audit.Outcome.UNKNOWN;
   }
 
-  private EntryAccess.Made compute(EntryAccess access, CacheUnit unit, int partition) {
+  private EntryAccess.Made compute(EntryAccess access, CacheUnit unit, CachedPartition partition) {
     if (parent == null || unit.split() == null) {
       Optional<EntryAccess.Made> fetched = access.fetch(unit, context);
       if (fetched.isPresent()) {
@@ -150,20 +150,23 @@ final class PartitionReader {
         cluster.get().lost(rddId, unit.storeKey());
       }
       throw new IllegalStateException(
-          "Cannot read partition %d of %s: its entry %s on host %s was removed after it was found. "
-                  .formatted(
-                      partition,
-                      spec.description(),
-                      unit.key(),
-                      SparkEnv.get().blockManager().blockManagerId().host())
+          "Cannot read partition %d of %s: its entry %s was on host %s, and was removed or its host lost after it was found. "
+                  .formatted(partition.index(), spec.description(), unit.key(), host(partition))
               + "Run the query again: the partition is then computed.");
     }
     return access.compute(
         unit,
-        partition,
+        partition.index(),
         context,
         source(unit),
         () -> unit.publish() && sameSettings() && inputs.unchanged(unit.inputs()));
+  }
+
+  /** Where a partition without a parent was found. */
+  private static String host(CachedPartition partition) {
+    return partition.preferredHosts().isEmpty()
+        ? SparkEnv.get().blockManager().blockManagerId().host()
+        : partition.preferredHosts().get(0);
   }
 
   /** Of a unit that has a split. */

@@ -245,13 +245,29 @@ public final class RemoteTier {
    */
   public boolean restoreSet(
       DiskStore store, Wanted wanted, BiFunction<Key, Integer, Key> memberKey) {
-    Optional<RemoteSet> found =
-        downloads
-            .start(
-                "Cannot fetch set %s from the remote tier".formatted(wanted.key()),
-                watch -> read(wanted))
-            .await(() -> {});
+    Optional<RemoteSet> found = find(wanted);
     return found.isPresent() && restore(store, wanted, found.get(), memberKey);
+  }
+
+  /**
+   * What a set consists of. Its entries may be there or not.
+   *
+   * @param createdAt when it was computed
+   */
+  public record FoundSet(Key generation, int partitions, Instant createdAt) {}
+
+  /** The set of a key; none of its entries is fetched. */
+  public Optional<FoundSet> findSet(Wanted wanted) {
+    return find(wanted)
+        .map(set -> new FoundSet(set.generation(), set.partitions(), set.createdAt()));
+  }
+
+  private Optional<RemoteSet> find(Wanted wanted) {
+    return downloads
+        .start(
+            "Cannot fetch set %s from the remote tier".formatted(wanted.key()),
+            watch -> read(wanted))
+        .await(() -> {});
   }
 
   private Optional<RemoteSet> read(Wanted wanted) throws IOException {

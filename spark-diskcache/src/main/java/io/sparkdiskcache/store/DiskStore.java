@@ -365,7 +365,23 @@ public final class DiskStore implements AutoCloseable {
   public boolean completePart(
       Key partKey, Key generation, int partitions, List<Integer> members, SetMeta meta)
       throws StoreException {
-    return publisher.completePart(partKey, generation, partitions, members, meta);
+    return completePart(partKey, generation, partitions, members, meta, clock.instant());
+  }
+
+  /**
+   * The same for rows that were computed some time ago.
+   *
+   * @param createdAt when, at most now
+   */
+  public boolean completePart(
+      Key partKey,
+      Key generation,
+      int partitions,
+      List<Integer> members,
+      SetMeta meta,
+      Instant createdAt)
+      throws StoreException {
+    return publisher.completePart(partKey, generation, partitions, members, meta, createdAt);
   }
 
   /** The sets and parts of sets, by the index. */

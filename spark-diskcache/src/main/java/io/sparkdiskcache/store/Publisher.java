@@ -281,7 +281,12 @@ final class Publisher {
 
   /** See {@link DiskStore#completePart}. */
   boolean completePart(
-      Key partKey, Key generation, int partitions, List<Integer> members, SetMeta meta)
+      Key partKey,
+      Key generation,
+      int partitions,
+      List<Integer> members,
+      SetMeta meta,
+      Instant createdAt)
       throws StoreException {
     return complete(
         partKey,
@@ -289,7 +294,7 @@ final class Publisher {
         partitions,
         entries -> Rows.hasMembers(entries, members),
         meta,
-        clock.instant());
+        createdAt);
   }
 
   private boolean complete(

@@ -78,11 +78,24 @@ final class StandaloneCluster(
     }
   }
 
+  /** The host of an executor's process. */
+  def hostOf(pid: Long): String =
+    Hosts.find(host => processes(host).descendants().anyMatch(_.pid() == pid)).get
+
+  /** Waits until the executors of applications that have ended are gone. */
+  def awaitExecutorsGone(): Unit =
+    Gate.await("executors end")(
+      Hosts.forall(host => processes(host).descendants().iterator().asScala.isEmpty))
+
   /** Ends a worker, and with it its executors, as a lost machine would. */
   def killWorker(host: String): Unit = {
     val worker = processes(host)
-    worker.descendants().forEach(child => child.destroyForcibly())
-    worker.destroyForcibly().waitFor()
+    val executors = worker.descendants().iterator().asScala.toSeq
+    worker.destroyForcibly().waitFor() // first: it would start others
+    executors.foreach { executor =>
+      executor.destroyForcibly()
+      executor.onExit().get()
+    }
     processes -= host
   }
 
