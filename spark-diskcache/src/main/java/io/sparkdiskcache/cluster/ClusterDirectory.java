@@ -258,11 +258,6 @@ public final class ClusterDirectory {
         });
   }
 
-  /** Of {@link ExecutorInventory#directory}. */
-  private static String host(String directory) {
-    return directory.substring(0, directory.indexOf(":/"));
-  }
-
   // ---- messages of executors
 
   /** Answers a message; called by Spark's one thread for them, so nothing here waits. */

@@ -229,7 +229,7 @@ final class ClusterLookup {
         return entry;
       }
       RemoteTier.Wanted wanted =
-          new RemoteTier.Wanted(key, spec.value().relation(), spec.value().remoteNotBefore());
+          new RemoteTier.Wanted(key, spec.value().relation(), spec.value().fetchedNotBefore());
       return spec.value()
           .remoteTier()
           .flatMap(tier -> tier.fetch(store, wanted, TaskContext.get()::killTaskIfInterrupted));

@@ -361,7 +361,7 @@ final class Materializer {
   private Optional<Materialization> detachRemoteSet(Accepted now, Key setKey) {
     RelationSpec spec = spec(now, Optional.empty());
     RemoteTier.Wanted wanted =
-        new RemoteTier.Wanted(setKey, spec.relation(), spec.remoteNotBefore());
+        new RemoteTier.Wanted(setKey, spec.relation(), spec.fetchedNotBefore());
     Optional<RemoteTier.FoundSet> found = spec.remoteTier().flatMap(tier -> tier.findSet(wanted));
     if (found.isEmpty()) {
       return Optional.empty();
