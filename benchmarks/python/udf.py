@@ -17,18 +17,19 @@ import pyspark
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import pandas_udf, udf
 from pyspark.sql.functions import sum as total
+from pyspark.sql.types import DoubleType
 
 WARM_UP = 2
 OURS, OWN, ARROW = "spark-diskcache", "Spark's own", "Spark's Arrow cache"
 ARROW_SERIALIZER = "org.apache.spark.sql.execution.columnar.ArrowCachedBatchSerializer"
 
 
-@udf("double")
+@udf(DoubleType())
 def plain(x: float, k: int) -> float:
     return x * k
 
 
-@pandas_udf("double")
+@pandas_udf(DoubleType())
 def vectorized(x: pd.Series, k: pd.Series) -> pd.Series:
     return x * k
 
