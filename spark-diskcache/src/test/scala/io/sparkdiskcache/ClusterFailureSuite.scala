@@ -60,7 +60,9 @@ class ClusterFailureSuite extends AnyFunSuite with Applications {
     "spark.executor.memory" -> "512m",
     "spark.cores.max" -> cores.toString,
     "spark.executor.instances" -> "2",
-    "spark.locality.wait" -> "120s", // a task that is sent elsewhere computes, which would be counted
+    // A task that is sent to another host computes, which would be counted; any executor of its host will do.
+    "spark.locality.wait.process" -> "0s",
+    "spark.locality.wait.node" -> "60s",
     "spark.scheduler.minRegisteredResourcesRatio" -> "1.0",
     "spark.scheduler.maxRegisteredResourcesWaitingTime" -> "120s",
     "spark.diskcache.lookup.wait" -> "120s",
