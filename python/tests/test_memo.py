@@ -286,6 +286,18 @@ def in_this_process(function: Any, directory: Path, **options: Any) -> _memo._Ca
     return _memo._Calls(pickled, "digest", "", t.StringType(), chosen, str(directory))
 
 
+def test_a_host_that_names_a_directory_of_its_own_keeps_its_results_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured, own = tmp_path / "configured", tmp_path / "own"
+    configured.mkdir(mode=0o700)
+    own.mkdir(mode=0o700)
+    monkeypatch.setenv("SPARK_DISKCACHE_DIR", str(own))
+    calls = in_this_process(lambda a: f"{a}!", configured)
+    assert calls.answers([pa.array(["x"])]) == ["x!"]
+    assert (own / "memo").is_dir() and not (configured / "memo").exists()
+
+
 def test_a_process_asks_its_files_once_for_a_row_until_somebody_evicts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

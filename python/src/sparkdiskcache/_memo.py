@@ -300,6 +300,12 @@ def _directory() -> str:
     return str(bridge.memoDirectory(session._jsparkSession))  # type: ignore[attr-defined]
 
 
+def _of_this_host(configured: str) -> str:
+    """The directory that this host's environment names in place of the configured one, as in the JVM."""
+    of_host = os.environ.get("SPARK_DISKCACHE_DIR", "")
+    return of_host if os.path.isabs(of_host) else configured
+
+
 def _evaluator(calls: _Calls, name: str) -> Callable[..., Any]:
     def evaluate(*columns: Any) -> Any:
         return calls.evaluate(columns)
@@ -362,7 +368,7 @@ class _Calls:
     def _known(self, prefix: bytes, types: tuple[str, ...]) -> dict[Any, Any] | None:
         if self._store() is None:  # which makes the directory that the front looks at
             return None
-        front().forget_evicted(self.directory)
+        front().forget_evicted(_of_this_host(self.directory))
         return front().of(prefix, types)
 
     @property
@@ -394,7 +400,7 @@ class _Calls:
         store = None
         if self.directory:
             try:
-                store = Store(self.directory)
+                store = Store(_of_this_host(self.directory))
             except OSError as e:
                 _log.warning("Cannot keep results of %s: %s. It is called for all rows", self.options.name, e)
         self._here["store"] = (os.getpid(), store)

@@ -3,6 +3,7 @@ package io.sparkdiskcache.cluster;
 
 import io.sparkdiskcache.store.ChangeListener;
 import io.sparkdiskcache.store.DiskStore;
+import io.sparkdiskcache.store.HostDirectory;
 import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.SetMeta;
 import io.sparkdiskcache.store.SetPart;
@@ -114,7 +115,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
       known =
           SparkEnv.get().blockManager().blockManagerId().host()
               + ":"
-              + ProcessStores.at(options().path()).toAbsolutePath().normalize();
+              + HostDirectory.at(options().path()).toAbsolutePath().normalize();
       directory = known;
     }
     return known;

@@ -2,6 +2,7 @@
 package io.sparkdiskcache.cluster;
 
 import io.sparkdiskcache.store.DiskStore;
+import io.sparkdiskcache.store.HostDirectory;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreOptions;
 import java.nio.file.Path;
@@ -15,22 +16,10 @@ import org.slf4j.LoggerFactory;
 public final class ProcessStores {
   private static final Logger log = LoggerFactory.getLogger(ProcessStores.class);
 
-  /** Environment variable with the cache directory of a host, in place of the configured one. */
-  private static final String HOST_DIRECTORY = "SPARK_DISKCACHE_DIR";
-
   private static final Map<Path, DiskStore> OPEN = new HashMap<>();
   private static final Map<Path, StoreException> FAILED = new HashMap<>();
 
   private ProcessStores() {}
-
-  /**
-   * Where this host keeps what all hosts are told to keep in {@code configured}. As {@code
-   * SPARK_LOCAL_DIRS} does for Spark, the variable speaks for the host.
-   */
-  static Path at(Path configured) {
-    String ofHost = System.getenv(HOST_DIRECTORY);
-    return ofHost == null || !Path.of(ofHost).isAbsolute() ? configured : Path.of(ofHost);
-  }
 
   /**
    * The store of a directory, opened at the first call.
@@ -39,7 +28,7 @@ public final class ProcessStores {
    *     broken directory costs one attempt
    */
   public static synchronized DiskStore get(StoreOptions options) throws StoreException {
-    Path directory = at(options.path());
+    Path directory = HostDirectory.at(options.path());
     DiskStore store = OPEN.get(directory);
     if (store != null) {
       return store;
@@ -70,7 +59,7 @@ public final class ProcessStores {
 
   /** Closes the store of a directory; a later {@link #get} opens it anew. */
   public static synchronized void close(Path configured) {
-    Path directory = at(configured);
+    Path directory = HostDirectory.at(configured);
     FAILED.remove(directory);
     DiskStore store = OPEN.remove(directory);
     if (store != null) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.memo;
 
+import io.sparkdiskcache.store.HostDirectory;
 import io.sparkdiskcache.store.MemoFunction;
 import io.sparkdiskcache.store.MemoStore;
 import io.sparkdiskcache.store.StoreException;
@@ -40,7 +41,8 @@ public final class MemoRuntime {
     store.onEviction(front::clear);
   }
 
-  private static synchronized MemoRuntime get(Path directory) throws StoreException {
+  private static synchronized MemoRuntime get(Path configured) throws StoreException {
+    Path directory = HostDirectory.at(configured);
     MemoRuntime runtime = OPEN.get(directory);
     if (runtime != null) {
       return runtime;
@@ -79,7 +81,8 @@ public final class MemoRuntime {
   }
 
   /** Writes what waits and closes; a later use opens anew. */
-  public static void close(Path directory) {
+  public static void close(Path configured) {
+    Path directory = HostDirectory.at(configured);
     MemoRuntime closing;
     synchronized (MemoRuntime.class) {
       FAILED.remove(directory);

@@ -144,12 +144,33 @@ class MemoApplicationsSuite extends AnyFunSuite with TestDirectories {
     }
   }
 
-  private def process(name: String, cache: Path, server: CountingServer, lease: Long): Process =
+  private def process(
+      name: String,
+      cache: Path,
+      server: CountingServer,
+      lease: Long,
+      environment: Map[String, String] = Map.empty): Process =
     NewJvm.start(
       classOf[MemoProcess].getName,
       Seq(cache.toString, server.url(), "one", lease.toString),
       withCache = true,
-      log(name))
+      log(name),
+      environment = environment)
+
+  test("a host that names a directory of its own keeps its results there") {
+    val (configured, own) = (directory("configured"), directory("own"))
+    val server = new CountingServer
+    try {
+      val variable = Map("SPARK_DISKCACHE_DIR" -> own.toString)
+      val finished =
+        NewJvm.await(process("host", configured, server, 600, variable), "host", log("host"))
+      assert(finished.output.contains("answer ONE"), finished.output)
+      assert(!Files.exists(configured.resolve("memo")))
+      val store = MemoStore.open(own)
+      try assert(store.entries(Selector.parse("function=ask")).size() == 1)
+      finally store.close()
+    } finally server.close()
+  }
 
   test("eight processes that want one answer: one request") {
     val cache = directory("eight")
