@@ -68,7 +68,8 @@ final class ClusterBenchmark {
 
   private static void inventory(Path cache, int entries) throws Exception {
     try (SparkSession spark = start("local[2]", cache)) {
-      ClusterDirectory directory = ClusterDirectory.start(spark.sparkContext(), Duration.ZERO);
+      ClusterDirectory directory =
+          ClusterDirectory.start(spark.sparkContext(), Duration.ZERO, cache.resolve("driver"));
       long[] keys = new Random(1).longs(entries).toArray();
       List<byte[]> messages = new ArrayList<>();
       long bytes = 0;
@@ -92,7 +93,7 @@ final class ClusterBenchmark {
             new Key("%016x".formatted(keys[(int) ((long) i * entries / lookups)]).repeat(4)));
       }
       start = System.nanoTime();
-      int found = directory.holders(wanted).size();
+      int found = directory.holders("benchmark", wanted).size();
       double lookup = seconds(start);
       if (found != lookups) {
         throw new IllegalStateException(found + " of " + lookups + " entries were found.");
