@@ -20,7 +20,9 @@ from pyspark.cloudpickle import cloudpickle
 from pyspark.sql import Row
 from pyspark.sql import types as t
 
-from sparkdiskcache import DiskCache, DiskCacheError, _memo, _memobatch, _memofront, _memostore, _memovalues, memoize
+from sparkdiskcache import (
+    DiskCache, DiskCacheError, _memo, _memobatch, _memofront, _memoremote, _memostore, _memovalues, memo_apply, memoize,
+)  # fmt: skip
 
 
 def ask(url: str, name: str = "ask", suffix: str = "") -> Any:
@@ -64,6 +66,21 @@ def test_one_call_per_distinct_argument_in_order_and_evicted_by_name(
     assert spark.sql(evict.format("false")).count() == 1
     assert run(spark, function) == expected
     assert service.asked() == ["k7"]
+
+
+def test_rows_at_home_are_the_rows_there_were_and_labels_select(
+    spark: Any, cache: DiskCache, service: Service
+) -> None:
+    function = memoize(ask(service.url, "homed"), tag=["paid", "maps"])
+    df = spark.range(0, 40, 1, 4).selectExpr("concat('k', id % 10) as k", "id")
+    answered = memo_apply(df, "answer", function, "k")
+    assert answered.columns == ["k", "id", "answer"]
+    assert sorted(answered.collect()) == sorted((k, i, k.upper()) for k, i in df.collect())
+    assert len(service.asked()) == 10
+    selected = "SELECT * FROM diskcache_evict('tag={}', true)"
+    assert spark.sql(selected.format("maps")).count() == spark.sql(selected.format("paid")).count() == 10
+    with pytest.raises(DiskCacheError, match="not memoised"):
+        memo_apply(df, "answer", str.upper, "k")  # type: ignore[arg-type]
 
 
 def test_an_edited_function_calls_again_and_the_old_answers_stay(
@@ -374,6 +391,89 @@ def test_the_memory_of_a_process_is_bounded(tmp_path: Path, monkeypatch: pytest.
         front = _memofront.front()
         assert front._bytes <= 100_000
         assert sum(map(len, front._known.values())) * _memofront._ANSWER_BYTES <= front._bytes
+
+
+OBJECT = (
+    "5344434d454d4f31000102030405060708090a0b0c0d0e0f1011121314151617"
+    "18191a1b1c1d1e1f0000018bcfe568007fffffffffffffff00000000075bcd15"
+    "3fd00000000000000000000264310000000361736b0000000132000000096d61"
+    "70732c7061696400000007412e620a432e64000000074bc3b66c6e1f37000000"
+    "0673000000014b8c2021b2"
+)
+
+
+def test_an_object_of_the_remote_tier_has_the_bytes_that_the_jvm_reads() -> None:
+    """MemoObjectTest has the same."""
+    key = bytes(range(32))
+    function = _memostore.Function("d1", "ask", "2", "maps,paid", "A.b\nC.d")
+    result = _memostore.Result(
+        b"s\0\0\0\1K", 1_700_000_000_000, _memostore.NEVER, 123_456_789, 0.25, "K\u00f6ln\x1f7"
+    )
+    content = _memoremote.encode(key, function, result)
+    assert content == bytes.fromhex(OBJECT)
+    assert _memoremote.decode(key, content) == result
+    assert _memoremote.decode(bytes(32), content) is None
+    for length in range(len(content)):
+        assert _memoremote.decode(key, content[:length]) is None
+    for bit in range(8 * len(content)):
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        assert _memoremote.decode(key, bytes(flipped)) is None
+
+
+def test_a_host_without_results_fetches_them_from_the_remote_tier(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def answer(k: str) -> str:
+        asked.append(k)
+        return k.upper()
+
+    remote = tmp_path / "remote"
+
+    def host(name: str, *rows: str, **options: Any) -> tuple[list[str], int, int]:
+        """What was asked, and the calls and hits of the host's ledger."""
+        (tmp_path / name).mkdir(exist_ok=True)
+        calls = in_this_process(answer, tmp_path / name, **options)
+        calls.remote_directory = remote.as_uri()
+        calls._here["function"] = answer  # not a copy: it counts
+        _memofront.front().clear()
+        del asked[:]
+        assert calls.answers([pa.array(rows)]) == [row.upper() for row in rows]
+        with sqlite3.connect(tmp_path / name / "memo" / "ledger.db") as ledger:
+            counts = ledger.execute("SELECT sum(calls), sum(hits) FROM ledger").fetchone()
+        return (sorted(asked), *counts)
+
+    assert host("first", "a", "b", "a") == (["a", "b"], 2, 1)
+    objects = sorted((remote / "v1" / "memo").glob("*/*.memo"))
+    assert len(objects) == 2
+    assert all(path.parent.stat().st_mode & 0o077 == 0 for path in objects)
+    assert host("second", "b", "c", "a") == (["c"], 1, 2)
+    assert len(list((remote / "v1" / "memo").glob("*/*.memo"))) == 3
+    for path in objects:
+        path.unlink()
+    assert host("second", "b", "c", "a") == ([], 1, 5)  # it has kept what it fetched
+    objects = sorted((remote / "v1" / "memo").glob("*/*.memo"))
+    objects[0].write_bytes(objects[0].read_bytes()[:50])
+    assert host("third", "c") == (["c"], 1, 0)
+    assert host("fourth", "c") == ([], 0, 1)  # it was written anew
+    assert host("fifth", "c", ttl=1e-3) == (["c"], 1, 0)  # too old for it
+
+
+def test_a_remote_tier_that_cannot_be_used_costs_no_row(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    (tmp_path / "host").mkdir()
+    calls = in_this_process(str.upper, tmp_path / "host")
+    for directory in (file.as_uri(), "nonsense://nowhere/at/all"):
+        calls.remote_directory = directory
+        calls._here.pop("remote", None)
+        caplog.clear()
+        for k in ("a", "b", "c", "d", "e"):
+            assert calls.answers([pa.array([k + directory])]) == [(k + directory).upper()]
+        said = [r.getMessage() for r in caplog.records if "remote" in r.name]
+        assert 1 <= len(said) <= 4 and all(directory in text for text in said)  # then it is left alone
 
 
 PROCESS = """

@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING
 
 from ._cache import DiskCache, Explanation, Relation, Stats
 from ._install import configure
-from ._memo import memoize
+from ._memo import memo_apply, memoize
 from .errors import DiskCacheError
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["DiskCache", "DiskCacheError", "Explanation", "Relation", "Stats", "configure", "memoize"]
+__all__ = [
+    "DiskCache", "DiskCacheError", "Explanation", "Relation", "Stats", "configure", "memo_apply", "memoize",
+]  # fmt: skip
 __version__ = "0.1.0.dev0"
 
 

@@ -28,6 +28,7 @@ from . import _memocolumns as columns_
 from . import _memovalues as values
 from ._memobatch import Batch, ColumnBatch
 from ._memofront import front
+from ._memoremote import Remote
 from ._memostore import NEVER, Function, Store
 from ._refusal import FunctionRefused
 from .errors import DiskCacheError
@@ -35,7 +36,8 @@ from .fnhash import hash_function
 
 if TYPE_CHECKING:
     from pyspark.core.context import SparkContext
-    from pyspark.sql import Column
+    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql._typing import ColumnOrName
 
 _log = logging.getLogger(__name__)
 _KEY_FORMAT = "memo-python-1"
@@ -66,7 +68,7 @@ def memoize(
     return_type: str | t.DataType = "string",
     name: str | None = None,
     version: str | None = None,
-    tag: str | None = None,
+    tag: str | Sequence[str] | None = None,
     ttl: float | datetime.timedelta | None = None,
     params: Mapping[str, str] | None = None,
     price: float | Callable[[Any], float] = 0.0,
@@ -83,7 +85,7 @@ def memoize(
     :param return_type: as for ``udf``
     :param name: in the ledger and in selectors; by default the function's
     :param version: part of the key, beside the code
-    :param tag: a label for the ledger and for selectors
+    :param tag: a label for the ledger and for selectors, or several
     :param ttl: seconds after which a result is not used any more
     :param params: part of the key: what else decides on the result
     :param price: what a call costs, or a function of its result
@@ -118,7 +120,7 @@ def memoize(
     options = _Options(
         name or getattr(func, "__name__", type(func).__name__),
         version or "",
-        tag or "",
+        _joined(tag or ""),
         NEVER if seconds is None else int(seconds * 1000),
         tuple(sorted((str(k), str(v)) for k, v in (params or {}).items())),
         price,
@@ -131,6 +133,40 @@ def memoize(
         max_bytes,
     )
     return Memoized(func, return_type, options)
+
+
+def _joined(tags: str | Sequence[str]) -> str:
+    """Each once, in order, as the JVM has them."""
+    text = tags if isinstance(tags, str) else ",".join(tags)
+    return ",".join(sorted({tag.strip() for tag in text.split(",")} - {""}))
+
+
+def memo_apply(
+    df: DataFrame, name: str, function: Memoized, *columns: ColumnOrName
+) -> DataFrame:
+    """``df`` with a column ``name`` of ``function(*columns)``, each row on the host that has its result.
+
+    For clusters: the rows are partitioned by the hash of the arguments, in every application alike, and the
+    partitions have their homes among the hosts. Needs a shuffle, which is executed at once where plans are
+    adaptive.
+
+    :param function: of :func:`memoize`
+    :raises DiskCacheError: if it is not, or if spark-diskcache's jar is not on the class path
+    """
+    from pyspark.sql.classic.column import _to_java_column
+    from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
+
+    if not isinstance(function, Memoized):
+        raise DiskCacheError(f"Cannot apply {function!r}: it is not memoised; decorate it with memoize.")
+    if not columns:
+        raise DiskCacheError(f"Cannot apply {function.__name__} to no columns: rows have their hosts by these.")
+    sc = df.sparkSession.sparkContext
+    arguments = sc._gateway.new_array(sc._jvm.org.apache.spark.sql.Column, len(columns))
+    for i, column in enumerate(columns):
+        arguments[i] = _to_java_column(column)
+    homed = _bridge(df.sparkSession).homed(df._jdf, arguments)
+    rows = ClassicDataFrame(homed, df.sparkSession)
+    return rows.withColumn(name, function(*columns))
 
 
 def _kind_of(func: Callable[..., Any]) -> str:
@@ -186,7 +222,7 @@ class Memoized:
                 self._options.name,
             )
             pickled = cloudpickle.dumps(self._function)
-            self.__dict__["unkept"] = Sent(_Calls(pickled, "", "", self.returnType, self._options, ""))
+            self.__dict__["unkept"] = Sent(_Calls(pickled, "", "", self.returnType, self._options, "", ""))
         unkept: Sent = self.__dict__["unkept"]
         return unkept
 
@@ -236,7 +272,7 @@ class Memoized:
                 f"Cannot memoize {self._options.name}: a pandas function's timestamps are of the session's time"
                 " zone; return timestamp_ntz, or use a plain or Arrow function."
             )
-        return _Calls(*self._identified(), declared, self._options, _directory())
+        return _Calls(*self._identified(), declared, self._options, *_directories())
 
     def _identified(self) -> tuple[bytes, str, str]:
         """The pickled function, its digest, and the names of what it is made of."""
@@ -284,20 +320,26 @@ class Sent:
         return dict(answer) if isinstance(calls.declared, t.MapType) and answer is not None else answer
 
 
-def _directory() -> str:
-    """The cache directory; empty where the cache is off or cannot be used."""
+def _directories() -> tuple[str, str]:
+    """The cache directory, empty where the cache is off or cannot be used, and that of the remote tier."""
     from pyspark.sql import SparkSession
 
     session = SparkSession.getActiveSession()
     if session is None:
-        return ""
+        return "", ""
+    bridge = _bridge(session)
+    jsession = session._jsparkSession  # type: ignore[attr-defined]
+    return str(bridge.memoDirectory(jsession)), str(bridge.remoteDirectory(jsession))
+
+
+def _bridge(session: SparkSession) -> Any:
     bridge = _hooks.bridge_class(session.sparkContext)
     if bridge is None:
         raise DiskCacheError(
             "Cannot memoize: spark-diskcache's jar is not on the class path of this session; build it with"
             " sparkdiskcache.configure(SparkSession.builder).getOrCreate()."
         )
-    return str(bridge.memoDirectory(session._jsparkSession))  # type: ignore[attr-defined]
+    return bridge
 
 
 def _of_this_host(configured: str) -> str:
@@ -325,6 +367,7 @@ class _Calls:
     declared: t.DataType
     options: _Options
     directory: str
+    remote_directory: str = ""
     _here: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -393,15 +436,28 @@ class _Calls:
         return hashlib.sha256(b"".join(values.argument(part) for part in parts)).digest()
 
     def _store(self) -> Store | None:
-        known = self._here.get("store")
-        if known is not None and known[0] == os.getpid():
-            store: Store | None = known[1]
-            return store
-        store = None
-        if self.directory:
-            try:
-                store = Store(_of_this_host(self.directory))
-            except OSError as e:
-                _log.warning("Cannot keep results of %s: %s. It is called for all rows", self.options.name, e)
-        self._here["store"] = (os.getpid(), store)
+        store: Store | None = self._of_process("store", self._opened)
         return store
+
+    def _opened(self) -> Store | None:
+        if not self.directory:
+            return None
+        try:
+            return Store(_of_this_host(self.directory))
+        except OSError as e:
+            _log.warning("Cannot keep results of %s: %s. It is called for all rows", self.options.name, e)
+            return None
+
+    def remote(self) -> Remote | None:
+        """Where copies of results are."""
+        remote: Remote | None = self._of_process(
+            "remote", lambda: Remote(self.remote_directory) if self.remote_directory else None
+        )
+        return remote
+
+    def _of_process(self, name: str, make: Callable[[], Any]) -> Any:
+        """Made once in each process: Spark forks its workers."""
+        known = self._here.get(name)
+        if known is None or known[0] != os.getpid():
+            known = self._here[name] = os.getpid(), make()
+        return known[1]

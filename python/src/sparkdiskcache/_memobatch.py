@@ -11,7 +11,7 @@ import functools
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _memocolumns as columns_
@@ -50,6 +50,7 @@ class Batch:
         self._kept: dict[bytes, Result] = {}
         self._called: set[bytes] = set()
         self._waiting: dict[bytes, Result] = {}
+        self._made: set[bytes] = set()  # of those that wait: not fetched
         self._unkept: list[bytes] = []
         self._failures: list[Exception] = []
         self._committed = time.monotonic()
@@ -153,11 +154,13 @@ class Batch:
         return now < result.expires and now - result.created < self._options.ttl_millis
 
     def _find(self, keys: list[bytes]) -> None:
-        if self._store is None:
-            return
+        if self._store is not None:
+            self._take(self._store.find(keys))
+
+    def _take(self, found: Mapping[bytes, Result]) -> None:
         now, ttl_millis = now_millis(), self._options.ttl_millis
         decode = values.decoder(self._calls.declared)
-        for key, result in self._store.find(keys).items():
+        for key, result in found.items():
             if now < result.expires and now - result.created < ttl_millis:
                 try:
                     self._answers[key] = decode(result.value)
@@ -176,6 +179,7 @@ class Batch:
             mine, others = self._store.take_turns(keys, self._options.lease_millis, self._usable)
             if time.monotonic() > deadline:  # also for results that cannot be read
                 mine = set(keys)
+            mine = mine.difference(self._fetch([key for key in keys if key in mine]))
             self._call_all([key for key in keys if key in mine])
             if others and not mine:
                 time.sleep(pause)  # nothing is held while waiting, so nobody waits for this in turn
@@ -183,6 +187,18 @@ class Batch:
             keys = [key for key in keys if key not in self._answers]
             self._find(keys)
             keys = [key for key in keys if key not in self._answers]
+
+    def _fetch(self, keys: list[bytes]) -> set[bytes]:
+        """Those of them that another host has written to the remote tier; they are kept here, too."""
+        remote = self._calls.remote() if keys else None
+        if remote is None:
+            return set()
+        before = set(self._kept)
+        found = remote.find(keys)
+        self._take(found)
+        fetched = self._kept.keys() - before
+        self._waiting.update((key, found[key]) for key in fetched)
+        return fetched
 
     def _call_all(self, keys: list[bytes]) -> None:
         done = 0
@@ -199,7 +215,11 @@ class Batch:
     def _commit(self) -> None:
         if self._store is not None and (self._waiting or self._unkept):
             self._store.commit(self._calls.identity, self._waiting, self._unkept, self._options.max_bytes)
-        self._waiting, self._unkept = {}, []
+            remote = self._calls.remote() if self._made else None
+            if remote is not None:
+                made = {key: self._waiting[key] for key in self._made}
+                remote.put(self._calls.identity, made)
+        self._waiting, self._unkept, self._made = {}, [], set()
         self._committed = time.monotonic()
 
     def _answered(self, key: bytes, value: Any, result: Result | None) -> None:
@@ -209,6 +229,7 @@ class Batch:
         if result is not None and result.expires > result.created:
             arguments = "\x1f".join(shown(_text(argument)) for argument in self._arguments(row))
             self._kept[key] = self._waiting[key] = result._replace(arguments=arguments)
+            self._made.add(key)
         else:
             self._unkept.append(key)
 

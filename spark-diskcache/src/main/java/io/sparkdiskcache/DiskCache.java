@@ -5,10 +5,14 @@ import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.conf.DiskCacheConf;
 import io.sparkdiskcache.memo.HomedRows;
 import io.sparkdiskcache.memo.MemoOptions;
+import io.sparkdiskcache.memo.MemoRemote;
 import io.sparkdiskcache.memo.MemoRuntime;
 import io.sparkdiskcache.memo.Memoizer;
 import io.sparkdiskcache.relation.CacheApplication;
 import io.sparkdiskcache.relation.RelationInspector;
+import io.sparkdiskcache.remote.RemoteMemo;
+import io.sparkdiskcache.remote.RemoteOptions;
+import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.MemoEntry;
@@ -16,8 +20,11 @@ import io.sparkdiskcache.store.MemoStore;
 import io.sparkdiskcache.store.MemoUse;
 import io.sparkdiskcache.store.Selector;
 import io.sparkdiskcache.store.StoreException;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.apache.spark.sql.Column;
@@ -139,23 +146,58 @@ public final class DiskCache {
   }
 
   /**
-   * Removes what a selector such as {@code tag=nightly older=7d} selects.
+   * Removes what a selector such as {@code tag=nightly older=7d} selects: entries on the driver's
+   * host, memoised results there and in the remote tier.
    *
-   * @return bytes freed
+   * @return bytes freed on the host
    * @throws IllegalArgumentException if it is not one, see {@link Selector}
+   * @throws IllegalStateException if the remote system does not remove results
    */
   public long evict(String selector) {
-    return store().evict(Selector.parse(selector)) + evictMemo(selectMemo(selector));
+    long bytes = store().evict(Selector.parse(selector)) + evictMemo(selectMemo(selector));
+    evictRemoteMemo(selector);
+    return bytes;
+  }
+
+  /** Those that other hosts have written, too; this host has none of them. */
+  void evictRemoteMemo(String selector) {
+    Selector parsed = Selector.parse(selector);
+    Instant now = Instant.now();
+    if (parsed.mayMeanMemo()) {
+      inRemoteMemo(remote -> remote.removeAll(entry -> parsed.matches(entry, now)));
+    }
+  }
+
+  private void inRemoteMemo(RemoteRemoval removal) {
+    RemoteOptions remote = application.settings().remote();
+    Optional<RemoteTier> tier = RemoteTier.of(remote, session.sparkContext().hadoopConfiguration());
+    if (tier.isPresent()) {
+      try {
+        removal.from(tier.get().memo());
+      } catch (IOException e) {
+        throw new IllegalStateException(
+            "Cannot remove memoised results from %s: %s. Evict them again when it answers."
+                .formatted(remote.directory(), e.getMessage()),
+            e);
+      }
+    }
+  }
+
+  private interface RemoteRemoval {
+    void from(RemoteMemo remote) throws IOException;
   }
 
   /**
-   * Removes results of memoised functions.
+   * Removes results of memoised functions, also from the remote tier.
    *
-   * @return bytes freed
+   * @return bytes freed on the driver's host
+   * @throws IllegalStateException if the remote system does not remove them
    */
   public long evictMemo(List<MemoEntry> entries) {
     try {
-      return memo().remove(entries);
+      long bytes = memo().remove(entries);
+      inRemoteMemo(remote -> remote.remove(entries));
+      return bytes;
     } catch (StoreException e) {
       throw new IllegalStateException(e.getMessage(), e);
     }
@@ -250,7 +292,10 @@ public final class DiskCache {
   }
 
   private Memoizer memoizer() {
-    return new Memoizer(Thread.currentThread().getContextClassLoader(), keptMemoDirectory());
+    return new Memoizer(
+        Thread.currentThread().getContextClassLoader(),
+        keptMemoDirectory(),
+        MemoRemote.of(application.settings().remote(), session.sparkContext()));
   }
 
   /** Empty where the cache is off, or must not write what is not encrypted. */
@@ -268,6 +313,10 @@ public final class DiskCache {
   String usableMemoDirectory() {
     String directory = keptMemoDirectory();
     return directory.isEmpty() || MemoRuntime.find(Path.of(directory)).isEmpty() ? "" : directory;
+  }
+
+  String remoteDirectory() {
+    return application.settings().remote().directory();
   }
 
   private Path memoDirectory() {

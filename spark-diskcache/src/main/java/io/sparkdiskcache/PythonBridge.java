@@ -7,6 +7,7 @@ import io.sparkdiskcache.fingerprint.PythonFunctions;
 import io.sparkdiskcache.fingerprint.PythonFunctions.Identity;
 import io.sparkdiskcache.fingerprint.PythonFunctions.SourceFile;
 import io.sparkdiskcache.fingerprint.Refusal;
+import io.sparkdiskcache.memo.HomedRows;
 import io.sparkdiskcache.store.Quantities;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
@@ -17,6 +18,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.spark.api.python.PythonFunction;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
 /** What the Python package {@code sparkdiskcache} calls; for nobody else. */
@@ -60,6 +64,16 @@ public final class PythonBridge {
    */
   public static String memoDirectory(SparkSession session) {
     return DiskCache.of(session).usableMemoDirectory();
+  }
+
+  /** The directory of the remote tier; empty if there is none. */
+  public static String remoteDirectory(SparkSession session) {
+    return DiskCache.of(session).remoteDirectory();
+  }
+
+  /** Rows where the results of their arguments are, see {@link DiskCache#memoApply}. */
+  public static Dataset<Row> homed(Dataset<Row> rows, Column[] arguments) {
+    return HomedRows.of(rows, arguments);
   }
 
   /** A duration such as {@code 12h}, as in the settings. */

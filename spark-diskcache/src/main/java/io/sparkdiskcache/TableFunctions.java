@@ -99,6 +99,7 @@ final class TableFunctions {
       Set<Entry> chosen = new HashSet<>(selected);
       cache.evict(chosen::contains);
       cache.evictMemo(memo);
+      cache.evictRemoteMemo(selector);
     }
     List<Row> rows = rows(selected);
     rows.addAll(memoRows(memo));

@@ -259,7 +259,10 @@ public final class ArrowSchemas {
   private static @Nullable DictionaryEncoding dictionary(ColumnLayout column) {
     return column.kind.isDictionary()
         ? new DictionaryEncoding(
-            column.node, false, new ArrowType.Int(column.kind.width * Byte.SIZE, true))
+            column.node,
+            false,
+            new ArrowType.Int(
+                column.kind.width * Byte.SIZE, column.kind != ColumnLayout.Kind.DICTIONARY16))
         : null;
   }
 

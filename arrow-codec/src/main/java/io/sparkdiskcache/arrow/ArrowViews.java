@@ -160,13 +160,13 @@ public final class ArrowViews {
 
     /** Strings that are numbers of a dictionary so far; null if they are too long together. */
     static @Nullable Buffers ofDictionary(
-        Slots slots, MappedColumn column, long offsets, long data, long indexes, int width) {
+        Slots slots, StringColumn column, long offsets, long data) {
       ByteBuffer ends = ByteBuffer.allocateDirect((slots.count() + 1) * Integer.BYTES);
       long end = 0;
       Platform.putInt(null, FileMapping.address(ends), 0);
       for (int slot = 0; slot < slots.count(); slot++) {
         if (!column.isNullAt(slot)) {
-          long at = offsets + (NumberCompaction.get(indexes + (long) slot * width, width) << 2);
+          long at = offsets + ((long) column.string(slot) << 2);
           end += Platform.getInt(null, at + Integer.BYTES) - Platform.getInt(null, at);
         }
         if (end > EntryWriter.MAX_BODY_BYTES) {
@@ -178,7 +178,7 @@ public final class ArrowViews {
       long to = FileMapping.address(values);
       for (int slot = 0; slot < slots.count(); slot++) {
         if (!column.isNullAt(slot)) {
-          long at = offsets + (NumberCompaction.get(indexes + (long) slot * width, width) << 2);
+          long at = offsets + ((long) column.string(slot) << 2);
           int start = Platform.getInt(null, at);
           int length = Platform.getInt(null, at + Integer.BYTES) - start;
           Platform.copyMemory(null, data + start, null, to, length);

@@ -61,7 +61,10 @@ final class ColumnLayout {
     /** 32-bit offsets, then bytes. */
     STRING(3, 0),
     BINARY(3, 0),
-    /** Strings as numbers of values in a dictionary that is stored once an entry. */
+    /**
+     * Strings as numbers of values in a dictionary that is stored once an entry. Those of 16 bits
+     * have no sign, as twice as many values fit.
+     */
     DICTIONARY8(2, 1),
     DICTIONARY16(2, 2),
     DICTIONARY32(2, 4),
@@ -80,6 +83,12 @@ final class ColumnLayout {
     Kind(int buffers, int width) {
       this.buffers = buffers;
       this.width = width;
+    }
+
+    /** A whole number as the kind has it. */
+    long get(long address) {
+      long number = NumberCompaction.get(address, width);
+      return this == DICTIONARY16 ? number & 0xffff : number;
     }
 
     boolean isDictionary() {

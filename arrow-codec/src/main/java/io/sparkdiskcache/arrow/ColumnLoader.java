@@ -102,7 +102,7 @@ final class ColumnLoader {
     int width = column.kind.width;
     long outside = size == 0 && slots.nulls() < slots.count() ? -1 : 0;
     for (int slot = 0; slot < slots.count() && size > 0; slot++) {
-      long index = NumberCompaction.get(indexes + (long) slot * width, width);
+      long index = column.kind.get(indexes + (long) slot * width);
       outside |= index | (size - 1 - index);
     }
     if (outside < 0) {

@@ -273,7 +273,7 @@ record EntryFooter(
     return found.id() == wanted.getId()
         && !found.isOrdered()
         && index != null
-        && index.isSigned()
+        && index.isSigned() == wanted.getIndexType().getIsSigned()
         && index.bitWidth() == wanted.getIndexType().getBitWidth();
   }
 

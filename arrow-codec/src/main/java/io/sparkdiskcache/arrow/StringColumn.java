@@ -36,7 +36,7 @@ public final class StringColumn extends MappedColumn {
   ArrowViews.@Nullable Buffers arrow() {
     return indexWidth == 0
         ? ArrowViews.Buffers.bytes(slots, offsets, base, data)
-        : ArrowViews.Buffers.ofDictionary(slots, this, offsets, data, indexes, indexWidth);
+        : ArrowViews.Buffers.ofDictionary(slots, this, offsets, data);
   }
 
   @Override
@@ -45,16 +45,19 @@ public final class StringColumn extends MappedColumn {
     if (isNullAt(rowId)) {
       return null;
     }
-    int string =
-        switch (indexWidth) {
-          case 0 -> rowId;
-          case Byte.BYTES -> Platform.getByte(null, indexes + rowId);
-          case Short.BYTES -> Platform.getShort(null, indexes + ((long) rowId << 1));
-          default -> Platform.getInt(null, indexes + ((long) rowId << 2));
-        };
-    long at = offsets + ((long) string << 2);
+    long at = offsets + ((long) string(rowId) << 2);
     int start = Platform.getInt(null, at);
     int end = Platform.getInt(null, at + Integer.BYTES);
     return UTF8String.fromAddress(base, data + start, end - start);
+  }
+
+  /** Which of the strings a row has. */
+  int string(int rowId) {
+    return switch (indexWidth) {
+      case 0 -> rowId;
+      case Byte.BYTES -> Platform.getByte(null, indexes + rowId);
+      case Short.BYTES -> Platform.getShort(null, indexes + ((long) rowId << 1)) & 0xffff;
+      default -> Platform.getInt(null, indexes + ((long) rowId << 2));
+    };
   }
 }

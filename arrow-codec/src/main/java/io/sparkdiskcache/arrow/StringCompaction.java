@@ -13,8 +13,18 @@ final class StringCompaction extends Compaction {
   /** Room that a first batch leaves: later ones may have four times as many distinct values. */
   private static final int ROOM = 4;
 
-  /** After so many strings most of which are new the rest is not looked at. */
+  /** After so many strings of which hardly one was there before the rest is not looked at. */
   private static final int SAMPLE = 2048;
+
+  /**
+   * Of the sample, there before: as if each string were one of 250,000, about a full dictionary.
+   */
+  private static final int REPEATED = 8;
+
+  /** Of the last quarter of a first batch, new: more, and the dictionary would soon be full. */
+  private static final double MAX_NEW = 0.7;
+
+  private static final int WORDS = Character.MAX_VALUE + 1;
 
   /** What a dictionary takes in a file besides its values: its message, its place in the footer. */
   private static final int OVERHEAD = 384;
@@ -51,7 +61,7 @@ final class StringCompaction extends Compaction {
     int slots = values.count();
     bytes = (long) slots * kind.width;
     indexes.ensure(bytes);
-    boolean fits = number(dictionary, kind, isFirst, limit(kind, withRoom));
+    boolean fits = number(dictionary, kind, isFirst, limit(kind, slots, withRoom));
     if (fits && isFirst && bytes + dictionary.bytes() + OVERHEAD > values.plainBytes()) {
       fits = false;
     }
@@ -64,6 +74,8 @@ final class StringCompaction extends Compaction {
 
   private boolean number(StringDictionary into, Kind kind, boolean isFirst, int limit) {
     int slots = values.count();
+    int lastQuarter = slots - slots / 4;
+    int before = 0; // of the last quarter
     for (int slot = 0; slot < slots; slot++) {
       int index = 0;
       if (!values.isNull(slot)) {
@@ -73,23 +85,28 @@ final class StringCompaction extends Compaction {
           return false;
         }
       }
-      if (isFirst && slot == SAMPLE && into.size() > SAMPLE / 4 * 3) {
+      if (isFirst && slot == SAMPLE && into.size() > SAMPLE - REPEATED) {
         return false;
+      }
+      if (slot == lastQuarter) {
+        before = into.size();
       }
       NumberCompaction.put(indexes.address() + (long) slot * kind.width, kind.width, index);
     }
-    return true;
+    return !isFirst || slots <= SAMPLE || into.size() - before <= MAX_NEW * (slots - lastQuarter);
   }
 
-  /** How many values the kind can number. */
-  private static int limit(Kind kind, boolean withRoom) {
-    int all =
-        switch (kind) {
-          case DICTIONARY8 -> Byte.MAX_VALUE + 1;
-          case DICTIONARY16 -> Short.MAX_VALUE + 1;
-          default -> Integer.MAX_VALUE;
-        };
-    return withRoom ? all / ROOM : all;
+  /**
+   * How many values the kind can number, or what a first batch of so many slots may have of them.
+   */
+  private static int limit(Kind kind, int slots, boolean withRoom) {
+    return switch (kind) {
+      case DICTIONARY8 -> (Byte.MAX_VALUE + 1) / (withRoom ? ROOM : 1);
+      // With room, what a batch has if all values there are are equally frequent.
+      case DICTIONARY16 ->
+          withRoom ? (int) (WORDS * (1 - Math.exp(-slots / (double) WORDS))) : WORDS;
+      default -> Integer.MAX_VALUE;
+    };
   }
 
   /** Indexes in the place of offsets and bytes. */

@@ -130,7 +130,7 @@ final class WrittenBatches implements Closeable {
           Platform.putLong(null, into, unscaled);
           Platform.putLong(null, into + Long.BYTES, unscaled >> (Long.SIZE - 1));
         }
-        default -> NumberCompaction.put(into, wide.width, NumberCompaction.get(at, narrow.width));
+        default -> NumberCompaction.put(into, wide.width, narrow.get(at));
       }
     }
   }
@@ -170,8 +170,7 @@ final class WrittenBatches implements Closeable {
         boolean isNull =
             hasNulls && (Platform.getByte(null, bitmap + (slot >> 3)) >> (slot & 7) & 1) == 0;
         if (!isNull) {
-          int width = narrow.kind.width;
-          int index = (int) NumberCompaction.get(indexes + (long) slot * width, width);
+          int index = (int) narrow.kind.get(indexes + (long) slot * narrow.kind.width);
           if (pass == 1) {
             dictionary.copy(index, data.memoryAddress() + end);
           }

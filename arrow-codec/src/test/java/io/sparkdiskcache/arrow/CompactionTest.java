@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.SplittableRandom;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -204,6 +205,41 @@ final class CompactionTest {
             .toList();
     Map<Integer, Kind> stored = stored(schema, rows, 500);
     assertThat(stored).doesNotContainKey(0).containsEntry(1, Kind.DICTIONARY8);
+  }
+
+  static Stream<Arguments> manyStrings() {
+    return Stream.of(
+        // What is new becomes rarer: numbers up to 65,535, although a first batch has half of them
+        // new.
+        Arguments.of(v(i -> text("customer " + spread(i) % 50_000)), 50_000, Kind.DICTIONARY16),
+        Arguments.of(v(i -> text("customer " + spread(i) % 60_000)), 60_000, Kind.DICTIONARY16),
+        // Only later there are more than the first batch lets expect.
+        Arguments.of(
+            v(i -> text("customer " + spread(i) % (i < 100_000 ? 20_000 : 90_000))),
+            90_000,
+            Kind.DICTIONARY32),
+        // One in five is there again, but the dictionary would be full soon.
+        Arguments.of(
+            v(i -> text(i % 5 == 0 ? "unknown customer" : "customer " + i)), 0, Kind.STRING),
+        Arguments.of(v(i -> text("customer " + i)), 0, Kind.STRING));
+  }
+
+  private static int spread(int i) {
+    return new SplittableRandom(i).nextInt(Integer.MAX_VALUE);
+  }
+
+  @ParameterizedTest(name = "{index} {2}")
+  @MethodSource("manyStrings")
+  void stringsOfWhichThereAreManyHaveADictionaryWhereItStaysSmall(
+      IntFunction<Object> value, int distinct, Kind expected) throws IOException {
+    StructType schema = new StructType().add("c", DataTypes.StringType);
+    int rows = 400_000;
+    if (distinct > 0) {
+      long found = IntStream.range(0, rows).mapToObj(value).distinct().count();
+      assertThat(found).isGreaterThan(distinct / 10L * 9);
+    }
+    assertThat(stored(schema, rows(rows, value), 32_768).getOrDefault(0, Kind.STRING))
+        .isEqualTo(expected);
   }
 
   static LongStream seeds() {

@@ -54,7 +54,8 @@ public final class MemoBenchmark {
             MemoOptions.defaults(),
             new Values(DataTypes.StringType),
             1,
-            directory.toString());
+            directory.toString(),
+            MemoRemote.NONE);
     all(function, inputs, distinct);
     filling[0] = false;
     double fromMemory = rate(ROWS_FROM_MEMORY, () -> all(function, inputs, ROWS_FROM_MEMORY));

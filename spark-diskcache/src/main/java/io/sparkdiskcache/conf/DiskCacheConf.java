@@ -210,7 +210,7 @@ public final class DiskCacheConf {
           "a URI with a scheme and an absolute path, such as s3a://bucket/cache or hdfs:///cache",
           "A directory on any file system of Hadoop to which entries are also written, in the"
               + " background, and from which they are fetched where a host does not have them. It must"
-              + " be writable by nobody else. Nothing is ever deleted there.",
+              + " be writable by nobody else. No entry is ever deleted there.",
           Scope.APPLICATION,
           RemoteOptions::parseDirectory);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.memo;
 
+import io.sparkdiskcache.store.MemoFunction;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -96,10 +97,17 @@ public final class MemoOptions implements Serializable {
     return with(o -> o.version = oneLine);
   }
 
-  /** A label for the ledger and for selectors; no part of the key. */
+  /**
+   * A label for the ledger and for selectors, or several separated by commas; no part of the key.
+   */
   public MemoOptions withTag(String value) {
-    String oneLine = oneLine("tag", value);
-    return with(o -> o.tag = oneLine);
+    String joined = MemoFunction.joinedTags(oneLine("tag", value));
+    return with(o -> o.tag = joined);
+  }
+
+  /** As {@link #withTag}, for several. */
+  public MemoOptions withTags(String... values) {
+    return withTag(String.join(",", values));
   }
 
   /** A result older than this is not used. Holds for what is kept already, too. */

@@ -3,10 +3,12 @@ package io.sparkdiskcache.memo;
 
 import io.sparkdiskcache.fingerprint.EnvironmentIdentity;
 import io.sparkdiskcache.fingerprint.MemoizableFunction;
+import io.sparkdiskcache.remote.RemoteMemo;
 import io.sparkdiskcache.store.MemoCounts;
 import io.sparkdiskcache.store.MemoEntry;
 import io.sparkdiskcache.store.MemoFunction;
 import io.sparkdiskcache.store.MemoKey;
+import io.sparkdiskcache.store.MemoObject;
 import io.sparkdiskcache.store.MemoResult;
 import io.sparkdiskcache.store.MemoStore;
 import java.io.Serializable;
@@ -64,6 +66,7 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
   private final Values values;
   private final int[] keyOf;
   private final String directory;
+  private final MemoRemote remote;
 
   private transient volatile @Nullable Open open;
   private transient @Nullable Errors errors; // guarded by this
@@ -71,7 +74,12 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
   /** What lasts as long as the runtime of this process. */
   @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Open(
-      MemoRuntime runtime, MemoCounts counts, byte[] prefix, Unkept unkept, Errors errors) {}
+      MemoRuntime runtime,
+      MemoCounts counts,
+      byte[] prefix,
+      Unkept unkept,
+      Errors errors,
+      @Nullable RemoteMemo remote) {}
 
   /**
    * Of the function. What becomes of it is not for the flight: others may treat errors otherwise.
@@ -87,6 +95,7 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
 
   /**
    * @param directory the cache directory; empty to call the function for every row
+   * @param remote where copies of results are
    */
   MemoizedFunction(
       Call function,
@@ -94,13 +103,15 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
       MemoOptions options,
       Values values,
       int arguments,
-      String directory) {
+      String directory,
+      MemoRemote remote) {
     this.function = function;
     this.identity = identity;
     this.options = options;
     this.values = values;
     this.keyOf = options.keyOf(arguments);
     this.directory = directory;
+    this.remote = remote;
   }
 
   String name() {
@@ -169,7 +180,7 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
       runtime.store().limit(identity, options.maxBytes());
     }
     MemoCounts counts = runtime.store().counts(identity);
-    return new Open(runtime, counts, prefix(), new Unkept(), errors());
+    return new Open(runtime, counts, prefix(), new Unkept(), errors(), remote.open());
   }
 
   private synchronized Errors errors() {
@@ -242,7 +253,8 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
       MemoStore.Turn turn = store.takeTurn(key, options.lease(), this::isUsable);
       boolean waited = System.nanoTime() - deadline > 0; // also for a result that cannot be read
       if (turn == MemoStore.Turn.CALL || waited) {
-        return callAndKeep(here, key, arguments);
+        Known fetched = fetch(here, key);
+        return fetched == null ? callAndKeep(here, key, arguments) : fetched;
       }
       TimeUnit.MILLISECONDS.sleep(pause);
       pause = Math.min(2 * pause, LONGEST_PAUSE_MILLIS);
@@ -259,15 +271,40 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
     if (result == null) {
       return null;
     }
-    try {
-      Known known = new Known(values.decode(result.value()), result);
+    Known known = decoded(here, result);
+    if (known != null) {
       here.runtime.front().put(key, known, ticket);
-      return known;
+    }
+    return known;
+  }
+
+  private @Nullable Known decoded(Open here, MemoResult result) {
+    try {
+      return new Known(values.decode(result.value()), result);
     } catch (RuntimeException e) {
       here.counts.unkept();
       log.warn("Cannot read a kept result of {}, it is computed anew", identity.name(), e);
       return null;
     }
+  }
+
+  /** What another host has written to the remote tier; asked for by one process of a host. */
+  private @Nullable Known fetch(Open here, MemoKey key) {
+    if (here.remote == null) {
+      return null;
+    }
+    long ticket = here.runtime.front().ticket();
+    MemoObject found = here.remote.find(key).filter(o -> isUsable(o.result())).orElse(null);
+    if (found == null) {
+      return null;
+    }
+    Known known = decoded(here, found.result());
+    if (known != null) {
+      here.runtime.front().put(key, known, ticket);
+      here.runtime.store().put(key, identity, found.arguments(), found.result());
+      here.counts.hit(found.result());
+    }
+    return known;
   }
 
   private Known callAndKeep(Open here, MemoKey key, @Nullable Object[] arguments) throws Exception {
@@ -278,8 +315,12 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
       Known known = compute(here, arguments);
       MemoResult result = known.result();
       if (result.expires() > result.created() && isEncoded(result)) {
+        String shown = shown(arguments);
         here.runtime.front().put(key, known, ticket);
-        store.put(key, identity, shown(arguments), result);
+        store.put(key, identity, shown, result);
+        if (here.remote != null) {
+          here.remote.put(new MemoObject(key, identity, shown, result));
+        }
         put = true;
       } else {
         here.unkept.put(key, known);

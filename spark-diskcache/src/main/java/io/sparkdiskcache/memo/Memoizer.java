@@ -28,14 +28,17 @@ import org.jspecify.annotations.Nullable;
 public final class Memoizer {
   private final ClassLoader loader;
   private final String directory;
+  private final MemoRemote remote;
 
   /**
    * @param loader sees the user's classes
    * @param directory the cache directory; empty to keep nothing, where the cache is off
+   * @param remote where copies of results are
    */
-  public Memoizer(ClassLoader loader, String directory) {
+  public Memoizer(ClassLoader loader, String directory, MemoRemote remote) {
     this.loader = loader;
     this.directory = directory;
+    this.remote = remote;
   }
 
   /** A column function of one argument. */
@@ -149,7 +152,7 @@ public final class Memoizer {
             options.version(),
             options.tag(),
             String.join("\n", identity.code()));
-    return new MemoizedFunction(call, named, options, values, arguments, directory);
+    return new MemoizedFunction(call, named, options, values, arguments, directory, remote);
   }
 
   private static void requireEncodable(String name, List<Class<?>> parameters, int[] keyOf) {

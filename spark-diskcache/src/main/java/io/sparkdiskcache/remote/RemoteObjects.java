@@ -2,17 +2,22 @@
 package io.sparkdiskcache.remote;
 
 import io.sparkdiskcache.store.Key;
+import io.sparkdiskcache.store.MemoKey;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.URI;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.LocatedFileStatus;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.RemoteIterator;
 import org.apache.hadoop.fs.permission.FsPermission;
 import org.jspecify.annotations.Nullable;
 
@@ -27,6 +32,8 @@ import org.jspecify.annotations.Nullable;
 final class RemoteObjects implements AutoCloseable {
   /** Changes with the layout. What is in a file is part of its key. */
   private static final String LAYOUT = "v1";
+
+  private static final String MEMO = "memo";
 
   private static final FsPermission FOLDER = new FsPermission((short) 0700);
   private static final FsPermission FILE = new FsPermission((short) 0600);
@@ -52,6 +59,29 @@ final class RemoteObjects implements AutoCloseable {
 
   Path distrusted(String function) {
     return new Path(root, "distrusted/" + function + ".txt");
+  }
+
+  Path memo(MemoKey key) {
+    String name = key.toString();
+    return new Path(root, MEMO + "/" + name.substring(0, 2) + "/" + name + ".memo");
+  }
+
+  /** All results of memoised functions. */
+  List<Path> memos() throws IOException {
+    List<Path> names = new ArrayList<>();
+    try {
+      call(
+          fs -> {
+            RemoteIterator<LocatedFileStatus> files = fs.listFiles(new Path(root, MEMO), true);
+            while (files.hasNext()) {
+              names.add(files.next().getPath());
+            }
+            return names;
+          });
+    } catch (FileNotFoundException e) {
+      return List.of(); // nothing was ever written
+    }
+    return names;
   }
 
   private static String fanOut(Key key) {
@@ -125,6 +155,33 @@ final class RemoteObjects implements AutoCloseable {
       }
       throw e;
     }
+  }
+
+  /**
+   * Writes an object under its name at once, which costs an object store less: others may see a
+   * part of it, which it has to tell from the whole.
+   *
+   * @return true
+   */
+  boolean overwrite(Path name, byte[] content) throws IOException {
+    createFolder(parent(name));
+    boolean written = false;
+    try {
+      written =
+          call(
+              fs -> {
+                try (OutputStream out =
+                    fs.createFile(name).overwrite(true).permission(FILE).build()) {
+                  out.write(content);
+                }
+                return true;
+              });
+    } finally {
+      if (!written) {
+        folders.clear(); // somebody may have removed them
+      }
+    }
+    return written;
   }
 
   private void deleteLeftover(Path temporary) throws IOException {

@@ -67,6 +67,8 @@ public final class RemoteTier {
   private final Availability availability;
   private final Uploads uploads;
   private final Downloads downloads;
+  private final Uploads memoUploads;
+  private final RemoteMemo memo;
   private final Map<String, Trust> trust = new ConcurrentHashMap<>();
 
   /**
@@ -80,6 +82,8 @@ public final class RemoteTier {
     this.availability = new Availability(options.directory(), counters);
     this.uploads = new Uploads(objects, availability, counters);
     this.downloads = new Downloads(availability);
+    this.memoUploads = new Uploads(objects, availability, counters);
+    this.memo = new RemoteMemo(objects, counters, memoUploads, downloads);
   }
 
   /** The tier of a directory, if one is set; nothing is asked of the remote system yet. */
@@ -112,6 +116,11 @@ public final class RemoteTier {
     }
   }
 
+  /** The results of memoised functions in this tier. */
+  public RemoteMemo memo() {
+    return memo;
+  }
+
   /** What this process has done with a directory so far. */
   public static RemoteStats stats(RemoteOptions options) {
     synchronized (OPEN) {
@@ -132,6 +141,7 @@ public final class RemoteTier {
 
   private void close() {
     uploads.close(options.flush());
+    memoUploads.close(options.flush());
     downloads.close();
     try {
       objects.close();

@@ -114,6 +114,11 @@ final class Uploads {
         });
   }
 
+  /** Writes an object that tells a part of itself from the whole, in the place of an older one. */
+  void small(Path name, byte[] content) {
+    submit(entries, () -> attempt(name, () -> objects.overwrite(name, content)));
+  }
+
   /** A note that must not be lost: it is written even while the tier is left alone. */
   void note(Path name, byte[] content, List<Path> toDelete) {
     submit(
@@ -132,14 +137,30 @@ final class Uploads {
 
   private boolean write(
       Path name, boolean replace, RemoteObjects.Content content, Runnable written) {
+    return attempt(
+        name,
+        () -> {
+          boolean wrote = objects.write(name, replace, content);
+          if (wrote) {
+            written.run();
+          }
+          return wrote;
+        });
+  }
+
+  /** Whether there is something to be counted. */
+  private interface Attempt {
+    boolean run() throws IOException;
+  }
+
+  private boolean attempt(Path name, Attempt attempt) {
     if (!availability.isAvailable()) {
       counters.dropped.increment();
       return false;
     }
     try {
-      if (objects.write(name, replace, content)) {
+      if (attempt.run()) {
         counters.uploads.increment();
-        written.run();
       }
       availability.succeeded();
       return true;
@@ -222,8 +243,8 @@ final class Uploads {
     }
   }
 
-  /** Waits until all is written, but not longer; what is not by then is dropped. */
-  void close(Duration wait) {
+  /** Whether all was written in that time. */
+  boolean await(Duration wait) {
     long deadline = System.nanoTime() + wait.toNanos();
     try {
       synchronized (unfinished) {
@@ -232,11 +253,19 @@ final class Uploads {
           unfinished.wait(TimeUnit.NANOSECONDS.toMillis(left) + 1);
           left = deadline - System.nanoTime();
         }
+        return unfinished.get() == 0;
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+      return false;
     }
-    counters.dropped.add(unfinished.get());
+  }
+
+  /** Waits until all is written, but not longer; what is not by then is dropped. */
+  void close(Duration wait) {
+    if (!await(wait)) {
+      counters.dropped.add(unfinished.get());
+    }
     entries.shutdownNow();
     sets.shutdownNow();
   }

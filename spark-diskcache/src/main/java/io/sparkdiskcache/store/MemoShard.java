@@ -2,6 +2,7 @@
 package io.sparkdiskcache.store;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -12,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
@@ -25,6 +27,11 @@ import org.jspecify.annotations.Nullable;
  * <p>Lookups share a read transaction, because to begin one costs more than to look up. What it
  * finds may be as old as the last {@link #refresh}; what it does not find is looked up anew.
  *
+ * <p>A lookup through JDBC costs several times as much as a row of a scan. When lookups have found
+ * so many results as the file has pages, which is about a sixteenth of its rows, the whole file is
+ * read ahead, if it is small enough for memory; a result leaves that memory when it is found there,
+ * for that of the caller.
+ *
  * <p>SQLite keeps no checksums. A value carries one over its key and itself; where it does not fit,
  * the row is passed over and the function is called.
  */
@@ -35,7 +42,13 @@ final class MemoShard implements AutoCloseable {
       "SELECT key, digest, name, version, tag, code, arguments, length(value), created, expires,"
           + " nanos, price FROM results JOIN functions ON functions.id = results.function";
 
+  private static final String ALL =
+      "SELECT value, crc, created, expires, nanos, price, key FROM results";
+  private static final int KEY_OF_ALL = 7;
   private static final long SLACK = 8; // a part of a limit
+  private static final long PAGE_BYTES = 4096;
+  private static final long MAX_AHEAD_BYTES = 4L << 20; // of the file
+  private static final int FEW = 64; // results that are no reason to read a file
 
   private final Path file;
   private final ReentrantLock reading = new ReentrantLock();
@@ -44,6 +57,9 @@ final class MemoShard implements AutoCloseable {
   private @Nullable Session writer; // guarded by writing
   private final Map<MemoFunction, Long> ids = new HashMap<>(); // guarded by writing
   private final Map<String, Long> unchecked = new HashMap<>(); // guarded by writing, see bound
+  private final Map<MemoKey, MemoResult> ahead = new ConcurrentHashMap<>();
+  private int found; // guarded by reading: lookups that the file has answered
+  private boolean isRead; // guarded by reading: whether it has been read ahead
   private volatile boolean snapshot; // whether the reader is inside a transaction; as the reader
 
   MemoShard(Path file) {
@@ -99,21 +115,65 @@ final class MemoShard implements AutoCloseable {
   }
 
   Optional<MemoResult> find(MemoKey key) throws SQLException, IOException {
+    MemoResult known = ahead.remove(key);
+    if (known != null) {
+      return Optional.of(known);
+    }
     reading.lock();
     try {
-      if (snapshot) {
-        Optional<MemoResult> found = find(reader(), key);
-        if (found.isPresent()) {
-          return found;
-        }
-        endSnapshot();
+      Optional<MemoResult> result = findInFile(key);
+      if (result.isPresent() && ++found % FEW == 0 && !isRead) {
+        readAhead();
       }
-      reader().execute("BEGIN");
-      snapshot = true;
-      return find(reader(), key);
+      return result;
     } finally {
       reading.unlock();
     }
+  }
+
+  private Optional<MemoResult> findInFile(MemoKey key) throws SQLException, IOException {
+    if (snapshot) {
+      Optional<MemoResult> result = find(reader(), key);
+      if (result.isPresent()) {
+        return result;
+      }
+      endSnapshot();
+    }
+    reader().execute("BEGIN");
+    snapshot = true;
+    return find(reader(), key);
+  }
+
+  private void readAhead() throws SQLException, IOException {
+    long bytes = Files.size(file);
+    if (bytes > MAX_AHEAD_BYTES || found < bytes / PAGE_BYTES) {
+      return;
+    }
+    isRead = true;
+    reader()
+        .forEach(
+            ALL,
+            row -> {
+              byte[] key = row.getBytes(KEY_OF_ALL);
+              MemoResult result = result(key, row);
+              if (result != null) {
+                ahead.put(MemoKey.of(key), result);
+              }
+              return true;
+            });
+  }
+
+  /** Results were removed or replaced: what was read ahead may be these. */
+  void forget() throws SQLException {
+    reading.lock();
+    try {
+      ahead.clear();
+      found = 0;
+      isRead = false;
+    } finally {
+      reading.unlock();
+    }
+    refresh();
   }
 
   /** Lookups from now on see what has been committed until now. */
@@ -381,6 +441,7 @@ final class MemoShard implements AutoCloseable {
     }
     reading.lock();
     try {
+      ahead.clear();
       snapshot = false;
       if (reader != null) {
         reader.close();

@@ -208,7 +208,7 @@ public final class MemoStore implements AutoCloseable {
       MemoShard shard = shard(key);
       Turn turn = shard.isLeased(key, now) ? Turn.WAIT : shard.takeTurn(key, lease, usable, now);
       if (turn == Turn.KNOWN) {
-        shard.refresh(); // it may have replaced one that would not do
+        shard.forget(); // it may have replaced one that would not do
       }
       return turn;
     } catch (SQLException | IOException e) {
@@ -309,9 +309,21 @@ public final class MemoStore implements AutoCloseable {
   }
 
   private void refresh() {
+    eachShard(MemoShard::refresh);
+  }
+
+  private void forget() {
+    eachShard(MemoShard::forget);
+  }
+
+  private interface OfShard {
+    void apply(MemoShard shard) throws SQLException;
+  }
+
+  private void eachShard(OfShard action) {
     for (MemoShard shard : shards) {
       try {
-        shard.refresh();
+        action.apply(shard);
       } catch (SQLException e) {
         trouble.report("Cannot look up memoised results", e); // the next lookup opens the file anew
       }
@@ -322,7 +334,7 @@ public final class MemoStore implements AutoCloseable {
     long now = evictionsOnDisk();
     if (now != evictions) {
       evictions = now;
-      refresh(); // before memory is cleared, which is filled from it
+      forget(); // before memory is cleared, which is filled from it
       evictionListeners.forEach(Runnable::run);
     }
   }
@@ -389,7 +401,7 @@ public final class MemoStore implements AutoCloseable {
     for (Map.Entry<MemoShard, List<MemoEntry>> entry : byShard.entrySet()) {
       try {
         entry.getKey().remove(entry.getValue());
-        entry.getKey().refresh();
+        entry.getKey().forget();
         bytes += entry.getValue().stream().mapToLong(MemoEntry::bytes).sum();
       } catch (SQLException | IOException e) {
         throw StoreException.failed(

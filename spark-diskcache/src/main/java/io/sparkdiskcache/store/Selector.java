@@ -16,7 +16,7 @@ import java.util.regex.Pattern;
  *
  * <table>
  * <caption>Fields</caption>
- * <tr><td>{@code tag=nightly}</td><td>the label, whole</td></tr>
+ * <tr><td>{@code tag=nightly}</td><td>the label, whole; of memoised results, one of them</td></tr>
  * <tr><td>{@code relation=3fa2b1}</td><td>the fingerprint, or its first digits</td></tr>
  * <tr><td>{@code function=*Cleaner*}</td><td>a function the plan uses, or that is memoised</td></tr>
  * <tr><td>{@code source=/data/orders/*}</td><td>a file that was read</td></tr>
@@ -136,7 +136,7 @@ public final class Selector {
         case "tag" ->
             new OfMemo(
                 new OfEntry((entry, now) -> entry.tag().equals(value)),
-                (entry, now) -> entry.function().tag().equals(value),
+                (entry, now) -> entry.function().tags().contains(value),
                 true);
         case "version" ->
             new OfMemo(NEVER, (entry, now) -> entry.function().version().equals(value), true);
@@ -252,11 +252,12 @@ public final class Selector {
    * Whether memoised results can be meant: only if function, version, tag or argument is named, so
    * that clearing up what is old never takes what was paid for along.
    */
-  boolean mayMeanMemo() {
+  public boolean mayMeanMemo() {
     return terms.stream().anyMatch(term -> term instanceof OfMemo memo && memo.names());
   }
 
-  boolean matches(MemoEntry entry, Instant now) {
+  /** Whether a memoised result is meant. */
+  public boolean matches(MemoEntry entry, Instant now) {
     return mayMeanMemo() && terms.stream().allMatch(term -> term.holds(entry, now));
   }
 

@@ -20,13 +20,18 @@ public final class MemoProcess {
   static Object ask(String directory, String url, String argument, long leaseSeconds)
       throws Exception {
     MemoOptions options = MemoOptions.defaults().withLease(Duration.ofSeconds(leaseSeconds));
+    return function(directory, url, options).call(argument);
+  }
+
+  /** One that asks the service. */
+  static MemoizedFunction function(String directory, String url, MemoOptions options) {
     return new MemoizedFunction(
-            x -> Remote.ask(url, (String) x[0]),
-            new MemoFunction("00", "ask", "", "", "Remote.ask"),
-            options,
-            new Values(DataTypes.StringType),
-            1,
-            directory)
-        .call(argument);
+        x -> Remote.ask(url, (String) x[0]),
+        new MemoFunction("00", "ask", "", "", "Remote.ask"),
+        options,
+        new Values(DataTypes.StringType),
+        1,
+        directory,
+        MemoRemote.NONE);
   }
 }

@@ -150,6 +150,40 @@ class MemoStoreTest {
   }
 
   @Test
+  void aFileOfWhichMuchIsAskedForIsReadAheadUntilResultsAreRemoved() throws Exception {
+    int rows = 3_000;
+    try (MemoStore store = open()) {
+      for (int i = 0; i < rows; i++) {
+        store.put(inShardOne(i), SLOW, "a" + i, result("v" + i, i));
+      }
+      store.put(key(2), SLOW, "", result("v", 0));
+    }
+    try (MemoStore store = open();
+        MemoStore other = open()) {
+      for (int i = 0; i < 500; i++) {
+        assertThat(value(store, inShardOne(i))).isEqualTo("v" + i);
+      }
+      sql(1, "DELETE FROM results"); // which nobody announces
+      store.flush();
+      for (int i = 1_000; i < 1_010; i++) {
+        assertThat(value(store, inShardOne(i))).isEqualTo("v" + i);
+      }
+      assertThat(value(store, inShardOne(1_000))).isEqualTo("none"); // it is the caller's now
+      assertThat(value(other, inShardOne(1_010))).isEqualTo("none");
+      other.remove(other.entries(entry -> entry.key().equals(key(2))));
+      store.flush();
+      for (int i = 0; i < rows; i++) {
+        assertThat(value(store, inShardOne(i))).isEqualTo("none");
+      }
+      assertThat(store.errors()).isZero();
+    }
+  }
+
+  private static MemoKey inShardOne(int i) {
+    return new MemoKey((1L << 60) + i, i, 0, 0);
+  }
+
+  @Test
   void oneCallerAtATimeHasTheTurn() throws Exception {
     try (MemoStore store = open()) {
       assertThat(store.takeTurn(key(1), LEASE, result -> true)).isEqualTo(Turn.CALL);

@@ -4,6 +4,7 @@ package io.sparkdiskcache.memo
 import java.nio.file.{Files, Path}
 import java.nio.file.attribute.PosixFilePermissions
 import java.time.Duration
+import java.util.concurrent.{CountDownLatch, ExecutionException, Future, FutureTask, TimeUnit}
 import java.util.concurrent.atomic.AtomicInteger
 
 import scala.jdk.CollectionConverters._
@@ -288,10 +289,131 @@ class MemoSuite extends AnyFunSuite with Applications {
               DiskCache.of(spark).memoize(new Remote(server.url()), DataTypes.StringType, options)
             assert(rows(spark).select(ask(col("k"))).distinct().count() == 10)
             assert(server.count() == 40)
+            val asNull = DiskCache.of(spark).memoize(
+              new Remote(server.url()),
+              DataTypes.StringType,
+              options.withOnError(MemoOptions.OnError.NULL))
+            assert(spark.range(1).select(asNull(lit("fail"))).head() == Row(null))
+            assert(server.count() == 1)
           }
           assert(!Files.exists(cache.resolve("memo")))
       }
     } finally server.close()
+  }
+
+  test("a host without results fetches them from the remote tier; what is evicted is gone there") {
+    val remote = directory("remote")
+    def objects: Seq[Path] = {
+      val files = Files.walk(remote)
+      try files.iterator().asScala.filter(_.toString.endsWith(".memo")).toList
+      finally files.close()
+    }
+    val server = new CountingServer
+    val expected = (0 until 40).map(i => Row(s"K${i % 10}")).sortBy(_.toString)
+    // Each is a host of its own, in an application of its own.
+    def host(name: String, more: MemoOptions => MemoOptions = identity)(
+        before: DiskCache => Unit = _ => ()): DiskCacheFigures =
+      application(
+        directory(s"host-$name"),
+        "spark.diskcache.remote.dir" -> remote.toUri.toString) { spark =>
+        val cache = DiskCache.of(spark)
+        before(cache)
+        server.count()
+        val ask = cache.memoize(new Remote(server.url()), DataTypes.StringType, more(options))
+        assert(rows(spark).select(ask(col("k"))).collect().toSeq.sortBy(_.toString) == expected)
+        DiskCacheFigures(
+          cache.selectMemo("function=ask").size,
+          ledger(cache)(_.calls()),
+          ledger(cache)(_.hits()),
+          cache.stats().remote().hits())
+      }
+    try {
+      assert(host("first")() == DiskCacheFigures(10, 10, 30, 0))
+      assert(server.asked().size() == 10 && objects.size == 10)
+
+      assert(host("second")() == DiskCacheFigures(10, 0, 40, 10))
+      assert(server.asked().isEmpty)
+      assert(host("second")() == DiskCacheFigures(10, 0, 80, 0), "it keeps them")
+      assert(server.asked().isEmpty)
+
+      // Half of an object, and one of another key.
+      val Seq(half, other, whole) = objects.sorted.take(3)
+      Files.write(half, Files.readAllBytes(half).take(100))
+      Files.write(other, Files.readAllBytes(whole))
+      assert(host("third")().calls == 2)
+      assert(server.asked().size() == 2)
+      assert(host("fourth")() == DiskCacheFigures(10, 0, 40, 10), "they were written anew")
+
+      // By a host that has none of them.
+      assert(host("fifth")(cache => cache.evict("function=ask arg=k3")).calls == 1)
+      assert(server.asked().asScala == Seq("k3"))
+      // By one that has them, in SQL.
+      assert(host("fifth")(_ => SparkSession.active.sql(
+        "SELECT * FROM diskcache_evict('function=ask arg=k4')").collect()).calls == 1 + 1)
+      assert(server.asked().asScala == Seq("k4"))
+      assert(host("sixth", _.withTtl(Duration.ofMillis(1)))().calls >= 10, "too old for it")
+    } finally server.close()
+  }
+
+  test("a remote tier that cannot be used costs no row") {
+    val file = Files.createFile(directory("no remote").resolve("file"))
+    withServer { (spark, cache, server) =>
+      val ask = cache.memoize(new Remote(server.url()), DataTypes.StringType, options)
+      assert(rows(spark).select(ask(col("k"))).distinct().count() == 10)
+      assert(server.count() == 10)
+      assert(cache.stats().remote().failures() > 0)
+      assert(cache.evict("function=ask") > 0)
+      assert(cache.selectMemo("function=ask").isEmpty)
+    }("spark.diskcache.remote.dir" -> file.resolve("below").toUri.toString)
+  }
+
+  test("a result may have several labels, each of which selects it") {
+    withServer { (spark, cache, server) =>
+      val ask = cache.memoize(
+        new Remote(server.url()),
+        DataTypes.StringType,
+        options.withTags("paid", "maps", "paid"))
+      rows(spark).select(ask(col("k"))).collect()
+      assert(cache.selectMemo("tag=maps").size == 10)
+      assert(cache.selectMemo("tag=paid").size == 10)
+      assert(cache.selectMemo("tag=map").isEmpty)
+      assert(cache.memoStats().asScala.map(_.tag()).toSet == Set("maps,paid"))
+      assert(cache.evict("tag=paid arg=k1") > 0)
+      assert(cache.selectMemo("tag=maps").size == 9)
+    }()
+  }
+
+  test("what one function makes of an error is not what another is told") {
+    val server = new CountingServer
+    val cache = directory("flight")
+    val (asked, released) = (new CountDownLatch(1), new CountDownLatch(1))
+    server.gate { _ => asked.countDown(); released.await() }
+    def call(onError: MemoOptions.OnError): Future[Any] = {
+      val task = new FutureTask[Any](() =>
+        MemoProcess.function(cache.toString, server.url(), options.withOnError(onError)).call("fail"))
+      new Thread(task, s"call-$onError").start()
+      task
+    }
+    def state(name: String) =
+      Thread.getAllStackTraces.keySet().asScala.find(_.getName == name).map(_.getState)
+    try {
+      val asNull = call(MemoOptions.OnError.NULL)
+      assert(asked.await(60, TimeUnit.SECONDS))
+      val asError = call(MemoOptions.OnError.FAIL)
+      val deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60)
+      while (!state("call-FAIL").contains(Thread.State.TIMED_WAITING)) {
+        assert(System.nanoTime() < deadline && !asError.isDone, state("call-FAIL"))
+        Thread.sleep(5)
+      }
+      released.countDown()
+      assert(asNull.get(60, TimeUnit.SECONDS) == null)
+      val error = intercept[ExecutionException](asError.get(60, TimeUnit.SECONDS))
+      assert(error.getCause.getMessage.contains("500"), error)
+      assert(server.count() == 2, "an error is no answer, so the other has asked as well")
+    } finally {
+      server.close()
+      MemoRuntime.close(cache)
+    }
   }
 
   test("a frame over a memoised function is left to Spark's cache, and says so") {
@@ -306,6 +428,9 @@ class MemoSuite extends AnyFunSuite with Applications {
     }()
   }
 }
+
+/** What became of a run on one host. */
+final case class DiskCacheFigures(kept: Int, calls: Long, hits: Long, fetched: Long)
 
 object MemoSuite {
   private val next = new AtomicInteger
