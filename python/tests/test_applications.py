@@ -251,7 +251,9 @@ for key, value in conf.items():
 spark = sparkdiskcache.configure(builder).getOrCreate()
 cache = sparkdiskcache.DiskCache(spark)
 """
-HANG = SESSION + """
+HANG = (
+    SESSION
+    + """
 df = spark.read.parquet(data).cache()
 df.count()
 rows = df.select(udf(lambda x: x + 1, "long")("id"), udf(lambda s: s + "!", "string")("s"))
@@ -261,6 +263,7 @@ with open(result, "w") as out:
     json.dump({"version": pyspark.__version__, "rows": answer, "plan": plan, "stats": cache.stats()["computed"]}, out)
 spark.stop()
 """
+)
 
 
 @pytest.mark.parametrize(
@@ -301,7 +304,9 @@ class Point:
     def __init__(self, x, y):
         self.x, self.y = x, y
 """
-USER_TYPE = SESSION + """
+USER_TYPE = (
+    SESSION
+    + """
 from points import Point, PointType
 
 points = os.path.join(os.path.dirname(result), "points.parquet")
@@ -325,11 +330,10 @@ with open(result, "w") as out:
     json.dump(found, out)
 spark.stop()
 """
+)
 
 
-def test_columns_of_user_types_are_kept_and_functions_of_them_are_not(
-    programs: Programs, data: str
-) -> None:
+def test_columns_of_user_types_are_kept_and_functions_of_them_are_not(programs: Programs, data: str) -> None:
     programs.write("points.py", POINTS)
     programs.write("program.py", USER_TYPE)
     for stats in ({"hits": 0, "computed": 1}, {"hits": 1, "computed": 0}):
@@ -343,7 +347,9 @@ def test_columns_of_user_types_are_kept_and_functions_of_them_are_not(
         assert "point has a user-defined type" in found["explain"]
 
 
-BUFFERS = SESSION + """
+BUFFERS = (
+    SESSION
+    + """
 from pyspark.sql.functions import pandas_udf
 
 
@@ -416,14 +422,13 @@ with open(result, "w") as out:
         "stats": cache.stats(), "explain": str(cache.explain(called))}, out)
 spark.stop()
 """
+)
 
 
 @pytest.mark.parametrize(
     "run", ["PySpark 4.2.1", pytest.param("PySpark 4.2.0", marks=pytest.mark.pyspark420)]
 )
-def test_functions_are_sent_the_buffers_of_a_kept_relation(
-    run: str, programs: Programs, data: str
-) -> None:
+def test_functions_are_sent_the_buffers_of_a_kept_relation(run: str, programs: Programs, data: str) -> None:
     programs.write("program.py", BUFFERS)
     first = programs.run("program.py", data)
     assert first["version"] == run.split()[-1]

@@ -76,9 +76,7 @@ def compressed_bodies(path: Path) -> list[bool]:
 
 
 @pytest.mark.parametrize("codec", ["lz4", "zstd"])
-def test_pyarrow_and_duckdb_read_compressed_columns(
-    cache: DiskCache, spark: Any, codec: str
-) -> None:
+def test_pyarrow_and_duckdb_read_compressed_columns(cache: DiskCache, spark: Any, codec: str) -> None:
     df = spark.range(0, 40000, 1, 1).selectExpr(
         "id",
         "if(id % 5 = 0, null, id / 3) AS third",

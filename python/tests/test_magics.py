@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
+
 from sparkdiskcache import DiskCache, DiskCacheError, _notebook
 
 
@@ -204,9 +205,7 @@ def test_wrong_use_is_one_line_that_says_what_to_do(shell: InteractiveShell) -> 
         assert words in str(error.value) and "\n" not in str(error.value)
 
 
-def test_without_a_session_the_cure_is_said(
-    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_session_the_cure_is_said(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> None:
     from pyspark.sql import SparkSession
 
     monkeypatch.setattr(SparkSession, "getActiveSession", classmethod(lambda cls: None))

@@ -21,7 +21,16 @@ from pyspark.sql import Row
 from pyspark.sql import types as t
 
 from sparkdiskcache import (
-    DiskCache, DiskCacheError, _memo, _memobatch, _memofront, _memoremote, _memostore, _memovalues, memo_apply, memoize,
+    DiskCache,
+    DiskCacheError,
+    _memo,
+    _memobatch,
+    _memofront,
+    _memoremote,
+    _memostore,
+    _memovalues,
+    memo_apply,
+    memoize,
 )  # fmt: skip
 
 
@@ -226,7 +235,10 @@ def test_arguments_arrive_as_in_a_plain_function(spark: Any, cache: DiskCache) -
     kept = memoize(show)
     assert df.select(kept(*columns)).head()[0] == plain
     assert df.select(kept(*columns)).head()[0] == plain
-    assert sum(r.calls for r in spark.sql("SELECT * FROM diskcache_memo() WHERE function = 'show'").collect()) == 1
+    assert (
+        sum(r.calls for r in spark.sql("SELECT * FROM diskcache_memo() WHERE function = 'show'").collect())
+        == 1
+    )
 
 
 def test_different_arguments_have_different_encodings() -> None:

@@ -62,7 +62,7 @@ def test_only_missing_distinct_rows_reach_the_function_in_one_call_a_batch(
     more = frame(spark, 40, 12)
     assert more.select("id", function("k")).collect() == [Row(i, f"K{i % 12}") for i in range(40)]
     assert service.asked() == ["k10,k11"]
-    assert spark.sql(f"SELECT * FROM diskcache_evict('function=columns* arg=k7', false)").count() == 1
+    assert spark.sql("SELECT * FROM diskcache_evict('function=columns* arg=k7', false)").count() == 1
     assert df.select("id", function("k")).collect() == expected
     assert service.asked() == ["k7"]
     sums = "sum(calls), sum(hits), sum(errors), sum(unkept), sum(money_spent), sum(money_saved)"
@@ -106,7 +106,9 @@ def test_kept_results_are_those_of_sparks_own_functions_of_columns(spark: Any, c
         for name, results in RESULTS
     ]
     for _ in range(2):
-        assert repr(df.select(*(f("id").alias(f"r{i}") for i, f in enumerate(kept))).collect()) == repr(expected)
+        assert repr(df.select(*(f("id").alias(f"r{i}") for i, f in enumerate(kept))).collect()) == repr(
+            expected
+        )
     lines = spark.sql("SELECT * FROM diskcache_memo() WHERE function LIKE 'picking %'").collect()
     assert sum(line.calls for line in lines) == sum(line.hits for line in lines) == 3 * len(RESULTS)
 
@@ -209,7 +211,9 @@ def test_a_batch_that_fails_is_called_again_and_wrong_lengths_are_errors(
     with pytest.raises(Exception, match="500"):
         df.select(memoize(ask(service.url, "pandas"))("k")).collect()
     assert service.asked() == ["fail,x"]
-    lenient = memoize(ask(service.url, "pandas"), on_error="null", retries=1, back_off=0, name="lenient columns")
+    lenient = memoize(
+        ask(service.url, "pandas"), on_error="null", retries=1, back_off=0, name="lenient columns"
+    )
     for _ in range(2):
         assert df.select(lenient("k")).collect() == [Row(None)] * 3
         assert service.asked() == ["fail,x", "fail,x"]
@@ -242,7 +246,10 @@ def test_inside_of_mapInPandas_and_mapInArrow(  # noqa: N802
     assert df.mapInPandas(add, "id long, k string, a string").collect() == expected
     distinct = [f"k{i}" for i in range(10)]
     assert service.asked() == (distinct if kind == "plain" else [",".join(distinct)])
-    for made in (df.mapInPandas(add, "id long, k string, a string"), df.mapInArrow(add_arrow, "id long, k string, a string")):
+    for made in (
+        df.mapInPandas(add, "id long, k string, a string"),
+        df.mapInArrow(add_arrow, "id long, k string, a string"),
+    ):
         assert made.collect() == expected
     # As a column it is the same function, and for a plain or pandas one, the same column.
     assert [r.a for r in df.select(slow("k").alias("a")).collect()] == [r[2] for r in expected]

@@ -71,7 +71,11 @@ class Kernels:
 def outputs(notebook: Any) -> list[list[str]]:
     """What cells show of their data, as text."""
     return [
-        [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.outputs if output.get("name") != "stderr"]
+        [
+            output.get("text") or output.get("data", {}).get("text/plain", "")
+            for output in cell.outputs
+            if output.get("name") != "stderr"
+        ]
         for cell in notebook.cells
         if cell.cell_type == "code" and STATUS not in cell.metadata.get("tags", [])
     ]

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pyspark
-import sparkdiskcache
 from conftest import CONF
+
+import sparkdiskcache
 
 TIMEOUT_SECONDS = 280
 CELLS = """

@@ -47,7 +47,8 @@ def rows(caption: str, columns: Sequence[str], values: Iterable[Iterable[Any]]) 
     """A table of rows under column headings; all of it is escaped."""
     head = "".join(f'<th scope="col" {_CELL}>{escape(column)}</th>' for column in columns)
     body = "".join(
-        "<tr>" + "".join(f"<td {_CELL}>{escape(str(value))}</td>" for value in row) + "</tr>" for row in values
+        "<tr>" + "".join(f"<td {_CELL}>{escape(str(value))}</td>" for value in row) + "</tr>"
+        for row in values
     )
     return (
         f"{_TABLE}<caption {_CAPTION}>{escape(caption)}</caption>"

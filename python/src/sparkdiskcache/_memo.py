@@ -8,7 +8,6 @@ takes columns in memory.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import functools
 import hashlib
@@ -141,9 +140,7 @@ def _joined(tags: str | Sequence[str]) -> str:
     return ",".join(sorted({tag.strip() for tag in text.split(",")} - {""}))
 
 
-def memo_apply(
-    df: DataFrame, name: str, function: Memoized, *columns: ColumnOrName
-) -> DataFrame:
+def memo_apply(df: DataFrame, name: str, function: Memoized, *columns: ColumnOrName) -> DataFrame:
     """``df`` with a column ``name`` of ``function(*columns)``, each row on the host that has its result.
 
     For clusters: the rows are partitioned by the hash of the arguments, in every application alike, and the
@@ -159,9 +156,12 @@ def memo_apply(
     if not isinstance(function, Memoized):
         raise DiskCacheError(f"Cannot apply {function!r}: it is not memoised; decorate it with memoize.")
     if not columns:
-        raise DiskCacheError(f"Cannot apply {function.__name__} to no columns: rows have their hosts by these.")
+        raise DiskCacheError(
+            f"Cannot apply {function._options.name} to no columns: rows have their hosts by these."
+        )
     sc = df.sparkSession.sparkContext
-    arguments = sc._gateway.new_array(sc._jvm.org.apache.spark.sql.Column, len(columns))
+    gateway: Any = sc._gateway
+    arguments = gateway.new_array(gateway.jvm.org.apache.spark.sql.Column, len(columns))
     for i, column in enumerate(columns):
         arguments[i] = _to_java_column(column)
     homed = _bridge(df.sparkSession).homed(df._jdf, arguments)
@@ -285,9 +285,7 @@ class Memoized:
         pickled: bytes = cloudpickle.dumps(self._function)
         after, _ = self._hash(sc)
         if before != after:
-            raise DiskCacheError(
-                f"Cannot memoize {self._options.name}: a captured value changed meanwhile."
-            )
+            raise DiskCacheError(f"Cannot memoize {self._options.name}: a captured value changed meanwhile.")
         return pickled, before, "\n".join(parts)
 
     def _hash(self, sc: SparkContext) -> tuple[str, list[str]]:

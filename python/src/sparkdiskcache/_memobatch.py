@@ -91,33 +91,47 @@ class Batch:
         self._counts.saved += sum(hit.price for hit in hits)
         return [hit.value for hit in hits]
 
-    def _asked(
-        self, rows: list[Any], known: dict[Any, Answer] | None, places: Sequence[int]
-    ) -> list[Any]:
+    def _asked(self, rows: list[Any], known: dict[Any, Answer] | None, places: Sequence[int]) -> list[Any]:
         """Of the store, and where that has none, of the function.
 
         :param places: of the rows in the batch
         """
-        keys = [self._key(row) for row in rows]
+        keys = self._keys(rows)
         self._placed(keys, places)
         self._rows = {key: row for key, row in zip(keys, rows) if key is not None}
         self._find(list(self._rows))
         self._call_for([key for key in self._rows if key not in self._answers])
         if known is not None:
             self._remember(known)
+        if len(self._kept) == len(self._answers) and not self._called and None not in keys:
+            return self._found(keys)  # type: ignore[arg-type]
         return [self._answer(key, row) for key, row in zip(keys, rows)]
 
     def _placed(self, keys: list[bytes | None], places: Sequence[int]) -> None:
         """For those who need to know where a row stands."""
 
     def _remember(self, known: dict[Any, Answer]) -> None:
-        ttl_millis, put, answers, rows = self._options.ttl_millis, front().put, self._answers, self._rows
-        for key, result in self._kept.items():
-            until = result.created + ttl_millis
-            if until > result.expires:
-                until = result.expires
-            answer = Answer(answers[key], until, result.nanos, result.price)
-            put(known, rows[key], answer, len(result.value))
+        ttl_millis, answers, rows = self._options.ttl_millis, self._answers, self._rows
+        fresh = {
+            rows[key]: Answer(
+                answers[key],
+                result.expires
+                if result.expires < result.created + ttl_millis
+                else result.created + ttl_millis,
+                result.nanos,
+                result.price,
+            )
+            for key, result in self._kept.items()
+        }
+        front().put(known, fresh, sum(len(result.value) for result in self._kept.values()))
+
+    def _found(self, keys: list[bytes]) -> list[Any]:
+        """As :meth:`_answer` of each, where nothing had to be called for."""
+        results = [self._kept[key] for key in keys]
+        self._counts.hits += len(keys)
+        self._counts.nanos_saved += sum(result.nanos for result in results)
+        self._counts.saved += sum(result.price for result in results)
+        return [self._answers[key] for key in keys]
 
     def _answer(self, key: bytes | None, row: Any) -> Any:
         if key is None:
@@ -138,16 +152,18 @@ class Batch:
     def _arguments(self, row: Any) -> tuple[Any, ...]:
         return (row,) if self._single else row
 
-    def _key(self, row: Any) -> bytes | None:
-        try:
-            if self._single:
-                encoded = values.argument(row)
-            else:
-                encoded = b"".join(map(values.argument, row))
-        except Unkeyed as e:
-            _log.debug("%s is called for a row without a key: %s", self._options.name, e)
-            return None
-        return hashlib.sha256(self._prefix + encoded).digest()
+    def _keys(self, rows: list[Any]) -> list[bytes | None]:
+        """None for a row without an encoding."""
+        sha256, prefix = hashlib.sha256, self._prefix
+        encode = values.argument if self._single else values.arguments
+        keys: list[bytes | None] = []
+        for row in rows:
+            try:
+                keys.append(sha256(prefix + encode(row)).digest())
+            except Unkeyed as e:
+                _log.debug("%s is called for a row without a key: %s", self._options.name, e)
+                keys.append(None)
+        return keys
 
     def _usable(self, result: Result) -> bool:
         now = now_millis()

@@ -19,7 +19,9 @@ def is_pandas(column: Any) -> bool:
 
 
 def is_arrow(column: Any) -> bool:
-    return type(column).__module__.startswith("pyarrow.") and hasattr(column, "type") and hasattr(column, "take")
+    return (
+        type(column).__module__.startswith("pyarrow.") and hasattr(column, "type") and hasattr(column, "take")
+    )
 
 
 def type_name(column: Any) -> str:
@@ -146,7 +148,9 @@ def series(values: list[Any], declared: t.DataType) -> Any:
     import pandas as pd
 
     if isinstance(declared, t.StructType):
-        return pd.DataFrame({f.name: series([_field(v, f.name) for v in values], f.dataType) for f in declared.fields})
+        return pd.DataFrame(
+            {f.name: series([_field(v, f.name) for v in values], f.dataType) for f in declared.fields}
+        )
     if any_of([declared], t.MapType):
         values = [_with_dicts(value, declared) for value in values]
     return pd.Series(values, dtype=object)

@@ -50,19 +50,20 @@ class Front:
             self._evictions[directory] = now
             self.clear()
 
-    def put(self, known: dict[Hashable, Answer], row: Hashable, answer: Answer, size: int) -> None:
+    def put(self, known: dict[Hashable, Answer], answers: dict[Hashable, Answer], size: int) -> None:
         """
         :param known: of :meth:`of`, called in the same batch
-        :param size: bytes of the stored answer
+        :param answers: by row
+        :param size: bytes of the stored answers together
         """
-        self._bytes += _ANSWER_BYTES + size + sys.getsizeof(row)
-        if isinstance(row, tuple):
-            self._bytes += sum(map(sys.getsizeof, row))
-        if self._bytes > _MAX_BYTES:
+        size += _ANSWER_BYTES * len(answers) + sum(map(sys.getsizeof, answers))
+        size += sum(sum(map(sys.getsizeof, row)) for row in answers if type(row) is tuple)
+        if self._bytes + size > _MAX_BYTES:
             # All at once: an order of use would cost every hit more than filling anew costs one batch.
             self.clear()
-        else:
-            known[row] = answer
+        if size <= _MAX_BYTES:
+            self._bytes += size
+            known.update(answers)
 
     def clear(self) -> None:
         for known in self._known.values():

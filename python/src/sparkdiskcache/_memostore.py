@@ -326,11 +326,13 @@ def _by_shard(keys: Iterable[bytes]) -> dict[str, list[bytes]]:
 
 def _rows(
     connection: sqlite3.Connection, columns: str, table: str, keys: list[bytes]
-) -> Iterator[tuple[Any, ...]]:
+) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
     for start in range(0, len(keys), _CHUNK):
         some = keys[start : start + _CHUNK]
         marks = ",".join("?" * len(some))
-        yield from connection.execute(f"SELECT {columns} FROM {table} WHERE key IN ({marks})", some)
+        rows += connection.execute(f"SELECT {columns} FROM {table} WHERE key IN ({marks})", some).fetchall()
+    return rows
 
 
 def _find(connection: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, Result]:

@@ -62,7 +62,8 @@ def argument(value: Any) -> bytes:
         return b"0"
     if kind is str:
         try:
-            return _sized(b"s", value.encode())
+            content: bytes = value.encode()
+            return b"s" + _LENGTH.pack(len(content)) + content
         except UnicodeEncodeError:
             return _sized(b"c", value.encode("utf-16-be", "surrogatepass"))
     if kind is bool:
@@ -87,6 +88,11 @@ def argument(value: Any) -> bytes:
         names = getattr(value, "__fields__", [""] * len(value))
         return _counted(b"r", [argument(name) + argument(item) for name, item in zip(names, value)])
     raise Unkeyed(f"a {kind.__name__} has no encoding")
+
+
+def arguments(row: tuple[Any, ...]) -> bytes:
+    """Of a row, as :func:`argument` of each."""
+    return b"".join(map(argument, row))
 
 
 def encode(value: Any, declared: t.DataType) -> bytes:

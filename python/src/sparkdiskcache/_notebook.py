@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.2
 _ROWS_SHOWN = 10
 _CHARACTERS_SHOWN = 80
-_COMMANDS = "%diskcache, %diskcache stats, %diskcache explain DF, %diskcache entries, %diskcache evict SELECTOR"
+_COMMANDS = (
+    "%diskcache, %diskcache stats, %diskcache explain DF, %diskcache entries, %diskcache evict SELECTOR"
+)
 
 
 class Status:
@@ -67,7 +69,9 @@ class CachedResult:
             return f"left to Spark's own cache: {refused[0].sentence} {refused[0].cure}"
         why = [d for r in self.before.relations for d in r.differences]
         return (
-            f"computed and stored ({_html.size(stored)}), it was a {found}" + (f": {why[0]}" if why else "") + "."
+            f"computed and stored ({_html.size(stored)}), it was a {found}"
+            + (f": {why[0]}" if why else "")
+            + "."
         )
 
     def __repr__(self) -> str:
@@ -186,7 +190,10 @@ def filling(spark: SparkSession) -> Iterator[None]:
     done = threading.Event()
     bar = tqdm(desc="filling", unit=" tasks", leave=False, file=sys.stderr, delay=1)
     watcher = threading.Thread(
-        target=_watch, args=(spark.sparkContext.statusTracker(), bar, done), name="diskcache-progress", daemon=True
+        target=_watch,
+        args=(spark.sparkContext.statusTracker(), bar, done),
+        name="diskcache-progress",
+        daemon=True,
     )
     watcher.start()
     try:

@@ -54,9 +54,7 @@ def hash_function(
     :param of_service: whether it may use the network, and what goes with that
     :raises FunctionRefused: if it has none
     """
-    walk = Walk(
-        environment or _environment.of_driver(), _sinks.OF_SERVICES if of_service else frozenset()
-    )
+    walk = Walk(environment or _environment.of_driver(), _sinks.OF_SERVICES if of_service else frozenset())
     try:
         for name, version in walk.environment.versions().items():
             walk.out.put("version", name, version)

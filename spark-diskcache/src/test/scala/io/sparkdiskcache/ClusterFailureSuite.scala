@@ -10,6 +10,7 @@ import scala.jdk.CollectionConverters._
 import com.fasterxml.jackson.databind.ObjectMapper
 import io.sparkdiskcache.harness._
 import io.sparkdiskcache.harness.GatedRelations._
+import io.sparkdiskcache.relation.RelationInspector.Status
 import org.apache.spark.SparkException
 import org.apache.spark.sql.SparkSession
 import org.scalatest.funsuite.AnyFunSuite
@@ -311,6 +312,25 @@ class ClusterFailureSuite extends AnyFunSuite with Applications {
     onCluster() { spark =>
       assert(rows(spark, in, RunBound) == expected(RunBound))
       assert(counts(spark) == (Units(RunBound), 0))
+    }
+  }
+
+  test("what another application adds to the hosts meanwhile is found", always = false) {
+    val in = input("meanwhile")
+    val names = Seq(RowLocal, RunBound)
+    onCluster("spark.cores.max" -> "2") { spark =>
+      def isThere(name: String) = status(spark, relation(spark, in, name)) == Status.HIT
+      names.foreach(name => assert(!isThere(name)))
+      val other = started("other", in, cores = 2, names: _*)
+      try {
+        val finished = NewJvm.await(other, "other", directory("logs").resolve("other.log"))
+        assert(finished.exit == 0, finished.output.takeRight(4000))
+      } finally other.destroyForcibly()
+      names.foreach { name =>
+        Gate.await(s"$name is not known to this application")(isThere(name))
+        assert(rows(spark, in, name) == expected(name))
+      }
+      assert(counts(spark) == (names.map(Units).sum, 0))
     }
   }
 

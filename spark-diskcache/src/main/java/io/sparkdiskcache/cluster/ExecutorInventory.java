@@ -12,10 +12,12 @@ import io.sparkdiskcache.store.StoreOptions;
 import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -40,8 +42,11 @@ public final class ExecutorInventory implements ExecutorPlugin {
   private static final int PARTS_IN_MESSAGE = 1 << 10;
   private static final long TICK_MILLIS = 100;
 
-  /** With nothing to tell, replies are still fetched so often, in ticks. */
-  private static final int IDLE_TICKS = 50;
+  /**
+   * So often, in ticks, it is looked for what other processes have added, and with nothing to tell
+   * replies are still fetched.
+   */
+  private static final int LOOK_TICKS = 50;
 
   private static final long PUBLISHING_MILLIS = 10_000;
 
@@ -67,8 +72,13 @@ public final class ExecutorInventory implements ExecutorPlugin {
   /** True at first: one that takes the place of a dead executor may have to finish a set. */
   private volatile boolean filling = true;
 
-  private int idle;
+  private long ticks;
   private long releasesSeen;
+
+  /** Of the directory, as far as the driver has been told; other processes add entries, too. */
+  private long lastEntry;
+
+  private final Set<Key> toldGenerations = new HashSet<>();
 
   /**
    * @param options of the store, by the configuration
@@ -221,26 +231,46 @@ public final class ExecutorInventory implements ExecutorPlugin {
         listening = true; // it may be asked to report again
         store.get().onChange(new Changes());
       }
-      List<SetPart> parts = store.map(DiskStore::parts).orElse(List.of());
-      for (int from = 0; from < parts.size(); from += PARTS_IN_MESSAGE) {
-        List<Object[]> chunk = new ArrayList<>();
-        for (SetPart part : parts.subList(from, Math.min(parts.size(), from + PARTS_IN_MESSAGE))) {
-          chunk.add(
-              new Object[] {
-                part.key().hex(),
-                part.generation().hex(),
-                part.partitions(),
-                part.createdAt().toEpochMilli(),
-                part.members().toLongArray()
-              });
-        }
-        ask("parts", executor(), directory(), new ArrayList<>(chunk));
+      toldGenerations.clear();
+      if (store.isPresent()) {
+        reportParts(store.get());
       }
       KeyChunks keys = new KeyChunks();
-      store.ifPresent(s -> s.forEachKeyPrefix(keys));
+      if (store.isPresent()) {
+        lastEntry = store.get().forEachKeyPrefix(0, keys);
+      }
       ask("keys", executor(), directory(), keys.rest(), true);
     } catch (Exception e) {
       log.warn("The driver does not know what this host holds: {}", e.toString());
+    }
+  }
+
+  /** Those that the driver has not been told of. */
+  private void reportParts(DiskStore store) throws Exception {
+    List<SetPart> parts = store.parts(generation -> !toldGenerations.contains(generation));
+    for (int from = 0; from < parts.size(); from += PARTS_IN_MESSAGE) {
+      List<Object[]> chunk = new ArrayList<>();
+      for (SetPart part : parts.subList(from, Math.min(parts.size(), from + PARTS_IN_MESSAGE))) {
+        toldGenerations.add(part.generation());
+        chunk.add(
+            new Object[] {
+              part.key().hex(),
+              part.generation().hex(),
+              part.partitions(),
+              part.createdAt().toEpochMilli(),
+              part.members().toLongArray()
+            });
+      }
+      ask("parts", executor(), directory(), new ArrayList<>(chunk));
+    }
+  }
+
+  /** What other processes have added to the directory since the driver was told of it. */
+  private void lookForOthers(List<Long> added) throws Exception {
+    Optional<DiskStore> store = ProcessStores.find(options());
+    if (store.isPresent()) {
+      lastEntry = store.get().forEachKeyPrefix(lastEntry, added::add);
+      reportParts(store.get());
     }
   }
 
@@ -268,18 +298,20 @@ public final class ExecutorInventory implements ExecutorPlugin {
   }
 
   private void tick() {
-    idle++;
     List<Long> added = new ArrayList<>();
     List<Long> removed = new ArrayList<>();
     synchronized (changes) {
       changes.forEach((key, there) -> (there ? added : removed).add(key));
       changes.clear();
     }
-    if (added.isEmpty() && removed.isEmpty() && !filling && idle < IDLE_TICKS) {
+    boolean looks = ticks++ % LOOK_TICKS == 0;
+    if (added.isEmpty() && removed.isEmpty() && !filling && !looks) {
       return;
     }
-    idle = 0;
     try {
+      if (looks) {
+        lookForOthers(added);
+      }
       Object[] reply =
           (Object[])
               ask(

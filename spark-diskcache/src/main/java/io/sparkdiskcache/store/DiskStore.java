@@ -384,21 +384,26 @@ public final class DiskStore implements AutoCloseable {
     return publisher.completePart(partKey, generation, partitions, members, meta, createdAt);
   }
 
-  /** The sets and parts of sets, by the index. */
-  public List<SetPart> parts() {
-    return lookUp("Cannot list sets", List.<SetPart>of(), () -> index.readSnapshot(SetPart::all));
+  /** The sets and parts of sets, by the index, of generations that are wanted. */
+  public List<SetPart> parts(Predicate<Key> wanted) {
+    return lookUp(
+        "Cannot list sets",
+        List.<SetPart>of(),
+        () -> index.readSnapshot(session -> SetPart.all(session, wanted)));
   }
 
-  /** The first eight bytes of the key of every entry, in no order. */
-  public void forEachKeyPrefix(LongConsumer visitor) {
-    attempt(
+  /**
+   * The first eight bytes of the keys of entries, by whichever process they were added.
+   *
+   * @param after an entry's number, which this has returned: those that were added later; 0 for
+   *     all. The number of one that was the last when it was removed may be given again.
+   * @return the number of the last entry
+   */
+  public long forEachKeyPrefix(long after, LongConsumer visitor) {
+    return lookUp(
         "Cannot list keys",
-        () ->
-            index.readSnapshot(
-                session -> {
-                  Rows.forEachKeyPrefix(session, visitor);
-                  return true;
-                }));
+        after,
+        () -> index.readSnapshot(session -> Rows.forEachKeyPrefix(session, after, visitor)));
   }
 
   /** Has the listener told of what this process adds and removes from now on. */

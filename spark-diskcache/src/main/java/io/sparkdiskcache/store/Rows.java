@@ -335,13 +335,19 @@ final class Rows {
     return entries.stream().map(Entry::partition).toList().containsAll(members);
   }
 
-  static void forEachKeyPrefix(Session session, LongConsumer visitor) throws SQLException {
+  /** The id of the last entry, or what was given if there is none after it. */
+  static long forEachKeyPrefix(Session session, long after, LongConsumer visitor)
+      throws SQLException {
+    long[] last = {after};
     session.forEach(
-        "SELECT substr(key, 1, 8) FROM entries",
+        "SELECT id, substr(key, 1, 8) FROM entries WHERE id > ? ORDER BY id",
         row -> {
-          visitor.accept(ByteBuffer.wrap(row.getBytes(1)).getLong());
+          last[0] = row.getLong(1);
+          visitor.accept(ByteBuffer.wrap(row.getBytes(2)).getLong());
           return true;
-        });
+        },
+        after);
+    return last[0];
   }
 
   static void insertSet(

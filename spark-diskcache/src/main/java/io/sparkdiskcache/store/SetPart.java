@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * What one directory has of a set.
@@ -17,18 +18,21 @@ import java.util.List;
  */
 public record SetPart(Key key, Key generation, int partitions, Instant createdAt, BitSet members) {
 
-  static List<SetPart> all(Session session) throws SQLException {
+  static List<SetPart> all(Session session, Predicate<Key> wanted) throws SQLException {
     List<SetPart> parts = new ArrayList<>();
     session.forEach(
         "SELECT set_key, generation, partitions, created_millis FROM sets",
         row -> {
-          parts.add(
-              new SetPart(
-                  Key.of(row.getBytes(1)),
-                  Key.of(row.getBytes(2)),
-                  row.getInt(3),
-                  Instant.ofEpochMilli(row.getLong(4)),
-                  new BitSet()));
+          Key generation = Key.of(row.getBytes(2));
+          if (wanted.test(generation)) {
+            parts.add(
+                new SetPart(
+                    Key.of(row.getBytes(1)),
+                    generation,
+                    row.getInt(3),
+                    Instant.ofEpochMilli(row.getLong(4)),
+                    new BitSet()));
+          }
           return true;
         });
     for (SetPart part : parts) {

@@ -57,6 +57,38 @@ class DiskStoreTest {
   }
 
   @Test
+  void whatAnyProcessHasAddedSinceIsListed() throws Exception {
+    try (DiskStore store = open(temp);
+        DiskStore other = open(temp)) {
+      put(store, key(0), content(key(0), 10), meta(content(key(0), 10)));
+      List<Long> seen = new ArrayList<>();
+      long last = store.forEachKeyPrefix(0, seen::add);
+      assertThat(seen).containsExactly(prefix(key(0)));
+      seen.clear();
+      assertThat(store.forEachKeyPrefix(last, seen::add)).isEqualTo(last);
+      assertThat(seen).isEmpty();
+      Optional<Key> generation = Optional.of(key("generation"));
+      for (int i = 1; i < 3; i++) {
+        byte[] bytes = content(key(i), 10);
+        put(other, key(i), bytes, meta(bytes, generation, i - 1));
+      }
+      assertThat(store.forEachKeyPrefix(last, seen::add)).isGreaterThan(last);
+      assertThat(seen).containsExactly(prefix(key(1)), prefix(key(2)));
+      assertThat(store.parts(any -> true)).isEmpty();
+      SetMeta set = new SetMeta("", new TreeMap<>());
+      assertThat(other.completeSet(key("set"), key("generation"), 2, set)).isTrue();
+      assertThat(store.parts(any -> true))
+          .singleElement()
+          .satisfies(part -> assertThat(part.members().cardinality()).isEqualTo(2));
+      assertThat(store.parts(of -> !of.equals(key("generation")))).isEmpty();
+    }
+  }
+
+  private static long prefix(Key key) {
+    return Long.parseUnsignedLong(key.hex().substring(0, 16), 16);
+  }
+
+  @Test
   void unsignedChecksumSurvives() throws Exception {
     // Every checksum above 2^31 would come back negative from a 32-bit column or cast.
     try (DiskStore store = open(temp)) {
