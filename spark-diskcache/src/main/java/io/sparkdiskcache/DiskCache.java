@@ -9,6 +9,7 @@ import io.sparkdiskcache.memo.MemoRemote;
 import io.sparkdiskcache.memo.MemoRuntime;
 import io.sparkdiskcache.memo.Memoizer;
 import io.sparkdiskcache.relation.CacheApplication;
+import io.sparkdiskcache.relation.HostEviction;
 import io.sparkdiskcache.relation.RelationInspector;
 import io.sparkdiskcache.remote.RemoteMemo;
 import io.sparkdiskcache.remote.RemoteOptions;
@@ -126,7 +127,7 @@ public final class DiskCache {
         new RelationInspector(session).inspect((org.apache.spark.sql.classic.Dataset<?>) df));
   }
 
-  /** Everything stored in the cache directory, of all applications. */
+  /** Everything stored in the cache directory of the driver's host, of all applications. */
   public List<Entry> entries() {
     return store().entries();
   }
@@ -137,7 +138,7 @@ public final class DiskCache {
   }
 
   /**
-   * Removes the entries that {@code selector} holds for.
+   * Removes the entries on the driver's host that {@code selector} holds for.
    *
    * @return bytes freed
    */
@@ -146,26 +147,31 @@ public final class DiskCache {
   }
 
   /**
-   * Removes what a selector such as {@code tag=nightly older=7d} selects: entries on the driver's
-   * host, memoised results there and in the remote tier.
+   * Removes what a selector such as {@code tag=nightly older=7d} selects: entries and memoised
+   * results on all hosts that have executors, and memoised results in the remote tier.
    *
-   * @return bytes freed on the host
+   * @return bytes freed on the hosts
    * @throws IllegalArgumentException if it is not one, see {@link Selector}
    * @throws IllegalStateException if the remote system does not remove results
    */
   public long evict(String selector) {
     long bytes = store().evict(Selector.parse(selector)) + evictMemo(selectMemo(selector));
-    evictRemoteMemo(selector);
-    return bytes;
+    return bytes + evictElsewhere(selector);
   }
 
-  /** Those that other hosts have written, too; this host has none of them. */
-  void evictRemoteMemo(String selector) {
+  /** What other hosts hold, and have written to the remote tier; bytes freed on the hosts. */
+  long evictElsewhere(String selector) {
     Selector parsed = Selector.parse(selector);
     Instant now = Instant.now();
+    long bytes = evictOnHosts(selector);
     if (parsed.mayMeanMemo()) {
       inRemoteMemo(remote -> remote.removeAll(entry -> parsed.matches(entry, now)));
     }
+    return bytes;
+  }
+
+  private long evictOnHosts(@Nullable String selector) {
+    return HostEviction.evict(session.sparkContext(), application.settings().store(), selector);
   }
 
   private void inRemoteMemo(RemoteRemoval removal) {
@@ -282,13 +288,13 @@ public final class DiskCache {
   }
 
   /**
-   * Removes everything that is stored of relations; results of memoised functions stay, see {@link
-   * #evict(String)}. Relations in use keep what they have open.
+   * Removes everything that is stored of relations, on all hosts that have executors; results of
+   * memoised functions stay, see {@link #evict(String)}. Relations in use keep what they have open.
    *
    * @return bytes freed
    */
   public long clear() {
-    return store().clear();
+    return store().clear() + evictOnHosts(null);
   }
 
   private Memoizer memoizer() {

@@ -81,8 +81,8 @@ final class TableFunctions {
   }
 
   /**
-   * {@code diskcache_evict(selector[, dry_run])}: the entries that were removed, or would be. Runs
-   * when the query is analysed: a view over it removes again, and finds less, each time it is used.
+   * {@code diskcache_evict(selector[, dry_run])}: the entries that were removed, or would be; on a
+   * cluster those of the driver's host are listed, and those of other hosts removed as well. Runs when the query is analysed: a view over it removes again, and finds less, each time it is used.
    */
   private static List<Row> evict(DiskCache cache, List<Object> arguments) {
     if (arguments.isEmpty()
@@ -99,7 +99,7 @@ final class TableFunctions {
       Set<Entry> chosen = new HashSet<>(selected);
       cache.evict(chosen::contains);
       cache.evictMemo(memo);
-      cache.evictRemoteMemo(selector);
+      long unused = cache.evictElsewhere(selector);
     }
     List<Row> rows = rows(selected);
     rows.addAll(memoRows(memo));

@@ -331,6 +331,13 @@ class ClusterFailureSuite extends AnyFunSuite with Applications {
         assert(rows(spark, in, name) == expected(name))
       }
       assert(counts(spark) == (names.map(Units).sum, 0))
+      val before = entries
+      assert(DiskCache.of(spark).evict(s"source=*/${in.getParent.getFileName}/*/$RowLocal/*") > 0)
+      assert(entries == before - Units(RowLocal), "on both hosts")
+      Gate.await("the driver still takes it for stored")(!isThere(RowLocal))
+      assert(isThere(RunBound))
+      assert(DiskCache.of(spark).clear() > 0)
+      assert(entries == 0)
     }
   }
 

@@ -46,7 +46,7 @@ class ClusterSuite extends AnyFunSuite with TestDirectories {
       Seq(input.toString, result.toString) ++ settings.map { case (k, v) => s"$k=$v" },
       withCache,
       directory("logs").resolve(s"$name.log"),
-      properties = Map("queries" -> queries.map(_.name).mkString(",")))
+      properties = Map("queries" -> queries.map(_.name).mkString(";")))
     assert(finished.exit == 0, s"application $name failed:\n${finished.output.takeRight(6000)}")
     new ObjectMapper().readTree(Files.readString(result))
   }

@@ -150,12 +150,12 @@ class RemoteTierSuite extends AnyFunSuite with Applications {
 
   test("two applications on two hosts write the same at the same time") {
     val (dir, setting) = remote("both-remote")
-    val only = "scan,udf,nested"
+    val only = "scan;udf;nested"
     val both = Seq("one", "two").map(host => query(host, Some(directory(host)), only, Map(setting)))
     val outcomes = both.map(_.apply())
     assert(outcomes.forall(_.get("remoteFailures").asLong == 0))
     val third = query("third", Some(directory("three")), only, Map(setting))()
-    only.split(",").foreach { name =>
+    only.split(";").foreach { name =>
       assert(rows(outcomes.head, name) == rows(outcomes(1), name))
       assert(rows(third, name) == rows(outcomes.head, name))
     }

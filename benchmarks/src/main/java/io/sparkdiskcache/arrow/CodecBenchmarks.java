@@ -17,7 +17,8 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 
 /**
  * Runs {@link CodecColumns} and {@link CodecMemory} and prints a table: plain bytes of Arrow per
- * second. Usage: {@code CodecBenchmarks DIR [ROWS]}, where DIR is on the disk to be measured.
+ * second. Usage: {@code CodecBenchmarks DIR [ROWS [TYPE...]]}, where DIR is on the disk to be measured;
+ * all types by default.
  */
 public final class CodecBenchmarks {
   private static final String DIRECTORY = "bench.directory";
@@ -38,7 +39,11 @@ public final class CodecBenchmarks {
     }
     ChainedOptionsBuilder builder =
         new OptionsBuilder().jvmArgs(options.toArray(String[]::new)).shouldFailOnError(true);
-    table(builder, rows, CodecState.TYPES).forEach(System.out::println);
+    List<String> types =
+        arguments.length > 2
+            ? List.of(arguments).subList(2, arguments.length)
+            : CodecState.TYPES;
+    table(builder, rows, types).forEach(System.out::println);
   }
 
   /** The lines of the table. */

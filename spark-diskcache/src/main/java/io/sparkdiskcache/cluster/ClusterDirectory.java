@@ -180,6 +180,11 @@ public final class ClusterDirectory {
     return directory.substring(0, directory.indexOf(":/"));
   }
 
+  /** Those that executors have reported. */
+  public synchronized Set<String> directories() {
+    return Set.copyOf(directories.keySet());
+  }
+
   /** The executors that read a directory and are alive. */
   public List<BlockManagerId> executors(String directory) {
     Set<String> of;

@@ -140,11 +140,11 @@ final class ClusterLookup {
       Broadcast<RelationSpec> spec,
       Map<Key, String> directories,
       Optional<RemotePart> remote) {
-    Map<String, List<String>> open = new LinkedHashMap<>();
+    Map<String, List<String>> byDirectory = new LinkedHashMap<>();
     directories.forEach(
-        (key, of) -> open.computeIfAbsent(of, d -> new ArrayList<>()).add(key.hex()));
+        (key, of) -> byDirectory.computeIfAbsent(of, d -> new ArrayList<>()).add(key.hex()));
     List<Question> questions = new ArrayList<>();
-    open.forEach(
+    byDirectory.forEach(
         (of, keys) -> {
           int size = of.equals(ANYWHERE) ? share(keys.size()) : KEYS_IN_TASK;
           for (int from = 0; from < keys.size(); from += size) {
@@ -153,7 +153,9 @@ final class ClusterLookup {
           }
         });
     Map<Key, Opened> opened = new HashMap<>();
-    for (List<Opened> answer : ask(new Open(rddId, spec, remote.orElse(null)), questions)) {
+    Open open = new Open(rddId, spec, remote.orElse(null));
+    for (List<Opened> answer :
+        ask("diskcache: open entries", questions, Question::directory, open)) {
       answer.forEach(entry -> opened.put(new Key(entry.key()), entry));
     }
     return opened;
@@ -165,19 +167,24 @@ final class ClusterLookup {
     return Math.min(KEYS_IN_TASK, (keys + slots - 1) / slots);
   }
 
-  private List<List<Opened>> ask(Open open, List<Question> questions) {
-    List<Tuple2<Question, Seq<String>>> placed = new ArrayList<>();
-    for (Question question : questions) {
+  /**
+   * Answers of a job with a task for each question, on executors of the directory that it is for.
+   *
+   * @param name of the job, for people
+   */
+  <Q, A> List<A> ask(
+      String name, List<Q> questions, java.util.function.Function<Q, String> directoryOf, Function<Q, A> answer) {
+    List<Tuple2<Q, Seq<String>>> placed = new ArrayList<>();
+    for (Q question : questions) {
       List<String> locations =
-          directory.executors(question.directory()).stream()
+          directory.executors(directoryOf.apply(question)).stream()
               .map(id -> "executor_" + id.host() + "_" + id.executorId())
               .toList();
       placed.add(new Tuple2<>(question, CollectionConverters.asScala(locations).toSeq()));
     }
-    ClassTag<Question> tag = ClassTag$.MODULE$.apply(Question.class);
-    RDD<Question> rdd = context.makeRDD(CollectionConverters.asScala(placed).toSeq(), tag);
-    return new ArrayList<>(
-        new JavaRDD<>(rdd.setName("diskcache: open entries"), tag).map(open).collect());
+    ClassTag<Q> tag = ClassTag$.MODULE$.apply(Object.class);
+    RDD<Q> rdd = context.makeRDD(CollectionConverters.asScala(placed).toSeq(), tag);
+    return new ArrayList<>(new JavaRDD<>(rdd.setName(name), tag).map(answer).collect());
   }
 
   /** Runs in tasks. */
@@ -202,11 +209,7 @@ final class ClusterLookup {
         return opened;
       }
       String directory = cluster.get().directory();
-      if (remote == null && !directory.equals(question.directory())) {
-        TaskContext task = TaskContext.get();
-        if (!WrongHost.isHopeless(task) && cluster.get().isServed(question.directory())) {
-          throw WrongHost.giveBack(task);
-        }
+      if (remote == null && !WrongHost.isHere(cluster.get(), question.directory())) {
         return opened;
       }
       Optional<DiskStore> store = ProcessStores.find(spec.value().storeOptions());

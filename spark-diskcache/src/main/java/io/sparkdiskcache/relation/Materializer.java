@@ -19,12 +19,10 @@ import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntrySet;
 import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.SetMeta;
-import io.sparkdiskcache.store.StoreException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.BitSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -64,6 +62,7 @@ final class Materializer {
   private Instant oldest = Instant.now();
   private final Map<Integer, PartitionResult> known = new HashMap<>();
   private final Optional<ClusterLookup> cluster;
+  private final SetPublisher sets;
 
   /** Directories by partition, of executors that hold it whole; only on a cluster. */
   private List<List<String>> holders = List.of();
@@ -82,6 +81,7 @@ final class Materializer {
     this.results = new PartitionResults(application.counters());
     this.notBefore = builder.notBefore();
     this.cluster = ClusterLookup.of(application.context());
+    this.sets = new SetPublisher(application, builder);
   }
 
   /** The relation, from what is stored and from the plan. */
@@ -226,7 +226,7 @@ final class Materializer {
     // A plan that AQE has already finished has a partitioning of its own, known to Spark's planner:
     // another run's partitions would not fit it.
     boolean finished = plan instanceof AdaptiveSparkPlanExec adaptive && adaptive.isFinalPlan();
-    Optional<SetAudit> audit = Optional.empty();
+    Optional<SetPublisher.Comparison> audit = Optional.empty();
     if (executed.isEmpty() && !finished && cluster.isPresent()) {
       Optional<Materialization> detached = detachSetInCluster(now, setKey);
       if (detached.isPresent()) {
@@ -242,7 +242,7 @@ final class Materializer {
       if (set.isEmpty() && fetchSet(setKey, now, store)) {
         set = store.findSet(setKey);
       }
-      audit = set.flatMap(this::auditOf);
+      audit = set.flatMap(sets::comparisonWith);
       if (set.isPresent() && audit.isEmpty()) {
         Optional<Materialization> detached = detachSet(now, set.get(), store);
         if (detached.isPresent()) {
@@ -282,15 +282,21 @@ final class Materializer {
               generation,
               n,
               meta,
-              () -> mayPublishSet(spec, now),
+              () -> sets.mayPublish(spec, now),
               () ->
                   spec.remoteTier()
                       .ifPresent(tier -> tier.uploadSet(setKey, generation, members, meta)));
       return ready(rdd, n, Optional.of(Units.runIdentity(setKey, generation, now)), now);
     }
-    Optional<SetAudit> toCompare = audit;
+    Optional<SetPublisher.Comparison> toCompare = audit;
     Runnable publish =
-        () -> publishSet(store, setKey, generation, rdd.unitKeys(), now, spec, toCompare);
+        () ->
+            sets.publish(
+                store,
+                new SetPublisher.Run(setKey, generation, rdd.unitKeys()),
+                now,
+                spec,
+                toCompare);
     if (n == 0) {
       publish.run();
     } else if (local) {
@@ -388,44 +394,6 @@ final class Materializer {
         Units.runIdentity(setKey, set.generation(), now));
   }
 
-  private boolean mayPublishSet(RelationSpec spec, Accepted now) {
-    boolean same =
-        System.currentTimeMillis() < spec.expires()
-            && InputStats.unchanged(now.inputs(), hadoopConf);
-    if (!same) {
-      log.info("{} is not published: its input changed meanwhile.", spec.description());
-    }
-    return same;
-  }
-
-  /** Runs in the task that stored the last partition. */
-  private void publishSet(
-      DiskStore store,
-      Key setKey,
-      Key generation,
-      List<Key> members,
-      Accepted now,
-      RelationSpec spec,
-      Optional<SetAudit> audit) {
-    if (!mayPublishSet(spec, now)) {
-      return;
-    }
-    // Only of the same input the same rows can be asked.
-    if (audit.isPresent() && !isConfirmed(store, spec, audit.get(), members)) {
-      return;
-    }
-    try {
-      SetMeta meta = new SetMeta(spec.description(), spec.components());
-      if (store.completeSet(setKey, generation, members.size(), meta)) {
-        spec.remoteTier().ifPresent(tier -> tier.uploadSet(setKey, generation, members, meta));
-      }
-    } catch (StoreException e) {
-      store.countError("Cannot publish a set", e);
-    }
-  }
-
-  // ---- audits, see Audit
-
   /** Marks units among those found; whether there are any. */
   private boolean chooseForAudit(List<List<CacheUnit>> units, Found found) {
     boolean any = false;
@@ -439,36 +407,6 @@ final class Materializer {
       }
     }
     return any;
-  }
-
-  /**
-   * @param older what is stored
-   * @param inexact columns that are compared with tolerance
-   */
-  private record SetAudit(EntrySet older, BitSet inexact) {}
-
-  /** The audit of a set that was found, if it is chosen for one and another run can be compared. */
-  private Optional<SetAudit> auditOf(EntrySet set) {
-    if (!builder.audits().contains(set.generation())) {
-      return Optional.empty();
-    }
-    Optional<BitSet> inexact = Repeatability.inexactColumns(plan);
-    if (inexact.isEmpty()) {
-      application.counters().couldNotAudit();
-      log.info("{} cannot be audited: its rows may differ from run to run.", description());
-    }
-    return inexact.map(columns -> new SetAudit(set, columns));
-  }
-
-  private boolean isConfirmed(
-      DiskStore store, RelationSpec spec, SetAudit audit, List<Key> members) {
-    Audit.Outcome outcome = Audit.compare(store, spec, audit.older(), members, audit.inexact());
-    if (outcome != Audit.Outcome.UNKNOWN) {
-      application
-          .counters()
-          .audited(audit.older().entries().size(), outcome == Audit.Outcome.OTHER ? 1 : 0);
-    }
-    return outcome != Audit.Outcome.OTHER;
   }
 
   // ---- for this application only

@@ -127,8 +127,12 @@ public final class RelationInspector {
     }
     Accepted accepted = (Accepted) now;
     StoredPart stored =
-        ProcessStores.find(application.storeOptions())
-            .map(store -> StoredPart.of(builder, accepted, store))
+        ClusterLookup.of(application.context())
+            .map(lookup -> StoredPart.of(builder, accepted, lookup.directory()))
+            .or(
+                () ->
+                    ProcessStores.find(application.storeOptions())
+                        .map(store -> StoredPart.of(builder, accepted, store)))
             .orElseGet(StoredPart::nothing);
     String function = accepted.relation();
     Optional<Refusal> notKept =

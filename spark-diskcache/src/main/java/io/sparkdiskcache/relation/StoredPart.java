@@ -3,6 +3,7 @@ package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.ColumnPrecision;
 import io.sparkdiskcache.arrow.MappedEntry;
+import io.sparkdiskcache.cluster.ClusterDirectory;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.fingerprint.PlanClass;
 import io.sparkdiskcache.store.DiskStore;
@@ -48,22 +49,50 @@ record StoredPart(
   /** Runs no job and changes nothing. */
   static StoredPart of(DiskCachedRelationBuilder builder, Accepted now, DiskStore store) {
     Instant notBefore = builder.notBefore();
+    return unitKeys(builder, now)
+        .map(keys -> of(keys, store.findAll(keys), notBefore))
+        .or(() -> store.findSet(Units.setKey(now)).map(set -> of(set, notBefore)))
+        .orElse(NOTHING);
+  }
+
+  /** The same on a cluster, where the driver knows of entries that they are there and no more. */
+  static StoredPart of(
+      DiskCachedRelationBuilder builder, Accepted now, ClusterDirectory directory) {
+    Optional<List<Key>> keys = unitKeys(builder, now);
+    if (keys.isPresent()) {
+      return there(
+          directory.holders(now.relation(), keys.get()).size(),
+          (int) keys.get().stream().distinct().count());
+    }
+    Key setKey = Units.setKey(now);
+    return directory
+        .findSet(now.relation(), setKey, Units.partKey(setKey))
+        .map(
+            set -> {
+              int n = set.holders().size();
+              return set.createdAt().isBefore(builder.notBefore())
+                  ? of(List.of(), 0, n)
+                  : there(n, n);
+            })
+        .orElse(NOTHING);
+  }
+
+  private static StoredPart there(int found, int wanted) {
+    return new StoredPart(found, wanted, 0, Duration.ZERO, found == wanted, List.of(), 0);
+  }
+
+  /** Of the units that are kept one by one; empty if those of a run are, all or none. */
+  private static Optional<List<Key>> unitKeys(DiskCachedRelationBuilder builder, Accepted now) {
     if (now.planClass() == PlanClass.ROW_LOCAL) {
-      List<Key> keys = now.chunks().stream().map(chunk -> Units.chunkKey(now, chunk)).toList();
-      return of(keys, store.findAll(keys), notBefore);
+      return Optional.of(now.chunks().stream().map(chunk -> Units.chunkKey(now, chunk)).toList());
     }
     SparkPlan plan = builder.cachedPlan();
-    if (now.planClass() == PlanClass.PARTITION_LOCAL && !PlanShapes.runsJobs(plan)) {
-      Optional<List<Key>> keys =
-          builder
-              .materialization()
-              .map(built -> built.rdd().unitKeys())
-              .or(() -> Units.ofPartitions(now, plan.execute()).map(StoredPart::keys));
-      if (keys.isPresent()) {
-        return of(keys.get(), store.findAll(keys.get()), notBefore);
-      }
-    }
-    return store.findSet(Units.setKey(now)).map(set -> of(set, notBefore)).orElse(NOTHING);
+    return now.planClass() == PlanClass.PARTITION_LOCAL && !PlanShapes.runsJobs(plan)
+        ? builder
+            .materialization()
+            .map(built -> built.rdd().unitKeys())
+            .or(() -> Units.ofPartitions(now, plan.execute()).map(StoredPart::keys))
+        : Optional.empty();
   }
 
   private static List<Key> keys(List<List<CacheUnit>> units) {

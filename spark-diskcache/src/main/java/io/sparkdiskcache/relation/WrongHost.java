@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.cluster.ExecutorInventory;
 import org.apache.spark.TaskContext;
 import org.apache.spark.executor.CommitDeniedException;
 import org.apache.spark.unsafe.Platform;
@@ -21,6 +22,21 @@ final class WrongHost {
   /** Whether the task has been given back so often that something else must be wrong. */
   static boolean isHopeless(TaskContext context) {
     return context.attemptNumber() >= MAX_ATTEMPTS;
+  }
+
+  /**
+   * Whether this host has the directory that a task is for. The task is given back if it does not and
+   * another one does.
+   */
+  static boolean isHere(ExecutorInventory host, String directory) {
+    if (host.directory().equals(directory)) {
+      return true;
+    }
+    TaskContext task = TaskContext.get();
+    if (!isHopeless(task) && host.isServed(directory)) {
+      throw giveBack(task);
+    }
+    return false;
   }
 
   /** Ends the task after a short wait, which grows with its attempts. */

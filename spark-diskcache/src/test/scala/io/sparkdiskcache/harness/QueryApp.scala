@@ -12,7 +12,7 @@ import org.apache.spark.sql.SparkSession
  * of the scheduler as JSON. Uses nothing of this project but what is on the class path by itself.
  *
  * Arguments: input directory, result file, then `key=value` settings. The system property `queries`
- * names those to run, all if it is not set.
+ * names those to run, separated by semicolons; all if it is not set.
  */
 object QueryApp {
   def main(args: Array[String]): Unit = {
@@ -33,7 +33,7 @@ object QueryApp {
     var returned = 0
     val computedBy = new JLinkedHashMap[String, Long]()
     try {
-      val only = System.getProperty("queries", "").split(",").toSet - ""
+      val only = System.getProperty("queries", "").split(";").toSet - ""
       Queries.all.filter(query => only.isEmpty || only(query.name)).foreach { query =>
         val outcome = new JLinkedHashMap[String, Any]()
         val df = query.relation(spark, input).cache()

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.relation;
+
+import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
+import io.sparkdiskcache.fingerprint.InputStats;
+import io.sparkdiskcache.store.DiskStore;
+import io.sparkdiskcache.store.EntrySet;
+import io.sparkdiskcache.store.Key;
+import io.sparkdiskcache.store.SetMeta;
+import io.sparkdiskcache.store.StoreException;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Decides whether the partitions of a run become a set: only if its input is still the same, and, where
+ * an older set was to be audited, if both hold the same rows.
+ */
+final class SetPublisher {
+  private static final Logger log = LoggerFactory.getLogger(SetPublisher.class);
+
+  private final CacheApplication application;
+  private final DiskCachedRelationBuilder builder;
+
+  SetPublisher(CacheApplication application, DiskCachedRelationBuilder builder) {
+    this.application = application;
+    this.builder = builder;
+  }
+
+  /**
+   * An audit of a set, see {@link Audit}.
+   *
+   * @param older what is stored
+   * @param inexact columns that are compared with tolerance
+   */
+  record Comparison(EntrySet older, BitSet inexact) {}
+
+  /** The audit of a set that was found, if it is chosen for one and another run can be compared. */
+  Optional<Comparison> comparisonWith(EntrySet set) {
+    if (!builder.audits().contains(set.generation())) {
+      return Optional.empty();
+    }
+    Optional<BitSet> inexact = Repeatability.inexactColumns(builder.cachedPlan());
+    if (inexact.isEmpty()) {
+      application.counters().couldNotAudit();
+      log.info(
+          "{} cannot be audited: its rows may differ from run to run.",
+          PlanShapes.oneLine(builder.cachedPlan()));
+    }
+    return inexact.map(columns -> new Comparison(set, columns));
+  }
+
+  boolean mayPublish(RelationSpec spec, Accepted now) {
+    boolean same =
+        System.currentTimeMillis() < spec.expires()
+            && InputStats.unchanged(now.inputs(), builder.fingerprint().hadoopConf());
+    if (!same) {
+      log.info("{} is not published: its input changed meanwhile.", spec.description());
+    }
+    return same;
+  }
+
+  /** Partitions of one run, all of them stored. */
+  record Run(Key setKey, Key generation, List<Key> members) {}
+
+  /** Runs in the task that stored the last partition. */
+  void publish(
+      DiskStore store, Run run, Accepted now, RelationSpec spec, Optional<Comparison> audit) {
+    if (!mayPublish(spec, now)) {
+      return;
+    }
+    // Only of the same input the same rows can be asked.
+    if (audit.isPresent() && !isConfirmed(store, spec, audit.get(), run.members())) {
+      return;
+    }
+    try {
+      SetMeta meta = new SetMeta(spec.description(), spec.components());
+      if (store.completeSet(run.setKey(), run.generation(), run.members().size(), meta)) {
+        spec.remoteTier()
+            .ifPresent(
+                tier -> tier.uploadSet(run.setKey(), run.generation(), run.members(), meta));
+      }
+    } catch (StoreException e) {
+      store.countError("Cannot publish a set", e);
+    }
+  }
+
+  private boolean isConfirmed(
+      DiskStore store, RelationSpec spec, Comparison audit, List<Key> members) {
+    Audit.Outcome outcome = Audit.compare(store, spec, audit.older(), members, audit.inexact());
+    if (outcome != Audit.Outcome.UNKNOWN) {
+      application
+          .counters()
+          .audited(audit.older().entries().size(), outcome == Audit.Outcome.OTHER ? 1 : 0);
+    }
+    return outcome != Audit.Outcome.OTHER;
+  }
+}
