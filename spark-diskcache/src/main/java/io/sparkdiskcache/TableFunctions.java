@@ -82,7 +82,8 @@ final class TableFunctions {
 
   /**
    * {@code diskcache_evict(selector[, dry_run])}: the entries that were removed, or would be; on a
-   * cluster those of the driver's host are listed, and those of other hosts removed as well. Runs when the query is analysed: a view over it removes again, and finds less, each time it is used.
+   * cluster those of the driver's host are listed, and those of other hosts removed as well. Runs
+   * when the query is analysed: a view over it removes again, and finds less, each time it is used.
    */
   private static List<Row> evict(DiskCache cache, List<Object> arguments) {
     if (arguments.isEmpty()

@@ -58,10 +58,11 @@ class CompressionSuite extends AnyFunSuite with Applications {
   private lazy val plainCache = directory("none")
   private lazy val plain = inNewJvm("none", plainCache)
 
+  private lazy val expected =
+    inNewJvm("truth", directory("unused"), "spark.diskcache.enabled" -> "false")
+
   for ((codec, next) <- Seq("lz4" -> "none", "zstd" -> "lz4")) {
     test(s"what $codec wrote is read by the next application, which writes with $next") {
-      val expected =
-        inNewJvm(s"truth-$codec", directory("unused"), "spark.diskcache.enabled" -> "false")
       val cache = directory(codec)
       val first = inNewJvm(s"$codec-first", cache, setting(codec))
       val second = inNewJvm(s"$codec-second", cache, setting(next))

@@ -17,8 +17,8 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 
 /**
  * Runs {@link CodecColumns} and {@link CodecMemory} and prints a table: plain bytes of Arrow per
- * second. Usage: {@code CodecBenchmarks DIR [ROWS [TYPE...]]}, where DIR is on the disk to be measured;
- * all types by default.
+ * second. Usage: {@code CodecBenchmarks DIR [ROWS [TYPE...]]}, where DIR is on the disk to be
+ * measured; all types by default.
  */
 public final class CodecBenchmarks {
   private static final String DIRECTORY = "bench.directory";
@@ -40,9 +40,7 @@ public final class CodecBenchmarks {
     ChainedOptionsBuilder builder =
         new OptionsBuilder().jvmArgs(options.toArray(String[]::new)).shouldFailOnError(true);
     List<String> types =
-        arguments.length > 2
-            ? List.of(arguments).subList(2, arguments.length)
-            : CodecState.TYPES;
+        arguments.length > 2 ? List.of(arguments).subList(2, arguments.length) : CodecState.TYPES;
     table(builder, rows, types).forEach(System.out::println);
   }
 

@@ -173,7 +173,10 @@ final class ClusterLookup {
    * @param name of the job, for people
    */
   <Q, A> List<A> ask(
-      String name, List<Q> questions, java.util.function.Function<Q, String> directoryOf, Function<Q, A> answer) {
+      String name,
+      List<Q> questions,
+      java.util.function.Function<Q, String> directoryOf,
+      Function<Q, A> answer) {
     List<Tuple2<Q, Seq<String>>> placed = new ArrayList<>();
     for (Q question : questions) {
       List<String> locations =

@@ -18,7 +18,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.apache.spark.SparkContext;
-import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -69,7 +68,8 @@ public final class HostEviction {
       if (cluster.isEmpty() || !WrongHost.isHere(cluster.get(), wanted)) {
         return new Freed("", 0);
       }
-      Optional<DiskStore> store = ProcessStores.find(options); // a host that cannot use it has nothing
+      Optional<DiskStore> store =
+          ProcessStores.find(options); // a host that cannot use it has nothing
       if (selector == null) {
         return new Freed(wanted, store.map(DiskStore::clear).orElse(0L));
       }

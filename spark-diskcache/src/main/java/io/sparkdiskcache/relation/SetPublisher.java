@@ -15,8 +15,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Decides whether the partitions of a run become a set: only if its input is still the same, and, where
- * an older set was to be audited, if both hold the same rows.
+ * Decides whether the partitions of a run become a set: only if its input is still the same, and,
+ * where an older set was to be audited, if both hold the same rows.
  */
 final class SetPublisher {
   private static final Logger log = LoggerFactory.getLogger(SetPublisher.class);
@@ -79,8 +79,7 @@ final class SetPublisher {
       SetMeta meta = new SetMeta(spec.description(), spec.components());
       if (store.completeSet(run.setKey(), run.generation(), run.members().size(), meta)) {
         spec.remoteTier()
-            .ifPresent(
-                tier -> tier.uploadSet(run.setKey(), run.generation(), run.members(), meta));
+            .ifPresent(tier -> tier.uploadSet(run.setKey(), run.generation(), run.members(), meta));
       }
     } catch (StoreException e) {
       store.countError("Cannot publish a set", e);

@@ -25,8 +25,8 @@ final class WrongHost {
   }
 
   /**
-   * Whether this host has the directory that a task is for. The task is given back if it does not and
-   * another one does.
+   * Whether this host has the directory that a task is for. The task is given back if it does not
+   * and another one does.
    */
   static boolean isHere(ExecutorInventory host, String directory) {
     if (host.directory().equals(directory)) {
