@@ -75,7 +75,7 @@ class Explanation:
 
 
 class Stats(dict[str, Any]):
-    """Counters of an application by name; those of its store under ``store``."""
+    """Counters of an application by name; those of its store under ``store``, of memoised functions under ``memo``."""
 
     def _repr_html_(self) -> str:
         return _html.stats(self)

@@ -96,5 +96,10 @@ def stats(values: Mapping[str, Any]) -> str:
     rows += [(f"refused: {code}", f"{count:,}") for code, count in sorted(values["refused"].items())]
     if values["audits"]:
         rows.append(("audited", f"{values['audits']:,}, of which {values['audit_mismatches']:,} were wrong"))
+    memo = values.get("memo", {})
+    if memo.get("calls") or memo.get("hits"):
+        saved = duration(memo["saved_millis"] / 1000)
+        said = f"{memo['calls']:,} calls, {memo['hits']:,} rows without one, {saved} saved"
+        rows.append(("memoised functions", said))
     rows.append(("stored by all applications", f"{store['entries']:,} entries, {size(store['bytes'])}"))
     return table("spark-diskcache in this application", rows)

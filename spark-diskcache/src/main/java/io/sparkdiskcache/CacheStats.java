@@ -4,6 +4,7 @@ package io.sparkdiskcache;
 import io.sparkdiskcache.relation.CacheApplication;
 import io.sparkdiskcache.remote.RemoteStats;
 import io.sparkdiskcache.remote.RemoteTier;
+import io.sparkdiskcache.store.MemoTotals;
 import io.sparkdiskcache.store.StoreStats;
 import java.util.Map;
 
@@ -23,6 +24,7 @@ import java.util.Map;
  * @param fetched partitions (file chunks) that tasks fetched from the remote tier
  * @param fromPeers partitions (file chunks) that tasks read from another host of the cluster
  * @param remote the remote tier, as this process used it
+ * @param memo memoised functions, of all applications on the driver's host
  * @param store the store of this process
  */
 public record CacheStats(
@@ -38,9 +40,10 @@ public record CacheStats(
     long fetched,
     long fromPeers,
     RemoteStats remote,
+    MemoTotals memo,
     StoreStats store) {
 
-  static CacheStats of(CacheApplication application, StoreStats store) {
+  static CacheStats of(CacheApplication application, MemoTotals memo, StoreStats store) {
     Map<String, Long> refused = new java.util.TreeMap<>();
     application.counters().refused().forEach((code, count) -> refused.put(code.name(), count));
     return new CacheStats(
@@ -56,6 +59,7 @@ public record CacheStats(
         application.counters().fetched(),
         application.counters().fromPeers(),
         RemoteTier.stats(application.settings().remote()),
+        memo,
         store);
   }
 }

@@ -16,8 +16,10 @@ import io.sparkdiskcache.remote.RemoteOptions;
 import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
+import io.sparkdiskcache.store.HostDirectory;
 import io.sparkdiskcache.store.MemoEntry;
 import io.sparkdiskcache.store.MemoStore;
+import io.sparkdiskcache.store.MemoTotals;
 import io.sparkdiskcache.store.MemoUse;
 import io.sparkdiskcache.store.Selector;
 import io.sparkdiskcache.store.StoreException;
@@ -42,6 +44,8 @@ import org.apache.spark.sql.execution.columnar.CachedRDDBuilder;
 import org.apache.spark.sql.expressions.UserDefinedFunction;
 import org.apache.spark.sql.types.DataType;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import scala.Option;
 
 /**
@@ -49,6 +53,8 @@ import scala.Option;
  * contents, eviction. Cheap to make; holds no resources.
  */
 public final class DiskCache {
+  private static final Logger log = LoggerFactory.getLogger(DiskCache.class);
+
   private final org.apache.spark.sql.classic.SparkSession session;
   private final CacheApplication application;
 
@@ -134,7 +140,18 @@ public final class DiskCache {
 
   /** Counters of this application and the size of the store. */
   public CacheStats stats() {
-    return CacheStats.of(application, store().stats());
+    return CacheStats.of(application, memoTotals(), store().stats());
+  }
+
+  /** Looking creates nothing; a ledger that cannot be read says so where it is asked for itself. */
+  private MemoTotals memoTotals() {
+    Path directory = HostDirectory.at(application.settings().directory());
+    try {
+      return MemoStore.exists(directory) ? MemoTotals.of(memo().ledger()) : MemoTotals.NONE;
+    } catch (StoreException e) {
+      log.warn("The counts of memoised functions are missing: {}", e.getMessage());
+      return MemoTotals.NONE;
+    }
   }
 
   /**

@@ -51,7 +51,7 @@ class ArchitectureTest {
             .whereLayer("cluster")
             .mayOnlyBeAccessedByLayers("api", "relation")
             .whereLayer("memo")
-            .mayOnlyBeAccessedByLayers("api")
+            .mayOnlyBeAccessedByLayers("api", "relation")
             .whereLayer("fingerprint")
             .mayOnlyBeAccessedByLayers("api", "relation", "memo")
             .whereLayer("conf")
@@ -60,7 +60,7 @@ class ArchitectureTest {
             .mayOnlyBeAccessedByLayers(
                 "api", "relation", "cluster", "memo", "conf", "cli", "remote")
             .whereLayer("remote")
-            .mayOnlyBeAccessedByLayers("api", "relation", "conf")
+            .mayOnlyBeAccessedByLayers("api", "relation", "memo", "conf")
             .whereLayer("cli")
             .mayNotBeAccessedByAnyLayer()
             .whereLayer("arrow")
