@@ -90,10 +90,7 @@ public final class RemoteMemo {
   public void remove(Collection<MemoEntry> entries) throws IOException {
     awaitUploads();
     for (MemoEntry entry : entries) {
-      Path name = objects.memo(entry.key());
-      if (objects.exists(name)) {
-        objects.delete(name);
-      }
+      objects.delete(objects.memo(entry.key())); // quietly, if there is none
     }
   }
 
