@@ -15,6 +15,8 @@ from sparkdiskcache import DiskCache
 COLUMNS = {
     "id": pa.int16(),
     "constant": pa.int8(),
+    "now": pa.timestamp("us"),
+    "never": pa.float32(),
     "wide": pa.int64(),
     "half": pa.float32(),
     "third": pa.float64(),
@@ -31,6 +33,8 @@ def test_pyarrow_and_duckdb_read_encoded_columns(cache: DiskCache, spark: Any) -
     df = spark.range(0, 4000, 1, 1).selectExpr(
         "id",
         "7L AS constant",
+        "TIMESTAMP_NTZ '2026-01-01 00:00:00' AS now",
+        "cast(null AS double) AS never",
         "id * 10000000000 AS wide",
         "if(id % 5 = 0, null, id / 2) AS half",
         "id / 3 AS third",

@@ -7,6 +7,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import net.jpountz.lz4.LZ4FrameInputStream;
 import net.jpountz.lz4.LZ4FrameOutputStream;
 import org.apache.arrow.flatbuf.BodyCompressionMethod;
@@ -15,6 +16,7 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.ipc.message.ArrowBodyCompression;
 import org.apache.arrow.vector.ipc.message.ArrowRecordBatch;
 import org.apache.spark.unsafe.Platform;
+import org.apache.spark.unsafe.array.ByteArrayMethods;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,19 +33,44 @@ final class BufferCodec {
 
   private static final int CHUNK = 64 << 10;
 
+  /** A multiple of the width of every value of fixed width, in bytes. */
+  private static final int PERIOD = 16;
+
+  /** Less than this is not worth a prefix before every buffer of the batch. */
+  static final int MIN_REPEATING = 1024;
+
   private BufferCodec() {}
+
+  /**
+   * Whether one value, or null, is in all slots of a buffer of some size: then a frame of it has
+   * some forty bytes.
+   */
+  static boolean repeats(ArrowBuf buffer) {
+    long length = buffer.readableBytes();
+    long from = address(buffer);
+    return length >= MIN_REPEATING
+        && ByteArrayMethods.arrayEquals(null, from, null, from + PERIOD, length - PERIOD);
+  }
 
   /**
    * The batch with every buffer compressed; the caller closes both. Takes memory for what the
    * buffers are compressed to, and for the largest of them once more.
+   *
+   * @param which others are stored as they are
    */
   static ArrowRecordBatch compressed(
-      ArrowRecordBatch batch, Compression compression, BufferAllocator allocator)
+      ArrowRecordBatch batch,
+      Compression compression,
+      Predicate<ArrowBuf> which,
+      BufferAllocator allocator)
       throws IOException {
     List<ArrowBuf> frames = new ArrayList<>();
     try (GrowableBuffer scratch = new GrowableBuffer(allocator)) {
       for (ArrowBuf buffer : batch.getBuffers()) {
-        frames.add(compressed(buffer, compression, scratch, allocator));
+        frames.add(
+            which.test(buffer)
+                ? compressed(buffer, compression, scratch, allocator)
+                : framed(STORED, address(buffer), buffer.readableBytes(), allocator));
       }
       return new ArrowRecordBatch(
           batch.getLength(),
@@ -60,20 +87,31 @@ final class BufferCodec {
       ArrowBuf plain, Compression compression, GrowableBuffer scratch, BufferAllocator allocator)
       throws IOException {
     long length = plain.readableBytes();
+    long from = address(plain);
     if (length == 0) {
       return allocator.getEmpty();
     }
-    long from = plain.memoryAddress() + plain.readerIndex();
     long framed =
         compression == Compression.ZSTD ? zstd(from, length, scratch) : lz4(from, length, scratch);
-    boolean pays = framed < length;
-    long stored = pays ? framed : length;
-    ArrowBuf result = allocator.buffer(PREFIX + stored);
-    Platform.putLong(null, result.memoryAddress(), pays ? length : STORED);
-    Platform.copyMemory(
-        null, pays ? scratch.address() : from, null, result.memoryAddress() + PREFIX, stored);
-    result.writerIndex(PREFIX + stored);
+    return framed < length
+        ? framed(length, scratch.address(), framed, allocator)
+        : framed(STORED, from, length, allocator);
+  }
+
+  /** A copy of some bytes behind their prefix; nothing of nothing. */
+  private static ArrowBuf framed(long prefix, long from, long length, BufferAllocator allocator) {
+    if (length == 0) {
+      return allocator.getEmpty();
+    }
+    ArrowBuf result = allocator.buffer(PREFIX + length);
+    Platform.putLong(null, result.memoryAddress(), prefix);
+    Platform.copyMemory(null, from, null, result.memoryAddress() + PREFIX, length);
+    result.writerIndex(PREFIX + length);
     return result;
+  }
+
+  private static long address(ArrowBuf buffer) {
+    return buffer.memoryAddress() + buffer.readerIndex();
   }
 
   private static long zstd(long from, long length, GrowableBuffer to) throws IOException {

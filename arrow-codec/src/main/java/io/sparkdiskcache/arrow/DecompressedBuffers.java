@@ -10,8 +10,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Decompresses buffers of one column of one batch, when they are asked for. The memory is the
  * garbage collector's: it counts as direct memory of the JVM, which {@code -XX:MaxDirectMemorySize}
- * bounds, and is free when no vector refers to this object any more. Bytes of strings and binaries,
- * to which values point that outlive their vectors, go to the heap. For one thread.
+ * bounds, and is free when no vector refers to this object any more; what {@link SharedFrames} has
+ * is taken from there. Bytes of strings and binaries, to which values point that outlive their
+ * vectors, go to the heap. For one thread.
  */
 final class DecompressedBuffers implements ColumnBuffers {
   private final Path file;
@@ -82,12 +83,30 @@ final class DecompressedBuffers implements ColumnBuffers {
     int index = column.buffer + buffer - first;
     ByteBuffer memory = direct[index];
     if (memory == null) {
-      int length = (int) length(column, buffer);
-      memory = ByteBuffer.allocateDirect(length);
-      decompress(column, buffer, null, FileMapping.address(memory), length);
+      memory = decompressed(column, buffer);
       direct[index] = memory;
     }
     return FileMapping.address(memory);
+  }
+
+  private ByteBuffer decompressed(ColumnLayout column, int buffer) throws CorruptEntryException {
+    int length = (int) length(column, buffer);
+    SharedFrames.Frame frame =
+        SharedFrames.frame(
+            compressed.compression(),
+            compressed.address(column, buffer) + BufferCodec.PREFIX,
+            compressed.length(column, buffer) - BufferCodec.PREFIX,
+            length);
+    ByteBuffer shared = frame == null ? null : SharedFrames.find(frame);
+    if (shared != null) {
+      return shared;
+    }
+    ByteBuffer memory = ByteBuffer.allocateDirect(length);
+    decompress(column, buffer, null, FileMapping.address(memory), length);
+    if (frame != null) {
+      SharedFrames.share(frame, memory);
+    }
+    return memory;
   }
 
   @Override

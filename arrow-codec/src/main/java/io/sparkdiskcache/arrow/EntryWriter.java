@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import org.apache.arrow.memory.AllocationListener;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
@@ -346,13 +347,21 @@ public final class EntryWriter implements Closeable {
     batchRows = 0;
   }
 
+  /** Compressed as the options say; if not at all, then at least where one value repeats. */
   private void append(ArrowRecordBatch batch) throws IOException {
-    if (options.compression() == Compression.NONE) {
+    Compression codec = options.compression();
+    Predicate<ArrowBuf> which = buffer -> true;
+    if (codec == Compression.NONE
+        && options.compact()
+        && batch.getBuffers().stream().anyMatch(BufferCodec::repeats)) {
+      codec = Compression.ZSTD;
+      which = BufferCodec::repeats;
+    }
+    if (codec == Compression.NONE) {
       blocks.add(MessageSerializer.serialize(out, batch));
       return;
     }
-    try (ArrowRecordBatch compressed =
-        BufferCodec.compressed(batch, options.compression(), allocator)) {
+    try (ArrowRecordBatch compressed = BufferCodec.compressed(batch, codec, which, allocator)) {
       blocks.add(MessageSerializer.serialize(out, compressed));
     }
   }

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -125,6 +126,10 @@ final class FuzzTest {
       Entries.write(file, SCHEMA, rows, options);
       good.add(Files.readAllBytes(file));
     }
+    Path repeated = dir.resolve("repeated.arrow");
+    EncodeOptions large = new EncodeOptions(1024, 1 << 30);
+    Entries.write(repeated, SCHEMA, Collections.nCopies(1024, rows.get(0)), large);
+    good.add(Files.readAllBytes(repeated));
     return good;
   }
 

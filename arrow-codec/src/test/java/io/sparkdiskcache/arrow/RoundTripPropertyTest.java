@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -36,6 +37,9 @@ import org.apache.spark.sql.vectorized.ColumnarBatch;
 final class RoundTripPropertyTest {
   private static final int DEPTH = 3;
   private static final int FIELDS = 6;
+
+  /** Rows with the same values, enough for them to be stored as such. */
+  private static final int ALIKE = 600;
 
   private Path first = Path.of("");
   private Path second = Path.of("");
@@ -104,7 +108,8 @@ final class RoundTripPropertyTest {
   @Provide
   Arbitrary<EncodeOptions> options() {
     return Combinators.combine(
-            Arbitraries.integers().between(1, 40),
+            Arbitraries.oneOf(
+                Arbitraries.integers().between(1, 40), Arbitraries.integers().between(1, ALIKE)),
             Arbitraries.longs().between(1, 100_000),
             booleans(),
             Arbitraries.of(Compression.values()))
@@ -120,10 +125,13 @@ final class RoundTripPropertyTest {
       @ForAll long seed,
       @ForAll @IntRange(max = 90) int count,
       @ForAll @DoubleRange(max = 1) double nulls,
+      @ForAll boolean alike,
       @ForAll("options") EncodeOptions options,
       @ForAll("options") EncodeOptions ofCopy)
       throws IOException {
-    List<InternalRow> rows = new RandomData(seed).rows(schema, count, nulls);
+    List<InternalRow> random = new RandomData(seed).rows(schema, count, nulls);
+    List<InternalRow> rows =
+        alike && count > 0 ? Collections.nCopies(ALIKE, random.get(0)) : random;
     Entries.write(first, schema, rows, options);
     MappedEntry entry = MappedEntry.open(first);
     try {

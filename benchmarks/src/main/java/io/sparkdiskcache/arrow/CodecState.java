@@ -21,6 +21,7 @@ import org.apache.spark.sql.util.ArrowUtils;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarArray;
 import org.apache.spark.unsafe.types.UTF8String;
+import org.jspecify.annotations.Nullable;
 
 /** One column of a type, what its values take in plain bytes, and how they are written and read. */
 final class CodecState {
@@ -38,6 +39,8 @@ final class CodecState {
           "words",
           "array",
           "float16",
+          "constant",
+          "null",
           "zstd",
           "lz4");
 
@@ -50,12 +53,12 @@ final class CodecState {
 
   CodecState(String name, int count) {
     this.name = name;
-    this.schema = new StructType().add("x", type(name), false);
+    this.schema = new StructType().add("x", type(name), name.equals("null"));
     Random random = new Random(7);
     int length = name.equals("array") || name.equals("float16") ? count / ARRAY : count;
     this.rows = new ArrayList<>(length);
     for (int i = 0; i < length; i++) {
-      rows.add(new GenericInternalRow(new Object[] {value(name, i, random)}));
+      rows.add(new GenericInternalRow(new @Nullable Object[] {value(name, i, random)}));
     }
   }
 
@@ -64,7 +67,8 @@ final class CodecState {
       case "boolean" -> DataTypes.BooleanType;
       case "int" -> DataTypes.IntegerType;
       case "long", "narrow", "zstd", "lz4" -> DataTypes.LongType;
-      case "double" -> DataTypes.DoubleType;
+      case "double", "null" -> DataTypes.DoubleType;
+      case "constant" -> DataTypes.TimestampType;
       case "decimal12" -> DataTypes.createDecimalType(12, 2);
       case "decimal30" -> DataTypes.createDecimalType(30, 2);
       case "string", "words" -> DataTypes.StringType;
@@ -73,13 +77,15 @@ final class CodecState {
     };
   }
 
-  private static Object value(String name, int i, Random random) {
+  private static @Nullable Object value(String name, int i, Random random) {
     return switch (name) {
       case "boolean" -> random.nextBoolean();
       case "int" -> random.nextInt();
       case "long" -> random.nextLong();
       case "narrow" -> (long) random.nextInt(1000);
       case "zstd", "lz4" -> i * 1_000_003L;
+      case "constant" -> 1_785_000_000_000_000L;
+      case "null" -> null;
       case "double" -> random.nextDouble();
       case "decimal12" -> Decimal.createUnsafe(random.nextInt(), 12, 2);
       case "decimal30" -> Decimal.apply((random.nextLong() >> 1) / 10, 30, 2);
@@ -171,6 +177,11 @@ final class CodecState {
           total += x.getDouble(i);
         }
         sum = Double.doubleToLongBits(total);
+      }
+      case "null" -> {
+        for (int i = 0; i < count; i++) {
+          sum += x.isNullAt(i) ? 1 : Double.doubleToLongBits(x.getDouble(i));
+        }
       }
       case "decimal12" -> {
         for (int i = 0; i < count; i++) {
