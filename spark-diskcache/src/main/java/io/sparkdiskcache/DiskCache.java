@@ -172,7 +172,7 @@ public final class DiskCache {
    * @throws IllegalStateException if the remote system does not remove results
    */
   public long evict(String selector) {
-    long bytes = store().evict(Selector.parse(selector)) + evictMemo(selectMemo(selector));
+    long bytes = store().evict(Selector.parse(selector)) + evictMemoHere(selectMemo(selector));
     return bytes + evictElsewhere(selector);
   }
 
@@ -217,10 +217,15 @@ public final class DiskCache {
    * @throws IllegalStateException if the remote system does not remove them
    */
   public long evictMemo(List<MemoEntry> entries) {
+    long bytes = evictMemoHere(entries);
+    inRemoteMemo(remote -> remote.remove(entries));
+    return bytes;
+  }
+
+  /** On the driver's host only; bytes freed. */
+  long evictMemoHere(List<MemoEntry> entries) {
     try {
-      long bytes = memo().remove(entries);
-      inRemoteMemo(remote -> remote.remove(entries));
-      return bytes;
+      return memo().remove(entries);
     } catch (StoreException e) {
       throw new IllegalStateException(e.getMessage(), e);
     }

@@ -2,17 +2,18 @@
 package io.sparkdiskcache;
 
 import io.sparkdiskcache.store.Entry;
+import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.MemoEntry;
 import io.sparkdiskcache.store.MemoUse;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.RecordComponent;
 import java.sql.Timestamp;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
@@ -97,10 +98,9 @@ final class TableFunctions {
     List<Entry> selected = cache.select(selector);
     List<MemoEntry> memo = cache.selectMemo(selector);
     if (arguments.size() == 1 || arguments.get(1).equals(false)) {
-      Set<Entry> chosen = new HashSet<>(selected);
-      cache.evict(chosen::contains);
-      cache.evictMemo(memo);
-      long unused = cache.evictElsewhere(selector);
+      Set<Key> chosen = selected.stream().map(Entry::key).collect(Collectors.toSet());
+      long unused = cache.evict(entry -> chosen.contains(entry.key())) + cache.evictMemoHere(memo);
+      unused += cache.evictElsewhere(selector);
     }
     List<Row> rows = rows(selected);
     rows.addAll(memoRows(memo));

@@ -35,6 +35,11 @@ record CacheUnit(
     return new CacheUnit(key, split, inputs, false);
   }
 
+  /** The units of a partition in a detached relation. */
+  static List<CacheUnit> parentless(List<CacheUnit> units) {
+    return units.stream().map(u -> new CacheUnit(u.key, null, u.inputs, true)).toList();
+  }
+
   Key storeKey() {
     return new Key(key);
   }

@@ -2,7 +2,6 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.KeptEntry;
-import io.sparkdiskcache.cluster.ClusterDirectory;
 import io.sparkdiskcache.cluster.ProcessStores;
 import io.sparkdiskcache.fingerprint.ConfDigest;
 import io.sparkdiskcache.fingerprint.FileChunk;
@@ -28,6 +27,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -340,58 +340,10 @@ final class Materializer {
   }
 
   private Optional<Materialization> detachSetInCluster(Accepted now, Key setKey) {
-    Optional<ClusterDirectory.FoundSet> found =
-        cluster.orElseThrow().directory().findSet(now.relation(), setKey, Units.partKey(setKey));
-    if (found.isEmpty() || found.get().createdAt().isBefore(notBefore)) {
-      return detachRemoteSet(now, setKey);
-    }
-    ClusterDirectory.FoundSet set = found.get();
-    if (builder.audits().contains(set.generation())) {
-      application.counters().couldNotAudit(); // parts of it are on other hosts
-    }
-    List<List<CacheUnit>> units = new ArrayList<>();
-    Map<Key, List<String>> elsewhere = new LinkedHashMap<>();
-    for (int i = 0; i < set.holders().size(); i++) {
-      String member = Units.memberKey(setKey, set.generation(), i);
-      units.add(List.of(new CacheUnit(member, null, List.of(), true)));
-      elsewhere.put(new Key(member), List.of(set.holders().get(i)));
-    }
-    storedAt(set.createdAt());
-    Identity identity = Units.runIdentity(setKey, set.generation(), now);
-    Optional<Materialization> detached =
-        detachInCluster(now, units, elsewhere, Optional.empty(), identity);
-    return detached.isPresent() ? detached : detachRemoteSet(now, setKey);
-  }
-
-  /** A set that the hosts have lost, or new ones never had: the executors fetch its entries. */
-  private Optional<Materialization> detachRemoteSet(Accepted now, Key setKey) {
-    RelationSpec spec = spec(now, Optional.empty());
-    RemoteTier.Wanted wanted =
-        new RemoteTier.Wanted(setKey, spec.relation(), spec.fetchedNotBefore());
-    Optional<RemoteTier.FoundSet> found = spec.remoteTier().flatMap(tier -> tier.findSet(wanted));
-    if (found.isEmpty()) {
-      return Optional.empty();
-    }
-    RemoteTier.FoundSet set = found.get();
-    List<List<CacheUnit>> units = new ArrayList<>();
-    Map<Key, List<String>> anywhere = new LinkedHashMap<>();
-    for (int i = 0; i < set.partitions(); i++) {
-      String member = Units.memberKey(setKey, set.generation(), i);
-      units.add(List.of(new CacheUnit(member, null, List.of(), true)));
-      anywhere.put(new Key(member), List.of(ClusterLookup.ANYWHERE));
-    }
-    storedAt(set.createdAt());
-    return detachInCluster(
-        now,
-        units,
-        anywhere,
-        Optional.of(
-            new ClusterLookup.RemotePart(
-                Units.partKey(setKey).hex(),
-                set.generation().hex(),
-                set.partitions(),
-                set.createdAt().toEpochMilli())),
-        Units.runIdentity(setKey, set.generation(), now));
+    return new ClusterDetachment(application, cluster.orElseThrow(), results)
+        .set(setKey, spec(now, Optional.empty()), builder.audits())
+        .flatMap(
+            set -> ready(set.relation(), Units.runIdentity(setKey, set.generation(), now), now));
   }
 
   /** Marks units among those found; whether there are any. */
@@ -457,7 +409,9 @@ final class Materializer {
       return Optional.empty();
     }
     if (cluster.isPresent()) {
-      return detachInCluster(now, units, found.elsewhere(), Optional.empty(), identity);
+      return new ClusterDetachment(application, cluster.get(), results)
+          .units(units, found.elsewhere(), spec(now, Optional.empty()))
+          .flatMap(detached -> ready(detached, identity, now));
     }
     if (!application.context().isLocal()) {
       return Optional.empty();
@@ -470,11 +424,7 @@ final class Materializer {
       if (mapped.stream().anyMatch(Optional::isEmpty)) {
         return Optional.empty();
       }
-      List<List<CacheUnit>> parentless = new ArrayList<>();
-      for (List<CacheUnit> ofPartition : units) {
-        parentless.add(
-            ofPartition.stream().map(u -> new CacheUnit(u.key(), null, u.inputs(), true)).toList());
-      }
+      List<List<CacheUnit>> parentless = units.stream().map(CacheUnit::parentless).toList();
       countFound(parentless, found);
       DiskCachedRDD rdd =
           DiskCachedRDD.detached(application.context(), spec, partitions(parentless), results);
@@ -490,69 +440,13 @@ final class Materializer {
     }
   }
 
-  /** The same with the stores of other hosts, which open what they hold in a job. */
-  private Optional<Materialization> detachInCluster(
-      Accepted now,
-      List<List<CacheUnit>> units,
-      Map<Key, List<String>> elsewhere,
-      Optional<ClusterLookup.RemotePart> remote,
-      Identity identity) {
-    ClusterLookup lookup = cluster.orElseThrow();
-    List<List<CacheUnit>> parentless = new ArrayList<>();
-    List<List<String>> of = new ArrayList<>();
-    Map<Key, String> directories = new LinkedHashMap<>();
-    for (List<CacheUnit> ofPartition : units) {
-      List<String> common = ClusterLookup.common(ofPartition, elsewhere);
-      if (common.isEmpty()) {
-        return Optional.empty();
-      }
-      of.add(List.of(common.get(0)));
-      ofPartition.forEach(unit -> directories.put(unit.storeKey(), common.get(0)));
-      parentless.add(
-          ofPartition.stream().map(u -> new CacheUnit(u.key(), null, u.inputs(), true)).toList());
-    }
-    CachedPartition[] partitions = new CachedPartition[units.size()];
-    for (int i = 0; i < partitions.length; i++) {
-      // Beside what is announced of executors: another one of the host may take their place.
-      List<String> hosts =
-          of.get(i).equals(List.of(ClusterLookup.ANYWHERE))
-              ? List.of()
-              : of.get(i).stream().map(ClusterDirectory::host).toList();
-      partitions[i] = new CachedPartition(i, parentless.get(i), hosts);
-    }
-    DiskCachedRDD rdd =
-        DiskCachedRDD.detached(
-            application.context(), spec(now, Optional.empty()), partitions, results);
-    Map<Key, ClusterLookup.Opened> opened =
-        directories.isEmpty()
-            ? Map.of()
-            : lookup.resolve(rdd.id(), rdd.spec(), directories, remote);
-    if (opened.size() < directories.size()) {
-      rdd.unpersist(false);
-      return Optional.empty();
-    }
-    holders = new ArrayList<>();
-    for (int i = 0; i < units.size(); i++) {
-      List<ClusterLookup.Opened> ofPartition =
-          units.get(i).stream()
-              .map(unit -> java.util.Objects.requireNonNull(opened.get(unit.storeKey())))
-              .toList();
-      holders.add(ofPartition.stream().map(ClusterLookup.Opened::directory).distinct().toList());
-      known.put(
-          i,
-          PartitionResult.found(
-              ofPartition.stream().mapToLong(ClusterLookup.Opened::rows).sum(),
-              ofPartition.stream().mapToLong(ClusterLookup.Opened::bytes).sum(),
-              ofPartition.size()));
-    }
-    opened.values().forEach(entry -> storedAt(Instant.ofEpochMilli(entry.createdMillis())));
-    application
-        .counters()
-        .hit(
-            opened.size(),
-            opened.values().stream().mapToLong(ClusterLookup.Opened::computeMillis).sum());
+  private Optional<Materialization> ready(
+      ClusterDetachment.Detached detached, Identity identity, Accepted now) {
+    holders = detached.holders();
+    known.putAll(detached.known());
+    storedAt(detached.oldest());
     application.counters().skipped(PlanShapes.exchanges(plan));
-    return ready(rdd, units.size(), Optional.of(identity), now);
+    return ready(detached.rdd(), holders.size(), Optional.of(identity), now);
   }
 
   private static Optional<KeptEntry> keep(DiskStore store, RelationSpec spec, Entry entry) {
@@ -661,7 +555,7 @@ final class Materializer {
           units.get(i).stream()
               .filter(unit -> !unit.audit())
               .map(unit -> found.here().get(unit.storeKey()))
-              .filter(java.util.Objects::nonNull)
+              .filter(Objects::nonNull)
               .toList();
       if (entries.size() == units.get(i).size()) {
         known.put(

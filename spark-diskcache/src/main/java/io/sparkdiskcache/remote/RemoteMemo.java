@@ -48,15 +48,15 @@ public final class RemoteMemo {
     Path name = objects.memo(key);
     return downloads
         .start(
-            "Cannot fetch memoised result %s from the remote tier".formatted(key), w -> read(name))
-        .await(() -> {})
-        .filter(found -> found.key().equals(key));
+            "Cannot fetch memoised result %s from the remote tier".formatted(key),
+            w -> read(name, key))
+        .await(() -> {});
   }
 
-  private Optional<MemoObject> read(Path name) throws IOException {
+  private Optional<MemoObject> read(Path name, MemoKey key) throws IOException {
     Optional<MemoObject> found;
-    try (InputStream data = objects.open(name)) {
-      found = MemoObject.decode(data.readAllBytes());
+    try {
+      found = read(name).filter(object -> object.key().equals(key));
     } catch (FileNotFoundException e) {
       counters.misses.increment();
       return Optional.empty();
@@ -68,6 +68,13 @@ public final class RemoteMemo {
       log.warn("{} is damaged; the function is called, and it is written anew.", name);
     }
     return found;
+  }
+
+  /** Empty if it is damaged. */
+  private Optional<MemoObject> read(Path name) throws IOException {
+    try (InputStream data = objects.open(name)) {
+      return MemoObject.decode(data.readAllBytes());
+    }
   }
 
   /** Writes a result in the background, in the place of an older one. */
@@ -106,8 +113,8 @@ public final class RemoteMemo {
     long bytes = 0;
     for (Path name : objects.memos()) {
       Optional<MemoEntry> entry;
-      try (InputStream data = objects.open(name)) {
-        entry = MemoObject.decode(data.readAllBytes()).map(MemoObject::entry);
+      try {
+        entry = read(name).map(MemoObject::entry);
       } catch (FileNotFoundException e) {
         continue; // somebody else removed it
       }

@@ -85,9 +85,7 @@ public record MemoObject(MemoKey key, MemoFunction function, String arguments, M
         MemoEntry.split(arguments),
         result.value().length,
         Instant.ofEpochMilli(result.created()),
-        result.expires() == MemoResult.NEVER
-            ? Optional.empty()
-            : Optional.of(Instant.ofEpochMilli(result.expires())),
+        MemoResult.expiry(result.expires()),
         Duration.ofNanos(result.nanos()),
         result.price());
   }

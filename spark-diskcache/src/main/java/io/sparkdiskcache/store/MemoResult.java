@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import java.time.Instant;
+import java.util.Optional;
+
 /**
  * What a memoised function returned once.
  *
@@ -13,4 +16,9 @@ package io.sparkdiskcache.store;
 @SuppressWarnings("ArrayRecordComponent") // never compared
 public record MemoResult(byte[] value, long created, long expires, long nanos, double price) {
   public static final long NEVER = Long.MAX_VALUE;
+
+  /** When a result that is said to expire at a number of milliseconds does so, if ever. */
+  static Optional<Instant> expiry(long expires) {
+    return expires == NEVER ? Optional.empty() : Optional.of(Instant.ofEpochMilli(expires));
+  }
 }

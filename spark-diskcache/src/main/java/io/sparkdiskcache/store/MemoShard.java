@@ -387,7 +387,6 @@ final class MemoShard implements AutoCloseable {
   }
 
   private static MemoEntry entry(ResultSet row) throws SQLException {
-    long expires = row.getLong(10);
     return new MemoEntry(
         MemoKey.of(row.getBytes(1)),
         new MemoFunction(
@@ -399,7 +398,7 @@ final class MemoShard implements AutoCloseable {
         MemoEntry.split(row.getString(7)),
         row.getLong(8),
         Instant.ofEpochMilli(row.getLong(9)),
-        expires == MemoResult.NEVER ? Optional.empty() : Optional.of(Instant.ofEpochMilli(expires)),
+        MemoResult.expiry(row.getLong(10)),
         Duration.ofNanos(row.getLong(11)),
         row.getDouble(12));
   }

@@ -7,7 +7,7 @@ import java.util.concurrent.atomic.AtomicInteger
 
 import scala.jdk.CollectionConverters._
 
-import io.sparkdiskcache.harness.{NewJvm, StandaloneCluster, TestDirectories}
+import io.sparkdiskcache.harness.{Gate, NewJvm, StandaloneCluster, TestDirectories}
 import io.sparkdiskcache.store.{MemoStore, Selector}
 import org.scalatest.funsuite.AnyFunSuite
 
@@ -19,7 +19,6 @@ class MemoApplicationsSuite extends AnyFunSuite with TestDirectories {
   private val full = java.lang.Boolean.getBoolean("diskcache.memo.full")
   private val rows = if (full) 100000 else 2000
   private val distinct = if (full) 5000 else 200
-  private val PollMillis = 10L
   private val PatienceSeconds = 120L
 
   private def start(
@@ -94,7 +93,7 @@ class MemoApplicationsSuite extends AnyFunSuite with TestDirectories {
       assert(server.asked().asScala == Seq("k7"))
       val store = MemoStore.open(cache)
       try {
-        poll("the executors have written what they counted") {
+        Gate.await("the executors have written what they counted") {
           store.ledger().asScala.map(_.hits()).sum == 3L * rows - distinct - 1
         }
         val ledger = store.ledger().asScala
@@ -120,7 +119,7 @@ class MemoApplicationsSuite extends AnyFunSuite with TestDirectories {
       val process = start("killed", cache, server, "")
       try {
         val store = MemoStore.open(cache)
-        try poll("half of the results are on disk")(
+        try Gate.await("half of the results are on disk")(
           store.entries(Selector.parse("function=ask")).size() == distinct / 2)
         finally store.close()
       } finally process.destroyForcibly()
@@ -134,14 +133,6 @@ class MemoApplicationsSuite extends AnyFunSuite with TestDirectories {
       val repeated = before.toSet.intersect(after.toSet)
       assert(repeated.size <= 2, "one for each task of local[2]")
     } finally server.close()
-  }
-
-  private def poll(what: String)(condition: => Boolean): Unit = {
-    val deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PatienceSeconds)
-    while (!condition) {
-      assert(System.nanoTime() < deadline, s"not within $PatienceSeconds s: $what")
-      Thread.sleep(PollMillis)
-    }
   }
 
   private def process(
@@ -180,8 +171,8 @@ class MemoApplicationsSuite extends AnyFunSuite with TestDirectories {
       server.gate(_ => released.await())
       val processes = (1 to 8).map(i => process(s"one-$i", cache, server, 600))
       try {
-        poll("the first request")(server.asked().size() > 0)
-        poll("all processes have got as far as the key") {
+        Gate.await("the first request")(server.asked().size() > 0)
+        Gate.await("all processes have got as far as the key") {
           processes.indices.forall(i => Files.readString(log(s"one-${i + 1}")).contains("asking"))
         }
         released.countDown()
@@ -206,7 +197,7 @@ class MemoApplicationsSuite extends AnyFunSuite with TestDirectories {
         server.count()
         val owner = process(name, cache, server, lease)
         try {
-          poll("the owner asks")(server.asked().size() == 1)
+          Gate.await("the owner asks")(server.asked().size() == 1)
           if (name == "dead") {
             owner.destroyForcibly()
             assert(owner.waitFor(PatienceSeconds, TimeUnit.SECONDS))

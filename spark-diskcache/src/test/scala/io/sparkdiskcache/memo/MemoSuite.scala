@@ -11,7 +11,7 @@ import scala.jdk.CollectionConverters._
 
 import io.sparkdiskcache.DiskCache
 import io.sparkdiskcache.fingerprint.Refusal
-import io.sparkdiskcache.harness.Applications
+import io.sparkdiskcache.harness.{Applications, Gate}
 import io.sparkdiskcache.store.MemoUse
 import org.apache.spark.sql.{Row, SparkSession}
 import org.apache.spark.sql.api.java.{UDF1, UDF2}
@@ -364,11 +364,7 @@ class MemoSuite extends AnyFunSuite with Applications {
       val ask = cache.memoize(new Remote(server.url()), DataTypes.StringType, options)
       assert(rows(spark).select(ask(col("k"))).distinct().count() == 10)
       assert(server.count() == 10)
-      val deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60)
-      while (cache.stats().remote().failures() == 0) { // results are written in the background
-        assert(System.nanoTime() < deadline)
-        Thread.sleep(5)
-      }
+      Gate.await("results are written, in the background")(cache.stats().remote().failures() > 0)
       assert(cache.evict("function=ask") > 0)
       assert(cache.selectMemo("function=ask").isEmpty)
     }("spark.diskcache.remote.dir" -> file.resolve("below").toUri.toString)
@@ -407,10 +403,9 @@ class MemoSuite extends AnyFunSuite with Applications {
       val asNull = call(MemoOptions.OnError.NULL)
       assert(asked.await(60, TimeUnit.SECONDS))
       val asError = call(MemoOptions.OnError.FAIL)
-      val deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60)
-      while (!state("call-FAIL").contains(Thread.State.TIMED_WAITING)) {
-        assert(System.nanoTime() < deadline && !asError.isDone, state("call-FAIL"))
-        Thread.sleep(5)
+      Gate.await("the other waits for the first") {
+        assert(!asError.isDone)
+        state("call-FAIL").contains(Thread.State.TIMED_WAITING)
       }
       released.countDown()
       assert(asNull.get(60, TimeUnit.SECONDS) == null)
