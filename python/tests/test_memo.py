@@ -16,9 +16,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from counting import Service
-from pyspark.cloudpickle import cloudpickle
 from pyspark.sql import Row
 from pyspark.sql import types as t
+from workers import in_this_process
 
 from sparkdiskcache import (
     DiskCache,
@@ -305,14 +305,6 @@ def test_a_frame_over_a_memoised_function_is_left_to_spark(
     (found,) = cache.explain(df).relations
     assert found.status == "refused" and "memoised" in found.sentence
     assert len(service.asked()) == 300
-
-
-def in_this_process(function: Any, directory: Path, **options: Any) -> _memo._Calls:
-    """As in a worker."""
-    directory.chmod(0o700)
-    pickled = cloudpickle.dumps(function)
-    chosen = memoize(function, **options)._options
-    return _memo._Calls(pickled, "digest", "", t.StringType(), chosen, str(directory))
 
 
 def test_a_host_that_names_a_directory_of_its_own_keeps_its_results_there(

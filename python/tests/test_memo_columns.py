@@ -14,10 +14,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from counting import Service
-from pyspark.cloudpickle import cloudpickle
 from pyspark.sql import Row
-from pyspark.sql import types as t
 from pyspark.sql.functions import PandasUDFType, arrow_udf, col, pandas_udf, struct
+from workers import in_this_process
 
 from sparkdiskcache import DiskCache, DiskCacheError, _memo, _memofront, memoize
 
@@ -155,12 +154,8 @@ def test_arguments_arrive_as_in_sparks_own_functions_of_columns(spark: Any, cach
     assert (sum(line.calls for line in lines), sum(line.hits for line in lines)) == (3, 3)
 
 
-def in_this_process(function: Any, directory: Path, **options: Any) -> _memo.Sent:
-    """As in a worker."""
-    directory.chmod(0o700)
-    chosen = memoize(function, **options)._options
-    calls = _memo._Calls(cloudpickle.dumps(function), "digest", "", t.StringType(), chosen, str(directory))
-    return _memo.Sent(calls)
+def sent_in_this_process(function: Any, directory: Path) -> _memo.Sent:
+    return _memo.Sent(in_this_process(function, directory))
 
 
 def test_rows_that_look_alike_to_python_are_told_apart(tmp_path: Path) -> None:
@@ -170,7 +165,7 @@ def test_rows_that_look_alike_to_python_are_told_apart(tmp_path: Path) -> None:
     def show_arrow(a: pa.Array) -> pa.Array:
         return pa.array([f"{a.type} {v!r}" for v in a.to_pylist()])
 
-    pandas_, arrow = in_this_process(show_pandas, tmp_path), in_this_process(show_arrow, tmp_path)
+    pandas_, arrow = sent_in_this_process(show_pandas, tmp_path), sent_in_this_process(show_arrow, tmp_path)
     series = [
         pd.Series([1, 0]),
         pd.Series([1, 0], dtype="int32"),
@@ -278,7 +273,7 @@ def test_the_answers_of_columns_stay_in_memory(tmp_path: Path) -> None:
     def upper(s: pd.Series) -> pd.Series:
         return s.str.upper()
 
-    sent = in_this_process(upper, tmp_path)
+    sent = sent_in_this_process(upper, tmp_path)
     _memofront.front().clear()
     column = pd.Series(["a", "b", "a", None])
     for _ in range(2):
