@@ -3,6 +3,8 @@ package io.sparkdiskcache.harness
 
 import java.nio.file.{Files, Path}
 
+import scala.util.Random
+
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.expressions.{UserDefinedFunction, Window}
 import org.apache.spark.sql.functions._
@@ -122,4 +124,14 @@ object Queries {
       val lower = facts(s, d).filter("k < 30").select("k", "price").cache()
       lower.groupBy("k").agg(sum("price").as("total")).filter("total > 10")
     }))
+
+  /** For suites that start an application for each way to read them: each path, and some by chance. */
+  lazy val sample: Seq[Query] = {
+    val seed: Long = java.lang.Long.getLong("diskcache.seed", System.nanoTime())
+    val paths = Set("scan", "broadcast join", "sort-merge join", "csv", "range", "over another cached relation")
+    val (chosen, others) = all.partition(query => paths(query.name))
+    val drawn = new Random(seed).shuffle(others).take(2)
+    println(s"Queries: -Ddiskcache.seed=$seed: ${drawn.map(_.name).mkString(", ")}")
+    chosen ++ drawn
+  }
 }
