@@ -39,6 +39,9 @@ final class BufferCodec {
   /** Less than this is not worth a prefix before every buffer of the batch. */
   static final int MIN_REPEATING = 1024;
 
+  /** More is one giant value, which would have to be on the heap instead of being mapped. */
+  private static final int MAX_REPEATING = 16 << 20;
+
   private BufferCodec() {}
 
   /**
@@ -49,6 +52,7 @@ final class BufferCodec {
     long length = buffer.readableBytes();
     long from = address(buffer);
     return length >= MIN_REPEATING
+        && length <= MAX_REPEATING
         && ByteArrayMethods.arrayEquals(null, from, null, from + PERIOD, length - PERIOD);
   }
 

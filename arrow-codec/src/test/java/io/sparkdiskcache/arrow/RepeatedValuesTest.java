@@ -149,6 +149,18 @@ final class RepeatedValuesTest {
   }
 
   @Test
+  void aGiantValueIsMapped() throws IOException {
+    StructType schema = new StructType().add("b", DataTypes.BinaryType);
+    for (int length : new int[] {16 << 20, (16 << 20) + 1}) {
+      MappedEntry entry = written(schema, rows(1, i -> new Object[] {new byte[length]}), OPTIONS);
+      assertThat(entry.compression(0))
+          .as("%s bytes", length)
+          .isEqualTo(length > 16 << 20 ? Compression.NONE : Compression.ZSTD);
+      entry.release();
+    }
+  }
+
+  @Test
   void asDeclaredIfNotCompact() throws IOException {
     StructType schema = new StructType().add("t", DataTypes.TimestampType);
     List<InternalRow> rows = Collections.nCopies(BATCH, new GenericInternalRow(new Object[] {5L}));

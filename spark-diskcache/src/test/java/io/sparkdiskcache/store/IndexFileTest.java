@@ -240,6 +240,9 @@ class IndexFileTest {
     assertThat(temp.resolve("index.suspect")).doesNotExist();
   }
 
+  /** Where SQLite's header has the number that is the format: four bytes. */
+  private static final long USER_VERSION = 60;
+
   /** No flipped bit may make the store serve a file under another key or with other bounds. */
   @Test
   void flippedBitsInTheIndexNeverServeAnotherEntry() throws Exception {
@@ -286,6 +289,10 @@ class IndexFileTest {
                         .as("seed %d bit %d", seed, bit)
                         .extracting(Entry::partition)
                         .containsExactly(0, 1, 2, 3, 4));
+      } catch (StoreException e) {
+        // Taken for the index of a later version, which is not ours to set aside.
+        assertThat(bit / 8).as("seed %d bit %d: %s", seed, bit, e).isBetween(USER_VERSION, 63L);
+        assertThat(e).hasMessageContaining("it has format");
       }
       Files.deleteIfExists(origin.resolve("index.suspect"));
     }
