@@ -472,7 +472,6 @@ def test_a_remote_tier_that_cannot_be_used_costs_no_row(
     calls = in_this_process(str.upper, tmp_path / "host")
     for directory in (file.as_uri(), "nonsense://nowhere/at/all"):
         calls.remote_directory = directory
-        calls._here.pop("remote", None)
         caplog.clear()
         for k in ("a", "b", "c", "d", "e"):
             assert calls.answers([pa.array([k + directory])]) == [(k + directory).upper()]

@@ -13,6 +13,7 @@ import functools
 import hashlib
 import logging
 import os
+import threading
 import typing
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -366,7 +367,7 @@ class _Calls:
     options: _Options
     directory: str
     remote_directory: str = ""
-    _here: dict[str, Any] = field(default_factory=dict, compare=False)
+    _here: dict[Any, Any] = field(default_factory=dict, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_here": {}}
@@ -414,9 +415,7 @@ class _Calls:
 
     @property
     def function(self) -> Callable[..., Any]:
-        if "function" not in self._here:
-            self._here["function"] = cloudpickle.loads(self.pickled)
-        loaded: Callable[..., Any] = self._here["function"]
+        loaded: Callable[..., Any] = self._once("function", lambda: cloudpickle.loads(self.pickled))
         return loaded
 
     @property
@@ -434,28 +433,38 @@ class _Calls:
         return hashlib.sha256(b"".join(values.argument(part) for part in parts)).digest()
 
     def _store(self) -> Store | None:
-        store: Store | None = self._of_process("store", self._opened)
-        return store
-
-    def _opened(self) -> Store | None:
         if not self.directory:
             return None
         try:
-            return Store(_of_this_host(self.directory))
+            return Store.of(_of_this_host(self.directory))
         except OSError as e:
-            _log.warning("Cannot keep results of %s: %s. It is called for all rows", self.options.name, e)
+            if not self._here.get("warned"):
+                self._here["warned"] = True
+                _log.warning("Cannot keep results of %s: %s. It is called for all rows", self.options.name, e)
             return None
 
     def remote(self) -> Remote | None:
         """Where copies of results are."""
-        remote: Remote | None = self._of_process(
-            "remote", lambda: Remote(self.remote_directory) if self.remote_directory else None
-        )
+        if not self.remote_directory:
+            return None
+        directory = self.remote_directory
+        remote: Remote = self._once((os.getpid(), directory), lambda: Remote(directory))
         return remote
 
-    def _of_process(self, name: str, make: Callable[[], Any]) -> Any:
-        """Made once in each process: Spark forks its workers."""
-        known = self._here.get(name)
-        if known is None or known[0] != os.getpid():
-            known = self._here[name] = os.getpid(), make()
-        return known[1]
+    def _once(self, name: Any, make: Callable[[], Any]) -> Any:
+        if name not in self._here:
+            with _MAKING:
+                if name not in self._here:
+                    self._here[name] = make()
+        return self._here[name]
+
+
+_MAKING = threading.RLock()
+
+
+def _reset_lock() -> None:
+    global _MAKING
+    _MAKING = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_reset_lock)  # another thread of the parent may have held it

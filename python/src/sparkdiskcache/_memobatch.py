@@ -192,13 +192,16 @@ class Batch:
         pause = _FIRST_PAUSE
         deadline = time.monotonic() + self._options.lease_millis / 1000
         while keys:
-            mine, others = self._store.take_turns(keys, self._options.lease_millis, self._usable)
-            if time.monotonic() > deadline:  # also for results that cannot be read
-                mine = set(keys)
-            mine = mine.difference(self._fetch([key for key in keys if key in mine]))
-            self._call_all([key for key in keys if key in mine])
+            turns, others = self._store.take_turns(keys, self._options.lease_millis, self._usable)
+            # Past the deadline also for results that cannot be read.
+            mine = set(keys) if time.monotonic() > deadline else turns
+            try:
+                mine = mine.difference(self._fetch([key for key in keys if key in mine]))
+                self._call_all([key for key in keys if key in mine])
+            finally:
+                self._store.end_turns(turns)
             if others and not mine:
-                time.sleep(pause)  # nothing is held while waiting, so nobody waits for this in turn
+                self._store.await_turn(others, pause)  # while waiting nothing is held: nobody waits in turn
                 pause = min(2 * pause, _LONGEST_PAUSE)
             keys = [key for key in keys if key not in self._answers]
             self._find(keys)
@@ -230,7 +233,9 @@ class Batch:
 
     def _commit(self) -> None:
         if self._store is not None and (self._waiting or self._unkept):
-            self._store.commit(self._calls.identity, self._waiting, self._unkept, self._options.max_bytes)
+            self._counts.unkept += self._store.commit(
+                self._calls.identity, self._waiting, self._unkept, self._options.max_bytes
+            )
             remote = self._calls.remote() if self._made else None
             if remote is not None:
                 made = {key: self._waiting[key] for key in self._made}

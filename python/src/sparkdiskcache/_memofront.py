@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,9 +31,10 @@ class Answer(NamedTuple):
 
 
 class Front:
-    """All answers that this process has seen lately."""
+    """All answers that this process has seen lately; for any number of threads."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._known: dict[tuple[bytes, tuple[str, ...]], dict[Hashable, Answer]] = {}
         self._bytes = 0
         self._evictions: dict[str, tuple[int, int]] = {}
@@ -41,14 +43,19 @@ class Front:
         """The answers to rows of columns of such types, of one function; None where rows are no keys."""
         if not _EXACT.issuperset(types):
             return None
-        return self._known.setdefault((prefix, types), {})
+        with self._lock:
+            return self._known.setdefault((prefix, types), {})
 
     def forget_evicted(self, directory: str) -> None:
         """Drops everything if results of the directory were evicted since the last time, by anybody."""
         now = _evictions(Path(directory) / "memo")
-        if self._evictions.setdefault(directory, now) != now:
-            self._evictions[directory] = now
-            self.clear()
+        with self._lock:
+            if self._evictions.setdefault(directory, now) != now:
+                self._evictions[directory] = now
+                # Batches of other threads that began before keep the old ones, and what they put there
+                # is not found any more.
+                self._known = {}
+                self._bytes = 0
 
     def put(self, known: dict[Hashable, Answer], answers: dict[Hashable, Answer], size: int) -> None:
         """
@@ -58,14 +65,21 @@ class Front:
         """
         size += _ANSWER_BYTES * len(answers) + sum(map(sys.getsizeof, answers))
         size += sum(sum(map(sys.getsizeof, row)) for row in answers if type(row) is tuple)
-        if self._bytes + size > _MAX_BYTES:
-            # All at once: an order of use would cost every hit more than filling anew costs one batch.
-            self.clear()
-        if size <= _MAX_BYTES:
-            self._bytes += size
-            known.update(answers)
+        with self._lock:
+            if all(known is not current for current in self._known.values()):
+                return
+            if self._bytes + size > _MAX_BYTES:
+                # All at once: an order of use would cost every hit more than filling anew costs one batch.
+                self._clear()
+            if size <= _MAX_BYTES:
+                self._bytes += size
+                known.update(answers)
 
     def clear(self) -> None:
+        with self._lock:
+            self._clear()
+
+    def _clear(self) -> None:
         for known in self._known.values():
             known.clear()  # batches hold them
         self._bytes = 0
@@ -86,13 +100,17 @@ def _fact(path: Path, name: str) -> int:
         return 0
 
 
-_FRONT: tuple[int, Front] | None = None
+_FRONT = Front()
 
 
 def front() -> Front:
     """That of this process."""
+    return _FRONT
+
+
+def _renew() -> None:
     global _FRONT
-    pid = os.getpid()
-    if _FRONT is None or _FRONT[0] != pid:  # Spark forks its workers
-        _FRONT = pid, Front()
-    return _FRONT[1]
+    _FRONT = Front()
+
+
+os.register_at_fork(after_in_child=_renew)  # Spark forks its workers; another thread may have held the lock

@@ -76,7 +76,7 @@ class Remote:
         self._directory = directory
         self._found: tuple[FileSystem, str] | None = None
         self._folders: set[str] = set()
-        self._pool: concurrent.futures.ThreadPoolExecutor | None = None
+        self._pool = concurrent.futures.ThreadPoolExecutor(_THREADS, "diskcache-remote")
         self._failures = 0
         self._paused_until = 0.0
 
@@ -96,8 +96,6 @@ class Remote:
         done: dict[bytes, _T] = {}
         if not keys or time.monotonic() < self._paused_until:
             return done
-        if self._pool is None:
-            self._pool = concurrent.futures.ThreadPoolExecutor(_THREADS, "diskcache-remote")
         futures = {self._pool.submit(request, key): key for key in keys}
         pending = set(futures)
         try:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import datetime
 import hashlib
 import logging
+import operator
 import os
 import sqlite3
 import stat
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -100,59 +102,131 @@ def shown(argument: str) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-class Store:
-    """The results of one cache directory, as one process sees them."""
+class _File:
+    """One file: a connection for all threads of the process, which use it one at a time."""
 
-    def __init__(self, directory: str) -> None:
-        self._memo = _prepared(Path(directory))
-        self._open: dict[str, sqlite3.Connection] = {}
-        self._ids: dict[tuple[str, Function], int] = {}
-        self._unchecked: dict[tuple[str, str], int] = {}  # bytes since a file was last held to a limit
-        self.owner = _owner(os.getpid())
+    def __init__(self, path: Path, tables: Iterable[str]) -> None:
+        self._path = path
+        self._tables = tables
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self.ids: dict[Function, int] = {}
+        self.unchecked: dict[str, int] = {}  # by name, bytes since the file was last held to a limit
 
-    def _connection(self, name: str, tables: Iterable[str]) -> sqlite3.Connection:
-        known = self._open.get(name)
-        if known is not None:
-            return known
-        path = self._memo / name
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            yield self._connected()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction."""
+        with self._lock:
+            connection = self._connected()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                self._disconnect()  # which rolls back
+                raise
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is not None:
+            return self._connection
+        path = self._path
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))  # an empty file is an empty database
-        opened = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        opened = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             opened.execute("PRAGMA trusted_schema=OFF")
             opened.execute("PRAGMA foreign_keys=ON")
             opened.execute("PRAGMA synchronous=NORMAL")
             opened.execute(f"PRAGMA journal_size_limit={_LOG_BYTES}")
             if _version(opened) == 0:
-                _create(opened, tables)
+                _create(opened, self._tables)
             if _version(opened) != _FORMAT:
                 raise sqlite3.DatabaseError(f"{path} has format {_version(opened)}, expected {_FORMAT}")
         except BaseException:
             opened.close()
             raise
-        self._open[name] = opened
+        self._connection = opened
         return opened
 
-    @contextmanager
-    def _transaction(self, name: str, tables: Iterable[str] = _SHARD) -> Iterator[sqlite3.Connection]:
-        connection = self._connection(name, tables)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
-        except BaseException:
-            self._ids.clear()
-            self._unchecked.clear()
-            del self._open[name]
-            connection.close()  # which rolls back
-            raise
+    def _disconnect(self) -> None:
+        self.ids.clear()
+        self.unchecked.clear()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._disconnect()
+
+
+class _Turns:
+    """The keys that threads of this process are calling for. A thread is no other to itself: a memoised
+    function may use another, or itself."""
+
+    def __init__(self) -> None:
+        self._holders: dict[bytes, int] = {}
+        self._ended = threading.Condition()
+
+    def take(self, keys: Iterable[bytes]) -> set[bytes]:
+        """Those of them that no other thread has."""
+        me = threading.get_ident()
+        with self._ended:
+            return {key for key in keys if self._holders.setdefault(key, me) == me}
+
+    def end(self, keys: Iterable[bytes]) -> None:
+        """Of those of them that this thread has."""
+        me = threading.get_ident()
+        with self._ended:
+            for key in keys:
+                if self._holders.get(key) == me:
+                    del self._holders[key]
+            self._ended.notify_all()
+
+    def wait(self, keys: Iterable[bytes], seconds: float) -> None:
+        """Until no thread of this process has one of them, or, for other processes, so long."""
+        with self._ended:
+            held = [key for key in keys if key in self._holders]
+            if held:
+                self._ended.wait_for(lambda: not all(key in self._holders for key in held), seconds)
+                return
+        time.sleep(seconds)
+
+
+class Store:
+    """The results of one cache directory, as one process sees them; for any number of threads."""
+
+    def __init__(self, directory: str) -> None:
+        memo = _prepared(Path(directory))
+        self._identity = _identity(str(memo))
+        self._shards = {name: _File(memo / name, _SHARD) for name in map(_shard, range(_SHARDS))}
+        self._ledger = _File(memo / "ledger.db", _LEDGER)
+        self._uncounted: dict[Function, Counts] = {}  # that the ledger would not take
+        self._counting = threading.Lock()
+        self._turns = _Turns()
+        self.owner = _owner(os.getpid())
+
+    @staticmethod
+    def of(directory: str) -> Store:
+        """The one of this process, so that all memoised functions see who is calling for what."""
+        with _OPENING:
+            key = os.getpid(), directory  # what a parent has open is not for its children
+            known = _STORES.get(key)
+            if known is None or known._identity != _identity(os.path.join(directory, "memo")):
+                known = _STORES[key] = Store(directory)
+            return known
 
     def find(self, keys: Iterable[bytes]) -> dict[bytes, Result]:
         """The results there are, expired or not."""
         found: dict[bytes, Result] = {}
         for name, some in _by_shard(keys).items():
-            with _trouble("look up memoised results"):
-                found.update(_find(self._connection(name, _SHARD), some))
+            with _trouble("look up memoised results"), self._shards[name].reading() as connection:
+                found.update(_find(connection, some))
         return found
 
     def take_turns(
@@ -160,29 +234,53 @@ class Store:
     ) -> tuple[set[bytes], set[bytes]]:
         """Takes the leases that nobody holds: the keys to call for, and those others are calling for.
 
-        Of the rest there are results by now.
+        Of the rest there are results by now. Whoever has called for a key, or gives it up, ends its turn.
         """
+        keys = list(keys)
+        turns = self._turns.take(keys)
         mine: set[bytes] = set()
-        others: set[bytes] = set()
-        now = now_millis()
-        for name, some in _by_shard(keys).items():
-            mine.update(some)  # also if the file cannot be used
-            with _trouble("take the leases of memoised calls"), self._transaction(name) as connection:
-                known = {key for key, result in _find(connection, some).items() if usable(result)}
-                held = {
-                    bytes(key)
-                    for key, owner, expires in _rows(connection, "key, owner, expires", "leases", some)
-                    if expires > now and owner != self.owner and _is_alive(owner)
-                }
-                free = [key for key in some if key not in known and key not in held]
-                connection.executemany(
-                    "INSERT INTO leases(key, owner, expires) VALUES (?, ?, ?) ON CONFLICT(key) DO UPDATE SET"
-                    " owner = excluded.owner, expires = excluded.expires",
-                    [(key, self.owner, now + lease_millis) for key in free],
-                )
-                mine -= known | held
-                others |= held
+        others = set(keys) - turns
+        try:
+            for name, some in _by_shard(turns).items():
+                mine.update(some)  # also if the file cannot be used
+                with _trouble("take the leases of memoised calls"):
+                    known, held = self._lease(self._shards[name], some, lease_millis, usable)
+                    mine -= known | held
+                    others |= held
+        except BaseException:
+            mine.clear()
+            raise
+        finally:
+            self._turns.end(turns - mine)
         return mine, others
+
+    def _lease(
+        self, file: _File, keys: list[bytes], lease_millis: int, usable: Callable[[Result], bool]
+    ) -> tuple[set[bytes], set[bytes]]:
+        """The keys that have results, and those that other processes are calling for."""
+        now = now_millis()
+        with file.writing() as connection:
+            known = {key for key, result in _find(connection, keys).items() if usable(result)}
+            held = {
+                bytes(key)
+                for key, owner, expires in _rows(connection, "key, owner, expires", "leases", keys)
+                if expires > now and owner != self.owner and _is_alive(owner)
+            }
+            free = [key for key in keys if key not in known and key not in held]
+            connection.executemany(
+                "INSERT INTO leases(key, owner, expires) VALUES (?, ?, ?) ON CONFLICT(key) DO UPDATE SET"
+                " owner = excluded.owner, expires = excluded.expires",
+                [(key, self.owner, now + lease_millis) for key in free],
+            )
+        return known, held
+
+    def end_turns(self, keys: Iterable[bytes]) -> None:
+        """Of keys that this thread has called for, or will not call for."""
+        self._turns.end(keys)
+
+    def await_turn(self, keys: Iterable[bytes], seconds: float) -> None:
+        """Until another thread has ended one of these turns; so long if other processes have them."""
+        self._turns.wait(keys, seconds)
 
     def commit(
         self,
@@ -190,81 +288,67 @@ class Store:
         results: Mapping[bytes, Result],
         released: Iterable[bytes],
         max_bytes: int | None = None,
-    ) -> None:
-        """Keeps results and ends the leases of their keys and of ``released``.
+    ) -> int:
+        """Keeps results and ends the leases and turns of their keys and of ``released``.
 
         :param max_bytes: what results of functions of this name may take, of which the oldest are removed
+        :returns: how many results could not be kept
         """
         ended = list(results) + list(released)
-        for name, some in _by_shard(ended).items():
-            with _trouble("keep memoised results"), self._transaction(name) as connection:
-                id_ = self._id(connection, name, function)
-                rows = [(key, results[key]) for key in some if key in results]
-                connection.executemany(
-                    "INSERT INTO results(key, function, arguments, value, crc, created, expires, nanos,"
-                    " price) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO UPDATE SET function ="
-                    " excluded.function, value = excluded.value, crc = excluded.crc, created ="
-                    " excluded.created, expires = excluded.expires, nanos = excluded.nanos, price ="
-                    " excluded.price",
-                    [
-                        (
-                            key, id_, r.arguments, r.value, zlib.crc32(key + r.value), r.created, r.expires,
-                            r.nanos, r.price,
-                        )
-                        for key, r in rows
-                    ],
-                )  # fmt: skip
-                connection.executemany(
-                    "DELETE FROM leases WHERE key = ? AND owner = ?", [(key, self.owner) for key in some]
-                )
-                if max_bytes is not None:
-                    self._bound(connection, name, function.name, [r for _, r in rows], max_bytes // _SHARDS)
+        kept = 0
+        try:
+            for name, some in _by_shard(ended).items():
+                with _trouble("keep memoised results"):
+                    kept += self._commit(self._shards[name], function, results, some, max_bytes)
+        finally:
+            self._turns.end(ended)
+        return len(results) - kept
 
-    def _bound(
-        self, connection: sqlite3.Connection, shard: str, name: str, results: list[Result], limit: int
-    ) -> None:
-        """Down to seven eighths, and looks again when as much has been added, as the JVM does."""
-        added = sum(len(r.value) + len(r.arguments) + _ROW_BYTES for r in results)
-        before = self._unchecked.get((shard, name))
-        if not added:
-            return
-        if before is not None and before + added < limit // 8:
-            self._unchecked[shard, name] = before + added
-            return
-        ((kept,),) = connection.execute(f"SELECT coalesce(sum({_BYTES}), 0) {_OF_NAME}", [name])
-        if kept > limit:
-            connection.execute(
-                "DELETE FROM results WHERE key IN (SELECT key FROM (SELECT key, sum("
-                f"{_BYTES}) OVER (ORDER BY created DESC, key ROWS UNBOUNDED PRECEDING) AS newer {_OF_NAME})"
-                " WHERE newer > ?)",
-                [name, limit - limit // 8],
+    def _commit(
+        self,
+        file: _File,
+        function: Function,
+        results: Mapping[bytes, Result],
+        some: list[bytes],
+        max_bytes: int | None,
+    ) -> int:
+        with file.writing() as connection:
+            id_ = _id(connection, file, function)
+            rows = [(key, results[key]) for key in some if key in results]
+            connection.executemany(
+                "INSERT INTO results(key, function, arguments, value, crc, created, expires, nanos,"
+                " price) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO UPDATE SET function ="
+                " excluded.function, value = excluded.value, crc = excluded.crc, created ="
+                " excluded.created, expires = excluded.expires, nanos = excluded.nanos, price ="
+                " excluded.price",
+                [
+                    (
+                        key, id_, r.arguments, r.value, zlib.crc32(key + r.value), r.created, r.expires,
+                        r.nanos, r.price,
+                    )
+                    for key, r in rows
+                ],
+            )  # fmt: skip
+            connection.executemany(
+                "DELETE FROM leases WHERE key = ? AND owner = ?", [(key, self.owner) for key in some]
             )
-        self._unchecked[shard, name] = 0
-
-    def _id(self, connection: sqlite3.Connection, name: str, function: Function) -> int:
-        known = self._ids.get((name, function))
-        if known is None:
-            f = function
-            connection.execute(
-                "INSERT INTO functions(digest, name, version, tag, code) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT DO NOTHING",
-                (f.digest, f.name, f.version, f.tag, f.code),
-            )
-            (known,) = connection.execute(
-                "SELECT id FROM functions WHERE digest = ? AND name = ? AND version = ? AND tag = ?",
-                (f.digest, f.name, f.version, f.tag),
-            ).fetchone()
-            self._ids[name, function] = known
-        return int(known)
+            if max_bytes is not None:
+                _bound(connection, file, function.name, [r for _, r in rows], max_bytes // _SHARDS)
+        return len(rows)
 
     def count(self, function: Function, counts: Counts) -> None:
-        """Adds to the ledger."""
+        """Adds to the ledger; what it does not take is added the next time."""
+        with self._counting:
+            waiting = self._uncounted.pop(function, Counts())
+            counts = Counts(*map(operator.add, astuple(waiting), astuple(counts)))
+            self._uncounted[function] = counts
+            with _trouble("write the ledger of memoised functions"):
+                self._count(function, counts)
+                del self._uncounted[function]
+
+    def _count(self, function: Function, c: Counts) -> None:
         day = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-        c = counts
-        with (
-            _trouble("write the ledger of memoised functions"),
-            self._transaction("ledger.db", _LEDGER) as connection,
-        ):
+        with self._ledger.writing() as connection:
             connection.execute(
                 "INSERT INTO ledger(day, name, version, tag, calls, hits, errors, unkept, nanos_spent,"
                 " nanos_saved, spent, saved) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(day,"
@@ -279,9 +363,65 @@ class Store:
             )  # fmt: skip
 
     def close(self) -> None:
-        for connection in self._open.values():
-            connection.close()
-        self._open.clear()
+        for file in (*self._shards.values(), self._ledger):
+            file.close()
+
+
+_STORES: dict[tuple[int, str], Store] = {}
+_OPENING = threading.Lock()
+
+
+def _reset_lock() -> None:
+    global _OPENING
+    _OPENING = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_reset_lock)  # another thread of the parent may have held it
+
+
+def _bound(connection: sqlite3.Connection, file: _File, name: str, results: list[Result], limit: int) -> None:
+    """Down to seven eighths, and looks again when as much has been added, as the JVM does."""
+    added = sum(len(r.value) + len(r.arguments) + _ROW_BYTES for r in results)
+    before = file.unchecked.get(name)
+    if not added:
+        return
+    if before is not None and before + added < limit // 8:
+        file.unchecked[name] = before + added
+        return
+    ((kept,),) = connection.execute(f"SELECT coalesce(sum({_BYTES}), 0) {_OF_NAME}", [name])
+    if kept > limit:
+        connection.execute(
+            "DELETE FROM results WHERE key IN (SELECT key FROM (SELECT key, sum("
+            f"{_BYTES}) OVER (ORDER BY created DESC, key ROWS UNBOUNDED PRECEDING) AS newer {_OF_NAME})"
+            " WHERE newer > ?)",
+            [name, limit - limit // 8],
+        )
+    file.unchecked[name] = 0
+
+
+def _id(connection: sqlite3.Connection, file: _File, function: Function) -> int:
+    known = file.ids.get(function)
+    if known is None:
+        f = function
+        connection.execute(
+            "INSERT INTO functions(digest, name, version, tag, code) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            (f.digest, f.name, f.version, f.tag, f.code),
+        )
+        (known,) = connection.execute(
+            "SELECT id FROM functions WHERE digest = ? AND name = ? AND version = ? AND tag = ?",
+            (f.digest, f.name, f.version, f.tag),
+        ).fetchone()
+        file.ids[function] = known
+    return int(known)
+
+
+def _identity(memo: str) -> int:
+    """Another one for a directory in the place of one that was deleted."""
+    try:
+        return os.stat(memo).st_ino
+    except OSError:
+        return 0
 
 
 def _prepared(directory: Path) -> Path:
@@ -320,8 +460,12 @@ def _create(connection: sqlite3.Connection, tables: Iterable[str]) -> None:
 def _by_shard(keys: Iterable[bytes]) -> dict[str, list[bytes]]:
     shards: dict[str, list[bytes]] = {}
     for key in keys:
-        shards.setdefault(f"memo-{key[0] >> 4:x}.db", []).append(key)
+        shards.setdefault(_shard(key[0] >> 4), []).append(key)
     return shards
+
+
+def _shard(number: int) -> str:
+    return f"memo-{number:x}.db"
 
 
 def _rows(
