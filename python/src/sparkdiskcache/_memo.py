@@ -9,6 +9,7 @@ takes columns in memory.
 from __future__ import annotations
 
 import datetime
+import decimal
 import functools
 import hashlib
 import logging
@@ -40,9 +41,10 @@ if TYPE_CHECKING:
     from pyspark.sql._typing import ColumnOrName
 
 _log = logging.getLogger(__name__)
-_KEY_FORMAT = "memo-python-1"
+_KEY_FORMAT = "memo-python-2"
 _ON_ERROR = ("fail", "null", "report")
 _KINDS = ("plain", "pandas", "arrow")
+_PLAIN = (str, bytes, bool, int, float, decimal.Decimal, datetime.date, datetime.datetime, datetime.timedelta)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class _Options:
     version: str
     tag: str
     ttl_millis: int
-    params: tuple[tuple[str, str], ...]
+    params: tuple[tuple[str, bytes], ...]
     price: float | Callable[[Any], float]
     cache_nulls: bool
     on_error: str
@@ -70,7 +72,7 @@ def memoize(
     version: str | None = None,
     tag: str | Sequence[str] | None = None,
     ttl: float | datetime.timedelta | None = None,
-    params: Mapping[str, str] | None = None,
+    params: Mapping[str, Any] | None = None,
     price: float | Callable[[Any], float] = 0.0,
     cache_nulls: bool = True,
     on_error: str = "fail",
@@ -87,7 +89,7 @@ def memoize(
     :param version: part of the key, beside the code
     :param tag: a label for the ledger and for selectors, or several
     :param ttl: seconds after which a result is not used any more
-    :param params: part of the key: what else decides on the result
+    :param params: part of the key: what else decides on the result, as plain values
     :param price: what a call costs, or a function of its result
     :param cache_nulls: whether ``None`` is a result like any other
     :param on_error: ``fail``, ``null`` for rows whose call raises, or ``report``: the batch is finished, its
@@ -106,6 +108,11 @@ def memoize(
         )  # fmt: skip
     if on_error not in _ON_ERROR:
         raise DiskCacheError(f"Cannot memoize with on_error={on_error!r}: use one of {', '.join(_ON_ERROR)}.")
+    inner: dict[str, bytes] = {}
+    if isinstance(func, Memoized):  # the options of the outer one count; what is in its key, in both
+        inner = dict(func._options.params)
+        version = version if version is not None else func._options.version
+        func = func._function
     kind = kind or _kind_of(func)
     if kind not in _KINDS:
         raise DiskCacheError(f"Cannot memoize with kind={kind!r}: use one of {', '.join(_KINDS)}.")
@@ -122,7 +129,7 @@ def memoize(
         version or "",
         _joined(tag or ""),
         NEVER if seconds is None else int(seconds * 1000),
-        tuple(sorted((str(k), str(v)) for k, v in (params or {}).items())),
+        tuple(sorted({**inner, **_params(params or {})}.items())),
         price,
         cache_nulls,
         on_error,
@@ -133,6 +140,20 @@ def memoize(
         max_bytes,
     )
     return Memoized(func, return_type, options)
+
+
+def _params(params: Mapping[str, Any]) -> dict[str, bytes]:
+    """Each as bytes that no other value has."""
+    found = {}
+    for name, value in params.items():
+        plain = value is None or type(value) in _PLAIN
+        if not isinstance(name, str) or not plain:
+            raise DiskCacheError(
+                f"Cannot memoize with params {name!r}: {type(value).__name__} has no text that says all of it;"
+                " pass text, a number, a date or bytes, such as the model's name or the hash of its content."
+            )
+        found[name] = values.argument(value)
+    return found
 
 
 def _joined(tags: str | Sequence[str]) -> str:
@@ -193,11 +214,11 @@ class Memoized:
     """What :func:`memoize` makes: call it with columns, or register it."""
 
     def __init__(self, func: Callable[..., Any], return_type: str | t.DataType, options: _Options) -> None:
+        functools.update_wrapper(self, func)  # with its attributes, which must not hide these
         self._function = func
         self._return_type = return_type
         self._options = options
         self.deterministic = True
-        functools.update_wrapper(self, func)
 
     def __call__(self, *columns: Any) -> Any:
         """With columns of a data frame, or with columns in memory, of pandas or Arrow."""
@@ -427,10 +448,11 @@ class _Calls:
         """All of the key but the arguments."""
         o = self.options
         parts = [_KEY_FORMAT, self.digest, o.version, self.declared.json(), str(len(o.params))]
-        parts += [text for param in o.params for text in param]
+        encoded = [values.argument(part) for part in parts]
+        encoded += [part for name, value in o.params for part in (values.argument(name), value)]
         if o.kind != "plain":
-            parts.append(o.kind)
-        return hashlib.sha256(b"".join(values.argument(part) for part in parts)).digest()
+            encoded.append(values.argument(o.kind))
+        return hashlib.sha256(b"".join(encoded)).digest()
 
     def _store(self) -> Store | None:
         if not self.directory:

@@ -30,6 +30,10 @@ _FLOATS: dict[type[t.DataType], tuple[bytes, struct.Struct]] = {
 }
 
 
+# What a string function may return as it is: Spark shows it.
+_SHOWN = (bool, int, float, decimal.Decimal, datetime.date, datetime.datetime)
+
+
 class Unkeyed(Exception):
     """An argument without an encoding."""
 
@@ -47,6 +51,8 @@ def _decimal(value: decimal.Decimal) -> bytes:
     if not isinstance(exponent, int):
         raise Unkeyed(f"{value} has no scale")
     unscaled = int("".join(map(str, digits)) or "0") * (-1 if sign else 1)
+    if sign and not unscaled:
+        return b"z" + _LENGTH.pack(-exponent)  # -0, which Java's decimals do not have
     length = (unscaled + (unscaled < 0)).bit_length() // 8 + 1
     content = unscaled.to_bytes(length, "big", signed=True)
     return b"d" + _LENGTH.pack(-exponent) + _LENGTH.pack(length) + content
@@ -72,8 +78,10 @@ def argument(value: Any) -> bytes:
         return _sized(b"j", value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
     if kind is float:
         return b"D" + _DOUBLE.pack(value)
-    if kind is bytes or kind is bytearray:
-        return _sized(b"x", bytes(value))
+    if kind is bytes:
+        return _sized(b"x", value)
+    if kind is bytearray:
+        return _sized(b"y", bytes(value))
     if kind is decimal.Decimal:
         return _decimal(value)
     if kind is datetime.date:
@@ -102,7 +110,13 @@ def encode(value: Any, declared: t.DataType) -> bytes:
     """
     if value is None:
         return b"0"
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        value = value.tolist()
     kind = type(declared)
+    if isinstance(declared, t.StringType) and type(value) in _SHOWN:
+        value = str(value).lower() if isinstance(value, bool) else str(value)
+    if kind in _FLOATS and type(value) is int:
+        value = float(value)
     if isinstance(declared, t.StringType) and isinstance(value, str):
         return _sized(b"s", value.encode())
     if kind is t.BooleanType and isinstance(value, bool):
@@ -117,7 +131,7 @@ def encode(value: Any, declared: t.DataType) -> bytes:
         return _sized(b"x", bytes(value))
     if isinstance(declared, t.DecimalType) and isinstance(value, decimal.Decimal):
         with decimal.localcontext(decimal.Context(prec=38, traps=[decimal.InvalidOperation])):
-            return _decimal(value.quantize(decimal.Decimal(1).scaleb(-declared.scale)))
+            return _decimal(value.quantize(decimal.Decimal(1).scaleb(-declared.scale)) + 0)
     if kind is t.DateType and type(value) is datetime.date:
         return b"t" + _LONG.pack(value.toordinal() - _DAY_ZERO)
     if kind is t.TimestampType and isinstance(value, datetime.datetime):
