@@ -53,11 +53,11 @@ def test_every_kind_of_function_hits_in_the_next_application_until_it_is_edited(
     assert_computed(first, names)
     assert [r[0] for r in first["calls_helper"]["rows"]] == [7 * i + 1 for i in range(300)]
 
-    # Another hash seed, comments, blank lines, documentation: nothing that a row depends on, but
+    # Another hash seed, comments, blank lines: nothing that a row depends on, but
     # for the function that shows the order of a set.
     programs.write(
         "helper.py",
-        "# about rates\n" + edited(HELPER, ("    return rate", '    """A score."""\n\n    return rate')),
+        "# about rates\n" + edited(HELPER, ("    return rate", "    # a score\n\n    return rate")),
     )
     programs.write(
         "program.py",

@@ -180,11 +180,10 @@ def edited(text: str, before: str, after: str) -> str:
 def test_hash_seed_directory_comments_and_blank_lines_change_nothing(
     base: dict[str, str], tmp_path: Path
 ) -> None:
-    script = "# a comment\n\n\n" + edited(SCRIPT, '"""Doc."""', '"""Another text."""')
-    script = edited(
-        script, "    y = x + 1\n    return y if y", "    # why\n    z = x + 1\n\n    return z if z"
+    script = "# a comment\n\n\n" + edited(
+        SCRIPT, "    y = x + 1\n    return y if y", "    # why\n    y = x + 1\n\n    return y if y"
     )
-    helper = "\n\n# a comment\n" + edited(HELPER, '"""What it does."""', '"""Something else."""')
+    helper = "\n\n# a comment\n" + edited(HELPER, "RATE = 2", "RATE   =   2  # twice")
     assert changed(base, hashes(tmp_path, script, helper, seed="77")) == set()
 
 
@@ -217,24 +216,20 @@ def test_an_edit_changes_what_it_reaches(name: str, base: dict[str, str], tmp_pa
 
 
 HELPER_EDITS = {
-    "two levels down": ("x * RATE", "x * RATE + 1", {"uses_helper", "uses_imported"}),
-    "constant": ("RATE = 2", "RATE = 3", {"uses_helper", "uses_imported"}),
-    "class attribute": ("factor = 3", "factor = 4", {"uses_model"}),
-    "method": ("x * self.factor", "x + self.factor", {"uses_model"}),
-    "unused constant": ("UNUSED = 7", "UNUSED = 8", set()),
-    "unused function": ("def other(x):\n    return x", "def other(x):\n    return -x", set()),
-    "effect of the import": (
-        "def other",
-        "import re as regex\nregex.purge()\ndef other",
-        {"uses_helper", "uses_imported", "uses_model"},
-    ),
+    "two levels down": ("x * RATE", "x * RATE + 1"),
+    "class attribute": ("factor = 3", "factor = 4"),
+    "unused constant": ("UNUSED = 7", "UNUSED = 8"),
+    "docstring": ('"""What it does."""', '"""Something else."""'),
+    "effect of the import": ("def other", "import re as regex\nregex.purge()\ndef other"),
 }
 
 
 @pytest.mark.parametrize("name", HELPER_EDITS)
-def test_an_edit_of_a_module_changes_what_it_reaches(name: str, base: dict[str, str], tmp_path: Path) -> None:
-    before, after, expected = HELPER_EDITS[name]
-    assert changed(base, hashes(tmp_path, helper=edited(HELPER, before, after))) == expected
+def test_a_module_counts_as_a_whole(name: str, base: dict[str, str], tmp_path: Path) -> None:
+    before, after = HELPER_EDITS[name]
+    assert changed(base, hashes(tmp_path, helper=edited(HELPER, before, after))) == {
+        "uses_helper", "uses_imported", "uses_model",
+    }  # fmt: skip
 
 
 def refused(source: str, name: str = "f") -> FunctionRefused:
@@ -267,7 +262,6 @@ REFUSALS = {
     "seen = []\ndef f(x):\n    seen.append(x)\n    return len(seen)": "captured value seen",
     "seen = {}\ndef f(x):\n    seen[x] = len(seen)\n    return seen[x]": "captured value seen",
     "def g():\n    n = 0\n    def h(x):\n        nonlocal n\n        n += 1\n        return n\n    return h\nf = g()": "captured value n",
-    "class C:\n    n = 0\n    def next(self):\n        self.n += 1\n        return self.n\nc = C()\ndef f(x): return c.next()": "C.next changes",
     "def f(x, seen=[]):\n    seen.append(x)\n    return len(seen)": "captured value seen",
     "def f(x):\n    f.n = x\n    return f.n": "captured value f",
     "class C:\n    seen = []\ndef f(x):\n    C.seen.append(x)\n    return len(C.seen)": "captured value C",
@@ -275,13 +269,14 @@ REFUSALS = {
     "d = {1: []}\ndef f(x):\n    d[1].append(x)\n    return len(d[1])": "captured value d",
     "import datetime\ndef f(x): return getattr(datetime.datetime, 'now')()": "now",
     "import threading\nlock = threading.Lock()\ndef f(x): return lock": "_thread.lock",
+    "import weakref\nclass C: pass\nc = C()\nr = weakref.ref(c)\ndef f(x): return r": "weakref",
     "def f(x): return undefined_name(x)": "undefined_name",
     "import subprocess\ndef f(x): return subprocess.run(x)": "subprocess.run",
     "import importlib\ndef f(x): return importlib.import_module(x)": "importlib",
     "from pyspark import TaskContext\ndef f(x): return TaskContext.get().partitionId()": "TaskContext",
     "def f(s): return s.sample(3)": ".sample",
     "def g(x): return x\ndef f(x): return g.__code__": "__code__",
-    "class C:\n    def __getstate__(self): return {}\nc = C()\ndef f(x): return c": "__getstate__",
+    "counts = iter([1, 2])\ndef f(x): return next(counts)": "captures an iterator",
 }  # fmt: skip
 
 
@@ -315,33 +310,6 @@ def test_ordinary_functions_have_an_identity(source: str) -> None:
     scope: dict[str, object] = {"__name__": "__main__"}
     exec(compile(source, "cell", "exec"), scope)
     assert len(hash_function(scope["f"]).digest) == 64
-
-
-def test_a_module_that_was_edited_after_its_import_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module = tmp_path / "edited_after_import.py"
-    module.write_text("def g(x):\n    return x + 1\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    source = "import edited_after_import as m\ndef f(x): return m.g(x)"
-    scope: dict[str, object] = {"__name__": "__main__"}
-    exec(source, scope)
-    assert hash_function(scope["f"]).sources[0].path == str(module)
-    module.write_text("def g(x):\n    return x + 2\n")
-    with pytest.raises(FunctionRefused, match="edited after the import"):
-        hash_function(scope["f"])
-
-
-def test_a_module_constant_that_only_the_driver_has_changed_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "patched_on_driver.py").write_text("RATE = 1\ndef g(x):\n    return x * RATE\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    import patched_on_driver  # type: ignore[import-not-found]
-
-    patched_on_driver.RATE = 5  # workers import 1
-    with pytest.raises(FunctionRefused, match="patched_on_driver.RATE"):
-        hash_function(patched_on_driver.g)
 
 
 def test_the_order_of_a_set_counts_only_where_it_shows() -> None:

@@ -1,367 +1,224 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What code objects are made of and what they use. Positions, names of locals and docstrings are
-left out: a comment, a blank line or a renamed variable is no other function."""
+"""Code objects: their content, and the little that has to be known of it.
+
+Code counts with all names, texts and constants. Where its lines are counts only for whoever can show it.
+"""
 
 from __future__ import annotations
 
 import dis
+import functools
 import inspect
-import sys
+import re
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ._digest import Digest
-from ._refusal import CODE, STATE, FunctionRefused
-from ._sinks import check_attribute
+from ._digest import ATOMS, Digest, encoded
 
-_GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
-_LOCAL = {
-    "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW", "LOAD_FAST_LOAD_FAST", "LOAD_DEREF",
-    "LOAD_FAST_BORROW_LOAD_FAST_BORROW", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF",
-}  # fmt: skip
-_ATTRIBUTE = {"LOAD_ATTR", "LOAD_METHOD"}
-_STORE = {"STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_GLOBAL", "STORE_FAST_LOAD_FAST"}
+# Who names one of these may show lines of source, or the numbers of lines.
+_SHOWS_LINES = re.compile(
+    r"traceback|lineno|linecache|inspect|exc_info|exc_text|(format|print)_exc|getsource|__code__|stack_info"
+    r"|(print|extract|format)_stack|_getframe|currentframe|_current_frames|catch_warnings|showwarning"
+    r"|findCaller|LogRecord|loguru|structlog|sentry|icecream|\0(co|tb|f)_\w+\0|\0(gi|cr|ag)_frame\0"
+)
+# Who names one of these may reach a module by a name that is not written down.
+DYNAMIC = frozenset(
+    ["getattr", "__dict__", "vars", "dir", "import_module", "__import__", "iter_modules", "walk_packages",
+     "modules", "attrgetter", "methodcaller", "eval", "exec", "getmembers", "resolve_name", "__getattribute__",
+     "__path__", "glob", "listdir", "scandir"]
+)  # fmt: skip
 _MAKES_SET = {"BUILD_SET", "SET_ADD", "SET_UPDATE"}
 _SET_OPERATORS = {"&", "|", "^", "-", "&=", "|=", "^=", "-="}
-# Operand that is written to, counted from the top of the stack.
-_WRITES = {"STORE_ATTR": 1, "DELETE_ATTR": 1, "STORE_SUBSCR": 2, "DELETE_SUBSCR": 2, "STORE_SLICE": 3}
-_MUTATORS = frozenset(
-    [
-        "append",
-        "appendleft",
-        "extend",
-        "insert",
-        "add",
-        "update",
-        "pop",
-        "popleft",
-        "popitem",
-        "remove",
-        "discard",
-        "clear",
-        "setdefault",
-        "sort",
-        "reverse",
-        "rotate",
-        "subtract",
-        "move_to_end",
-        "write",
-        "writelines",
-    ]
-)
-_HAS_DOCSTRING = 0x4000000
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
-class Use:
-    """A name that code reads from outside.
+class Facts:
+    """What has to be known of a code object and of those inside it.
 
-    :param kind: ``global``, or ``import`` for an import statement inside the code
-    :param name: the global's name, or the module's
-    :param chain: attributes read off it at once, as far as they are plain; empty: used as a value;
-        ``None``: imported only
-    :param level: of a relative import
-    :param only_contains: used for nothing but ``x in name``
+    :param tokens: names that it uses and texts that could be names
+    :param imported: module, names and level of every import statement
+    :param makes_sets: whether it shows the order of sets that it makes
+    :param constant_sets: constants whose order it may show, each in the order it has here
+    :param only_contains: captured names that are used for nothing but ``x in name``
+    :param loaded_once: global variables that it sets, to something that does not depend on its arguments, where
+        they are still ``None``
     """
 
-    kind: str
-    name: str
-    chain: tuple[str, ...] | None
-    level: int = 0
-    only_contains: bool = False
+    tokens: frozenset[str]
+    imported: tuple[tuple[str, tuple[str, ...], int], ...]
+    makes_sets: bool
+    constant_sets: tuple[bytes, ...]
+    only_contains: frozenset[str]
+    loaded_once: frozenset[str]
+
+    def imports(self, package: str, is_package: bool) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Modules and the names taken from them, made absolute.
+
+        :param package: the module or package whose code this is
+        """
+        parts = [p for p in package.split(".") if p]
+        parts = parts if is_package else parts[:-1]
+        for name, names, level in self.imported:
+            if level:
+                base = parts[: len(parts) - (level - 1)]
+                name = ".".join([*base, name] if name else base)
+            if name:
+                yield name, names
 
 
-def instructions(code: types.CodeType) -> list[dis.Instruction]:
-    return [i for i in dis.get_instructions(code) if i.opname not in ("CACHE", "EXTENDED_ARG")]
+class Lines:
+    """Where lines are, of code that may show it."""
+
+    def __init__(self) -> None:
+        self._out = Digest()
+
+    def of(self, code: types.CodeType) -> None:
+        for inner in everything(code):
+            self._out.put("lines", inner.co_filename, inner.co_firstlineno, inner.co_linetable)
+
+    def digest(self) -> bytes:
+        return self._out.digest()
 
 
-def nested(code: types.CodeType) -> Iterator[types.CodeType]:
-    """The code objects directly inside."""
-    return (const for const in code.co_consts if isinstance(const, types.CodeType))
+def shows_lines(tokens: frozenset[str] | set[str]) -> bool:
+    return _SHOWS_LINES.search("\0".join(("", *tokens, ""))) is not None
 
 
 def everything(code: types.CodeType) -> Iterator[types.CodeType]:
     yield code
-    for inner in nested(code):
-        yield from everything(inner)
+    for const in code.co_consts:
+        if isinstance(const, types.CodeType):
+            yield from everything(const)
 
 
 def encode(code: types.CodeType, out: Digest) -> None:
-    """The code itself; what it uses is not followed here."""
-    named = code.co_argcount + code.co_kwonlyargcount
+    """The code itself; what it uses is not followed."""
     out.put(
-        "code",
-        code.co_code,
-        code.co_argcount,
-        code.co_posonlyargcount,
-        code.co_kwonlyargcount,
-        code.co_flags & ~_HAS_DOCSTRING,
-        repr(code.co_names),
-        repr(code.co_varnames[:named]),
-        len(code.co_varnames),
-        repr(code.co_freevars),
-        repr(code.co_cellvars),
-        getattr(code, "co_exceptiontable", b""),
-    )
-    consts = list(code.co_consts)
-    if consts and isinstance(consts[0], str) and _first_is_docstring(code):
-        consts[0] = None
-    out.put("consts", len(consts))
-    for const in consts:
+        "code", code.co_name, getattr(code, "co_qualname", ""), code.co_argcount, code.co_posonlyargcount,
+        code.co_kwonlyargcount, code.co_flags, code.co_code, code.co_names, code.co_varnames, code.co_freevars,
+        code.co_cellvars, getattr(code, "co_exceptiontable", b""), len(code.co_consts),
+    )  # fmt: skip
+    for const in code.co_consts:
         _constant(const, out)
 
 
-def _first_is_docstring(code: types.CodeType) -> bool:
-    if sys.version_info >= (3, 13):
-        return bool(code.co_flags & _HAS_DOCSTRING)
-    # Comprehensions have no docstring, lambdas begin with None.
-    return bool(code.co_flags & inspect.CO_OPTIMIZED) and not code.co_name.startswith("<")
-
-
 def _constant(value: object, out: Digest) -> None:
-    if isinstance(value, types.CodeType):
+    if type(value) in ATOMS:
+        out.put("constant", value)
+    elif isinstance(value, types.CodeType):
         encode(value, out)
     elif isinstance(value, tuple):
         out.put("tuple", len(value))
         for element in value:
             _constant(element, out)
     elif isinstance(value, frozenset):
-        digests = []
-        for element in value:
-            inner = Digest()
-            _constant(element, inner)
-            digests.append(inner.digest())
-        out.put("frozenset", *sorted(digests))
+        out.put("frozenset", *sorted(map(_bytes_of, value)))
     elif isinstance(value, slice):
         out.put("slice")
         _constant((value.start, value.stop, value.step), out)
     else:
-        # repr of floats and complex numbers is exact, and tells 0.0 from -0.0 and 1 from True.
-        out.put(type(value).__name__, value if isinstance(value, bytes) else repr(value))
+        out.put(type(value).__name__, repr(value))  # an ellipsis
 
 
-def uses(code: types.CodeType, bound: frozenset[str] = frozenset()) -> list[Use]:
-    """What the code and the code inside it read from outside, sorted.
+def _bytes_of(value: object) -> bytes:
+    if type(value) in ATOMS:
+        return encoded(value)
+    inner = Digest()
+    _constant(value, inner)
+    return inner.digest()
 
-    :param bound: names that an enclosing class body binds itself
-    """
-    found: set[Use] = set()
-    ins = instructions(code)
-    class_body = not code.co_flags & inspect.CO_OPTIMIZED and code.co_name != "<module>"
-    if class_body:
-        bound = bound | {i.argval for i in ins if i.opname == "STORE_NAME"}
-    for at, i in enumerate(ins):
-        if i.opname in _GLOBAL and not (class_body and i.argval in bound):
-            chain, end = _chain(ins, at + 1)
-            contains = not chain and end < len(ins) and ins[end].opname == "CONTAINS_OP"
-            found.add(Use("global", i.argval, chain, only_contains=contains))
-        elif i.opname == "IMPORT_NAME":
-            found.update(_imported(code, ins, at))
-    for inner in nested(code):
-        found.update(uses(inner))
-    return sorted(
-        found,
-        key=lambda use: (
-            use.kind,
-            use.name,
-            use.level,
-            use.chain or (),
-            use.chain is None,
-            use.only_contains,
-        ),
+
+@functools.lru_cache(maxsize=4096)
+def facts(code: types.CodeType) -> Facts:
+    tokens: set[str] = set()
+    imported: set[tuple[str, tuple[str, ...], int]] = set()
+    constant_sets: list[bytes] = []
+    contains: set[str] = set()
+    otherwise: set[str] = set()
+    makes_sets = False
+    for inner in everything(code):
+        tokens.update(inner.co_names, inner.co_varnames, inner.co_freevars, _texts(inner.co_consts))
+        makes_sets = makes_sets or not {"set", "frozenset", "hash"}.isdisjoint(inner.co_names)
+        views = {"keys", "items"} & set(inner.co_names)
+        ins = instructions(inner)
+        for at, i in enumerate(ins):
+            follows = ins[at + 1].opname if at + 1 < len(ins) else ""
+            if i.opname == "IMPORT_NAME":
+                level, names = ins[at - 2].argval, ins[at - 1].argval
+                imported.add((i.argval, tuple(names or ()), level if isinstance(level, int) else 0))
+            elif i.opname in _MAKES_SET:
+                # A set that is only asked what it contains is a constant, and is made by no instruction.
+                makes_sets = True
+            elif i.opname == "LOAD_CONST" and isinstance(i.argval, frozenset):
+                if follows != "CONTAINS_OP":
+                    constant_sets.append(b"".join(map(_bytes_of, i.argval)))
+                    makes_sets = True
+            elif i.opname == "BINARY_OP" and views and i.argrepr in _SET_OPERATORS:
+                makes_sets = True
+            elif i.opname in ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME"):
+                (contains if follows == "CONTAINS_OP" else otherwise).add(i.argval)
+            elif i.opname in ("STORE_GLOBAL", "STORE_DEREF"):
+                otherwise.add(i.argval)
+    stored, lazy = set(), set()
+    for inner in everything(code):
+        for name, once in _stores(inner):
+            (lazy if once else stored).add(name)
+    return Facts(
+        frozenset(tokens),
+        tuple(sorted(imported)),
+        makes_sets,
+        tuple(constant_sets),
+        frozenset(contains - otherwise),
+        frozenset(lazy - stored),
     )
 
 
-def _chain(ins: list[dis.Instruction], start: int) -> tuple[tuple[str, ...], int]:
-    end = start
-    while end < len(ins) and ins[end].opname in _ATTRIBUTE:
-        end += 1
-    return tuple(i.argval for i in ins[start:end]), end
+def _texts(constants: tuple[object, ...]) -> Iterator[str]:
+    for const in constants:
+        if isinstance(const, str):
+            yield const[:_LONGEST_NAME]
+        elif isinstance(const, (tuple, frozenset)):
+            yield from _texts(tuple(const))
 
 
-def _imported(code: types.CodeType, ins: list[dis.Instruction], at: int) -> Iterator[Use]:
-    module, level, names = ins[at].argval, ins[at - 2].argval, ins[at - 1].argval
-    level = level if isinstance(level, int) else 0
-    yield Use("import", module, None, level)
-    if names:
-        for name in names:
-            yield Use("import", module, () if name == "*" else (name,), level)
+@functools.lru_cache(maxsize=1024)
+def instructions(code: types.CodeType) -> list[dis.Instruction]:
+    return [i for i in dis.get_instructions(code) if i.opname not in ("CACHE", "EXTENDED_ARG")]
+
+
+def _stores(code: types.CodeType) -> Iterator[tuple[str, bool]]:
+    """Global variables that the code sets, and whether it is as in ``if MODEL is None: MODEL = load()``."""
+    ins = instructions(code)
+    if not code.co_flags & inspect.CO_OPTIMIZED:
         return
-    end = at + 1
-    while end < len(ins) and ins[end].opname not in _STORE:
-        end += 1
-    if end == len(ins):
-        return
-    variable = ins[end].argval
-    variable = variable[0] if isinstance(variable, tuple) else variable
-    # `import a.b` binds a, `import a.b as c` binds b.
-    base = module.split(".")[0] if variable == module.split(".")[0] else module
-    if ins[end].opname in ("STORE_NAME", "STORE_GLOBAL"):
-        yield Use("import", base, (), level)  # anybody may use it
-    for inner in everything(code):
-        inside = instructions(inner)
-        for position, i in enumerate(inside):
-            argument = i.argval
-            if i.opname in _LOCAL and variable in (argument if isinstance(argument, tuple) else (argument,)):
-                yield Use("import", base, _chain(inside, position + 1)[0], level)
+    for at, i in enumerate(ins):
+        if i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
+            yield i.argval, i.opname == "STORE_GLOBAL" and _guarded(ins, at)
 
 
-def check(code: types.CodeType, place: str, excused: frozenset[str] = frozenset()) -> None:
-    """Refuses code that reads or changes what it should not, as far as the code alone says so.
-
-    :param excused: reasons that do not count
-    """
-    for inner in everything(code):
-        samples = False
-        if "getattr" in inner.co_names:
-            for const in inner.co_consts:
-                if isinstance(const, str):
-                    check_attribute(const, place, excused=excused)
-        for i in instructions(inner):
-            if i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
-                raise FunctionRefused(
-                    CODE, place, f"writes the global variable {i.argval}; return the value instead"
-                )
-            if i.opname in _ATTRIBUTE or i.opname == "IMPORT_FROM":
-                check_attribute(i.argval, place, excused=excused)
-                samples = samples or i.argval == "sample"
-        if samples and not any(isinstance(c, tuple) and "random_state" in c for c in inner.co_consts):
-            raise FunctionRefused(CODE, place, "uses .sample, which draws random values; pass random_state")
-
-
-def check_writes(
-    code: types.CodeType,
-    values: frozenset[str],
-    owners: frozenset[str],
-    place: str,
-    defaults: frozenset[str] = frozenset(),
-) -> None:
-    """Refuses code that changes what outlives a call: the rows would depend on the rows before.
-
-    :param values: names of captured values, whose methods may change them
-    :param owners: names of captured classes, functions and user modules, whose attributes are values
-    :param defaults: names of arguments whose default is a value that could be changed
-    """
-    free = frozenset(code.co_freevars)
-    for kind, name, how in _written(code):
-        captured = kind == "global" or kind == "free" and name in free and name in values | owners
-        changed = captured and (how == _ASSIGNED or name in values or how == _BELOW and name in owners)
-        if changed or kind == "local" and name in defaults or kind == "rebound" and name in values | owners:
-            raise FunctionRefused(
-                STATE,
-                place,
-                f"changes the captured value {name}, so that a row depends on the rows before it",
-            )
-    for inner in nested(code):
-        # Variables of this function itself are new in every call.
-        own = frozenset(code.co_cellvars)
-        check_writes(inner, values - own, owners - own, place)
-
-
-def writes_self(code: types.CodeType) -> bool:
-    """Whether a method changes the object it is called on."""
-    owner = next(iter(code.co_varnames[: code.co_argcount]), "")
-    return any(kind == "local" and name == owner and how != _CALLED for kind, name, how in _written(code))
-
-
-_LEAVES_NO_RESULT = ("POP_", "STORE_", "JUMP", "NOP", "RESUME", "PRECALL", "KW_NAMES", "DELETE_")
-Origin = tuple[str, str]
-_UNKNOWN: Origin = ("", "")
-_ASSIGNED = "assigned"
-_CALLED = "called"
-"""A method of the variable itself, with a name that says it changes something."""
-_BELOW = "called below"
-"""Such a method of something the variable holds."""
-
-
-def _written(code: types.CodeType) -> set[tuple[str, str, str]]:
-    """The variables whose values the code changes, or things below them, and how.
-
-    A walk along the instructions with a stack that knows where its operands were loaded from. Jumps
-    are ignored: what an expression loads and changes lies between two of them.
-    """
-    found: set[tuple[str, str, str]] = set()
-    stack: list[Origin] = []
-    aliases: dict[str, Origin] = {}
-
-    def operand(depth: int) -> Origin:
-        return stack[-depth] if len(stack) >= depth else _UNKNOWN
-
-    before = ""
-    for i in instructions(code):
-        op, argument = i.opname, i.argval
-        if op in ("STORE_DEREF", "DELETE_DEREF") and argument in code.co_freevars:
-            found.add(("rebound", argument, _ASSIGNED))
-        elif op in _WRITES:
-            found.add((*operand(_WRITES[op]), _ASSIGNED))
-        elif op in _ATTRIBUTE and argument in _MUTATORS:
-            direct = before in _GLOBAL or before in _LOCAL
-            found.add((*operand(1), _CALLED if direct else _BELOW))
-        elif op.startswith(("STORE_FAST", "LOAD_FAST")):
-            # Two of them may be joined into one instruction.
-            pair = argument if isinstance(argument, tuple) else (argument,)
-            kinds = [
-                "STORE" if "STORE" in part else "LOAD"
-                for part in op.replace("_LOAD", " LOAD").replace("_STORE", " STORE").split()
-            ]
-            for kind, name in zip(kinds, pair):
-                if kind == "STORE":
-                    aliases[name] = operand(1)
-                    del stack[len(stack) - 1 :]
-                else:
-                    known = aliases.get(name, _UNKNOWN)
-                    own = ("free" if name in code.co_freevars else "local", name)
-                    stack.append(own if known == _UNKNOWN else known)
-            before = op
-            continue
-        effect = dis.stack_effect(i.opcode, i.arg if i.opcode >= dis.HAVE_ARGUMENT else None, jump=False)
-        if op in _ATTRIBUTE:
-            stack.extend([operand(1)] * effect)  # still below the same variable
-        elif op == "COPY":
-            stack.append(operand(i.arg or 1))
-        elif op in ("DUP_TOP", "DUP_TOP_TWO"):
-            stack.extend([operand(effect), operand(1)][-effect:])
-        elif op == "SWAP" and i.arg and len(stack) >= i.arg:
-            stack[-1], stack[-i.arg] = stack[-i.arg], stack[-1]
-        elif op in ("ROT_TWO", "ROT_THREE", "ROT_FOUR"):
-            depth = ("ROT_TWO", "ROT_THREE", "ROT_FOUR").index(op) + 2
-            if len(stack) >= depth:
-                stack.insert(-depth + 1 or len(stack), stack.pop())
-        elif effect > 0:
-            stack.extend([_UNKNOWN] * (effect - 1))
-            stack.append(_loaded(code, i))
-        else:
-            del stack[len(stack) + effect :]
-            element = op == "BINARY_SUBSCR" or op == "BINARY_OP" and i.argrepr == "[]"
-            if stack and not element and not op.startswith(_LEAVES_NO_RESULT):
-                stack[-1] = _UNKNOWN
-        before = op
-    return found
-
-
-def _loaded(code: types.CodeType, i: dis.Instruction) -> Origin:
-    name = i.argval[-1] if isinstance(i.argval, tuple) else i.argval
-    if i.opname == "LOAD_NAME":
-        return "local", str(name)  # the body of a class, which runs when it is defined
-    if i.opname in _GLOBAL:
-        return "global", str(name)
-    if i.opname in _LOCAL:
-        return ("free" if name in code.co_freevars else "local"), str(name)
-    return _UNKNOWN
-
-
-def shows_set_order(code: types.CodeType) -> bool:
-    """Whether the order of a set of strings may show: that is all but asking what a set contains."""
-    for inner in everything(code):
-        ins = instructions(inner)
-        views = {"keys", "items"} & set(inner.co_names)
-        for at, i in enumerate(ins):
-            if i.opname in _MAKES_SET:
-                return True
-            if i.opname == "LOAD_CONST" and isinstance(i.argval, frozenset):
-                if at + 1 == len(ins) or ins[at + 1].opname != "CONTAINS_OP":
-                    return True
-            if i.opname == "BINARY_OP" and views and i.argrepr in _SET_OPERATORS:
-                return True
+def _guarded(ins: list[dis.Instruction], store: int) -> bool:
+    loaded: set[str] = set()
+    made: set[str] = set()
+    for at in range(store - 1, 0, -1):
+        i = ins[at]
+        if "JUMP" in i.opname and "BACKWARD" not in i.opname and i.opname.startswith("POP_JUMP"):
+            if i.opname.endswith("_IF_NOT_NONE"):
+                tested = ins[at - 1]
+            elif i.opname.endswith("_IF_FALSE") and ins[at - 1].opname == "IS_OP":
+                tested = ins[at - 3]
+            else:
+                return False
+            name = tested.argval[-1] if isinstance(tested.argval, tuple) and tested.argval else tested.argval
+            beyond = isinstance(i.argval, int) and i.argval > ins[store].offset
+            once = beyond and tested.opname == "LOAD_GLOBAL" and name == ins[store].argval
+            return once and loaded <= made  # nothing that comes with a call
+        names = set(i.argval) if isinstance(i.argval, tuple) else {i.argval}
+        if i.opname.startswith("STORE_FAST"):
+            made |= names
+        elif i.opname.startswith(("LOAD_FAST", "LOAD_DEREF", "LOAD_CLOSURE")):
+            loaded |= names
+        elif "JUMP" in i.opname or i.opname.startswith(("FOR_", "STORE_")):
+            return False
     return False

@@ -1,10 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A type-tagged, length-prefixed byte stream into SHA-256."""
+"""A stream of tagged values into SHA-256."""
 
 from __future__ import annotations
 
 import hashlib
-import struct
+import marshal
+from typing import Any
+
+# Version 2 of the format writes no references and no interning: equal values are equal bytes, and a
+# value says where it ends.
+_MARSHAL = 2
+ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
+"""What is encoded by its value alone, exactly these types: NaNs keep their bits, ``1`` is not ``True``."""
+
+
+def encoded(value: Any) -> bytes:
+    """An atom, or a tuple or list of nothing but atoms."""
+    return marshal.dumps(value, _MARSHAL)
 
 
 class Digest:
@@ -13,21 +25,25 @@ class Digest:
     def __init__(self) -> None:
         self._sha = hashlib.sha256()
 
-    def put(self, tag: str, *values: bytes | str | int) -> None:
-        """Says what comes next, then the values."""
-        self._bytes(tag.encode())
-        self._sha.update(struct.pack(">I", len(values)))
-        for value in values:
-            if isinstance(value, int):
-                value = str(value)
-            self._bytes(value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value)
+    def put(self, tag: str, *values: Any) -> None:
+        """Says what comes next, then the values, which are atoms."""
+        self._sha.update(marshal.dumps((tag, *values), _MARSHAL))
 
-    def _bytes(self, value: bytes) -> None:
-        self._sha.update(struct.pack(">Q", len(value)))
-        self._sha.update(value)
+    def raw(self, tag: str, buffer: Any) -> None:
+        """Bytes of which no copy is made."""
+        view = memoryview(buffer).cast("B")
+        self.put(tag, len(view))
+        self._sha.update(view)
 
     def digest(self) -> bytes:
         return self._sha.digest()
 
     def hexdigest(self) -> str:
         return self._sha.hexdigest()
+
+
+def hexdigest_of(*values: Any) -> str:
+    """Of atoms."""
+    digest = Digest()
+    digest.put("", *values)
+    return digest.hexdigest()

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import importlib
 import json
 import os
 import platform
@@ -12,11 +12,13 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
 
+from ._digest import hexdigest_of
+from ._libraries import Machine
 from ._refusal import CODE, FunctionRefused
 
 # What the local time zone of a process is: conversions of timestamps to Python depend on it.
@@ -25,41 +27,62 @@ _FACTS = (
     "import json, os, platform, sys, time; print(json.dumps([sys.prefix,"
     f" platform.python_implementation(), platform.python_version(), sys.path, str({_ZONE})]))"
 )
-_ALWAYS = ("pyspark", "pandas", "numpy", "pyarrow")
+_ALWAYS = ("pandas", "numpy", "pyarrow")
+# Behaviour does not depend on the hash seed, however they are used.
+ORDERLY_LIBRARIES = frozenset(_ALWAYS)
+# Spark adds them to the path of workers, from its own directory; they are what the driver has.
+_OF_SPARK = ("pyspark", "py4j", "sparkdiskcache")
+_AT_START = ("sitecustomize", "usercustomize")
 _PROBE_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Environment:
-    """What the workers of an application import, known on the driver.
+    """What the workers of an application import.
 
-    :param path: where workers look for modules, in order
+    :param path: where they look for modules, in order
     :param zone: their local time zone
     """
 
     path: tuple[str, ...]
     zone: str
     _specs: dict[str, ModuleSpec | None] = field(default_factory=dict, compare=False, repr=False)
+    _kinds: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
-    def versions(self) -> dict[str, str]:
-        """Of Python and of the libraries that Spark's workers use themselves."""
-        found = {
-            "python": f"{platform.python_implementation()} {platform.python_version()}",
+    def facts(self) -> dict[str, str]:
+        """Of Python, and of what runs whenever it starts."""
+        import pyspark
+
+        return {
+            "python": f"{platform.python_implementation()} {sys.version} -O{sys.flags.optimize}",
             "timezone": self.zone,
+            "pyspark": pyspark.__version__,
+            "start": self._at_start(),
         }
-        for name in _ALWAYS:
-            try:
-                found[name] = importlib.metadata.version(name)
-            except importlib.metadata.PackageNotFoundError:
-                found[name] = "none"
-        return found
+
+    def _at_start(self) -> str:
+        """What site runs when Python starts."""
+        found = []
+        for name in _AT_START:
+            spec = self.spec(name)
+            if spec is not None and spec.origin is not None:
+                found.append((name, self.machine.sha256(spec.origin)))
+        return hexdigest_of(*(text for pair in found for text in pair)) if found else "plain"
+
+    def library_digests(self, tops: Iterable[str]) -> dict[str, str]:
+        """Of the distributions of libraries, and of those that Spark's workers use themselves."""
+        return self.machine.digests({*_ALWAYS, *tops})
+
+    @property
+    def machine(self) -> Machine:
+        return _machine(tuple(p for p in self.path if _is_root(p)))
 
     def spec(self, module: str) -> ModuleSpec | None:
         """Where a worker finds a module; nothing is imported."""
         if module not in self._specs:
             parent, _, _ = module.rpartition(".")
             if not parent:
-                self._specs[module] = PathFinder.find_spec(module, list(self.path))
+                self._specs[module] = _top_spec(module, list(self.path))
             else:
                 package = self.spec(parent)
                 locations = package.submodule_search_locations if package is not None else None
@@ -68,64 +91,105 @@ class Environment:
                 )
         return self._specs[module]
 
+    def kind(self, module: str) -> str:
+        """``python``, ``library``, ``user`` or ``absent``, by where a worker finds it."""
+        if "." in module:
+            top = self.kind(module.partition(".")[0])
+            return top if top != "user" else "user" if self.spec(module) is not None else "absent"
+        if module not in self._kinds:
+            self._kinds[module] = self._kind_of_top(module)
+        return self._kinds[module]
+
+    def _kind_of_top(self, module: str) -> str:
+        if module in _OF_SPARK:
+            return "python"
+        spec = self.spec(module)
+        if spec is None:
+            return "absent"
+        if spec.origin in ("built-in", "frozen"):
+            return "python"
+        places = [spec.origin] if spec.has_location and spec.origin else spec.submodule_search_locations or []
+        for place in map(os.path.realpath, places):
+            if any(place.startswith(root + os.sep) for root in _roots("purelib", "platlib")):
+                return "library" if self.machine.owners(module) else "user"
+            if is_installed(place):
+                return "python"
+        return "user"
+
+
+def _top_spec(module: str, path: list[str]) -> ModuleSpec | None:
+    """As the finders of a worker would have it: those of the driver alone, of pytest or IPython, do not count."""
+    for finder in (BuiltinImporter, FrozenImporter):
+        spec = finder.find_spec(module)
+        if spec is not None:
+            return spec
+    spec = PathFinder.find_spec(module, path)
+    if spec is not None:
+        return spec
+    for installed in sys.meta_path:
+        if type(installed).__module__.startswith("__editable__") or getattr(
+            installed, "__module__", ""
+        ).startswith("__editable__"):
+            spec = installed.find_spec(module, None)
+            if spec is not None:
+                return spec
+    return None
+
 
 def is_library(module: str) -> bool:
-    """Whether a module, loaded here or not, is covered by the version of a distribution or of Python."""
-    top = module.split(".")[0]
-    if top in ("__main__", "__mp_main__"):
+    """Whether a module is not the user's own, as this process would import it."""
+    if module.partition(".")[0] in ("__main__", "__mp_main__"):
         return False  # in a notebook it is the kernel's launcher that says where it comes from
-    if top in sys.stdlib_module_names or top in sys.builtin_module_names:
-        return True
-    origin = _origin(top)
-    return origin is not None and any(origin.startswith(root + os.sep) for root in _library_roots())
-
-
-def _origin(top: str) -> str | None:
-    loaded = sys.modules.get(top)
-    spec: ModuleSpec | None = getattr(loaded, "__spec__", None)
-    if spec is None and loaded is None:
-        spec = PathFinder.find_spec(top)
-    if spec is None:
-        return None
-    if spec.origin is not None and spec.has_location:
-        return os.path.realpath(spec.origin)
-    locations = list(spec.submodule_search_locations or ())
-    return os.path.realpath(locations[0]) + os.sep if locations else None
+    return _here().kind(module) in ("python", "library")
 
 
 @cache
-def _library_roots() -> frozenset[str]:
+def _here() -> Environment:
+    return Environment(tuple(sys.path), "")
+
+
+@cache
+def _roots(*names: str) -> tuple[str, ...]:
     paths = sysconfig.get_paths()
-    roots = {paths[k] for k in ("purelib", "platlib", "stdlib", "platstdlib")}
-    roots.update(site.getsitepackages())
-    roots.add(site.getusersitepackages())
-    return frozenset(os.path.realpath(root) for root in roots)
+    roots = {paths[name] for name in names}
+    if "purelib" in names:
+        roots.update(site.getsitepackages())
+        roots.add(site.getusersitepackages())
+    return tuple(os.path.realpath(root) for root in roots)
+
+
+def is_installed(path: str) -> bool:
+    """Whether a file is one of Python's or was installed."""
+    real = os.path.realpath(path)
+    return any(real.startswith(root + os.sep) for root in _roots("purelib", "platlib", "stdlib", "platstdlib"))
 
 
 @cache
-def distributions(module: str) -> str | None:
-    """``name==version`` of what installed a library module."""
-    names = _packages().get(module.split(".")[0])
-    if not names:
-        return None
-    return ";".join(sorted({f"{name}=={importlib.metadata.version(name)}" for name in names}))
+def _is_root(path: str) -> bool:
+    return os.path.realpath(path) in _roots("purelib", "platlib")
 
 
 @cache
-def _packages() -> Mapping[str, Sequence[str]]:
-    return importlib.metadata.packages_distributions()
+def _machine(roots: tuple[str, ...]) -> Machine:
+    return Machine(roots or _roots("purelib", "platlib"))
+
+
+def zone_of_process() -> str:
+    return str(
+        [
+            os.environ.get("TZ"),
+            os.path.realpath("/etc/localtime"),
+            time.tzname,
+            time.timezone,
+            time.altzone,
+        ]
+    )
 
 
 def of_driver() -> Environment:
     """As if workers imported exactly what this process imports."""
-    zone = [
-        os.environ.get("TZ"),
-        os.path.realpath("/etc/localtime"),
-        time.tzname,
-        time.timezone,
-        time.altzone,
-    ]
-    return Environment(tuple(sys.path), str(zone))
+    importlib.invalidate_caches()
+    return Environment(tuple(sys.path), zone_of_process())
 
 
 def of_workers(
@@ -149,6 +213,7 @@ def of_workers(
             f" {sys.executable} ({platform.python_version()} in {sys.prefix}); set PYSPARK_PYTHON to"
             " the interpreter of the driver before Spark starts",
         )
+    importlib.invalidate_caches()
     return Environment((path[0], *spark_files, *path[1:]), zone)
 
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Functions and classes that are pickled by value, as they are in memory."""
+"""Functions and classes: by value as cloudpickle sends them, by reference as the modules that workers import."""
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import functools
 import types
@@ -11,186 +10,223 @@ from typing import Any
 
 from pyspark.cloudpickle import cloudpickle
 
-from . import _bytecode, _sinks
-from ._bytecode import Use
-from ._environment import is_library
-from ._modules import Modules
-from ._refusal import CODE, FunctionRefused
+from . import _bytecode
+from ._refusal import CODE
+from ._values import Values
 
-_SELF_EVIDENT = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
-_CLASS_ATTRIBUTES_LEFT_OUT = {
-    "__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__firstlineno__",
-    "__static_attributes__", "_abc_impl", "__orig_bases__", "__parameters__", "__annotate__",
-    "__annotate_func__", "__annotations_cache__", "__dataclass_params__", "__qualname__",
-}  # fmt: skip
+# Of a class: made by the interpreter, or caches.
+_CLASS_LEFT_OUT = {"__dict__", "__weakref__", "__slotnames__", "__firstlineno__", "__annotations_cache__"}
 _LRU_CACHE = type(functools.lru_cache(len))
+_SCALARS = (str, bytes, int, float, complex, type(None))
 
 
-class Walk(Modules):
-    """The whole walk."""
+class Walk(Values):
+    """All that a function reaches by value; what it reaches by reference is collected as :attr:`modules`."""
 
-    def _code(self, v: Any, where: str) -> bool:
-        if isinstance(v, types.FunctionType):
-            self._function(v, where)
-        elif isinstance(v, types.MethodType):
-            self.out.put("method")
-            self.value(v.__func__, where)
-            self.value(v.__self__, f"{where}.__self__")
-        elif isinstance(v, types.ModuleType):
-            self._dotted(v.__name__, (), where)
+    def __init__(self, raw: bool = False) -> None:
+        super().__init__(raw)
+        self.sent: set[str] = set()
+        """Modules that a worker imports to have it."""
+        self.modules: set[str] = set()
+        """Modules that its import statements name."""
+        self.tokens: set[str] = set()
+        """Names that its code mentions."""
+        self.lines = _bytecode.Lines()
+        self.codes: list[tuple[types.FunctionType, str]] = []
+        """Functions by value, for whoever decides whether they may do what they do."""
+        self.references: list[tuple[str, str, str]] = []
+        """Module, qualified name and place of what code and captured values name by reference."""
+
+    def by_reference(self, module: str, qualname: str) -> None:
+        if module in ("__main__", "__mp_main__"):
+            raise self.refused(f"uses {module}.{qualname}, which a worker does not have", CODE)
+        self.out.put("reference", module, qualname)
+        self.sent.add(module)
+        if not self.quiet:
+            self.references.append((module, qualname, self.where))
+
+    def _code(self, v: Any) -> bool:
+        kind = type(v)
+        if kind is types.FunctionType:
+            self._function(v)
+        elif kind is types.ModuleType or isinstance(v, types.ModuleType):
+            self._module(v)
         elif isinstance(v, type):
-            self._class(v, where)
-        elif isinstance(v, types.BuiltinFunctionType):
-            owner = v.__self__
-            if owner is None or isinstance(owner, types.ModuleType):
-                self._library(getattr(v, "__module__", None) or "builtins", (v.__qualname__,), where)
-            else:
-                self.out.put("builtin method", v.__name__)
-                _sinks.check_attribute(v.__name__, where, excused=self.excused)
-                self.value(owner, f"{where}.__self__")
-        elif isinstance(
-            v, (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
-        ):
-            self._library(v.__objclass__.__module__, tuple(v.__qualname__.split(".")), where)
-        elif isinstance(v, (staticmethod, classmethod)):
-            self.out.put(type(v).__name__)
-            self.value(v.__func__, where)
-        elif isinstance(v, property):
-            self.out.put("property")
-            self.value((v.fget, v.fset, v.fdel), where)
-        elif isinstance(v, functools.partial):
+            self._class(v)
+        elif kind is types.CodeType:
+            self._constant(v)
+        elif kind is types.CellType:
+            self._cell(v)
+        elif kind is functools.partial:
             self.out.put("partial")
-            self.value((v.func, v.args, v.keywords), where)
-        elif isinstance(v, functools.cached_property):
-            self.out.put("cached_property", v.attrname or "")
-            self.value(v.func, where)
-        elif isinstance(v, functools.partialmethod):
-            self.out.put("partialmethod")
-            self.value((v.func, v.args, v.keywords), where)
-        elif type(v) is _LRU_CACHE:
-            self.out.put("lru_cache")
-            self.value(v.__wrapped__, where)
-        elif isinstance(v, types.CodeType):
-            raise FunctionRefused(CODE, where, "captures a code object, which could be run out of sight")
+            self.value((v.func, v.args, v.keywords, v.__dict__))
+        elif kind is _LRU_CACHE:
+            self.out.put("lru_cache", repr(v.cache_parameters()))
+            self.value(v.__wrapped__)
+            self.value({k: x for k, x in v.__dict__.items() if k != "__wrapped__"})
         else:
             return False
         return True
 
-    def _function(self, f: types.FunctionType, where: str) -> None:
-        if cloudpickle._should_pickle_by_reference(f):
-            self._reference(f.__module__, f.__qualname__, where)
-            return
-        place = where if f.__qualname__ in where else f"{where} ({f.__qualname__})"
-        self.part(f.__qualname__, lambda: self._function_by_value(f, place))
+    def _module(self, v: types.ModuleType) -> None:
+        name = v.__name__
+        if name in ("__main__", "__mp_main__"):
+            raise self.refused("uses the module __main__, which is another one in a worker", CODE)
+        if cloudpickle._should_pickle_by_reference(v):
+            self.out.put("module", name)
+            self.sent.add(name)
+            if not self.quiet:
+                self.references.append((name, "", self.where))
+        else:
+            self.out.put("module by value", name)
+            state = dict(sorted(v.__dict__.items()))
+            state.pop("__builtins__", None)
+            self.value(state)
 
-    def _function_by_value(self, f: types.FunctionType, place: str) -> None:
-        code = f.__code__
-        if code.co_filename == dataclasses.__file__ and hasattr(f, "__wrapped__"):
-            self.out.put("recursive repr")  # of a dataclass: its guard asks for the thread
-            self.value(f.__wrapped__, place)
+    def _cell(self, cell: types.CellType) -> None:
+        try:
+            content = cell.cell_contents
+        except ValueError:
+            self.out.put("empty cell")
             return
-        self.out.put("function")
-        self._body(code)
-        captured: dict[str, Any] = {}
+        self.out.put("cell")
+        self.value(content)
+
+    # ---- functions
+
+    def _function(self, f: types.FunctionType) -> None:
+        if cloudpickle._should_pickle_by_reference(f):
+            self.by_reference(f.__module__, f.__qualname__)
+            return
+        path, self.path = self.path, [*self.path, f" -> {f.__qualname__}" if self.path else f.__qualname__]
+        try:
+            self.part(f.__qualname__, lambda: self._function_by_value(f))
+        finally:
+            self.path = path
+
+    def _function_by_value(self, f: types.FunctionType) -> None:
+        code = f.__code__
+        self.codes.append((f, self.where))
+        self.out.put("function", f.__name__, f.__qualname__, f.__module__, f.__doc__)
+        for base in ("__name__", "__package__"):
+            self.out.put("base", str(f.__globals__.get(base)))
+        self._constant(code)
+        self.lines.of(code)
+        facts = _bytecode.facts(code)
+        self.tokens |= facts.tokens
+        self.hash_seed = self.hash_seed or facts.makes_sets
+        if facts.constant_sets:
+            self.orders.put("code", *facts.constant_sets)
+        for step, content in (
+            (" annotations", f.__annotations__), (" defaults", f.__defaults__), (" defaults", f.__kwdefaults__),
+            (" attributes", f.__dict__),
+        ):  # fmt: skip
+            self.within(step, content)
         for name, cell in zip(code.co_freevars, f.__closure__ or ()):
+            self._variable(f, name, cell, facts)
+        lazy = facts.loaded_once
+        for name in sorted(cloudpickle._extract_code_globals(code)):
+            if name == "__builtins__":
+                continue
+            if name not in f.__globals__:
+                self.out.put("not global", name)
+            elif name in lazy:
+                self.out.put("loaded once", name)
+            else:
+                self.out.put("global", name)
+                self._variable(f, name, f.__globals__[name], facts)
+        package = f.__globals__.get("__package__") or ""
+        for module, names in facts.imports(package, is_package=True):
+            self.out.put("import", module)
+            self.modules.add(module)
+            self.modules.update(f"{module}.{name}" for name in names)
+
+    def _variable(self, f: types.FunctionType, name: str, content: Any, facts: _bytecode.Facts) -> None:
+        if isinstance(content, types.CellType):
             try:
-                content = cell.cell_contents
+                content = content.cell_contents
             except ValueError:
                 self.out.put("empty cell", name)
-                continue
-            captured[name] = content
+                return
             self.out.put("cell", name)
-            self._captured(f, name, content, place)
-        self.out.put("defaults")
-        self.value(f.__defaults__, f"{place} defaults")
-        self.value(f.__kwdefaults__, f"{place} defaults")
-        self.out.put("attributes", len(f.__dict__))
-        for name in sorted(f.__dict__):
-            self.out.put("attribute", name)
-            self.value(f.__dict__[name], f"{place}.{name}")
-        for use in _bytecode.uses(code):
-            if use.kind == "import":
-                package = f.__globals__.get("__package__") or ""
-                self._use_import(use, package.split(".") if package else [], place)
-            elif use.name in f.__globals__:
-                content = f.__globals__[use.name]
-                captured[use.name] = content
-                self._global(f, use, content, place)
+
+        def encode() -> None:
+            if type(content) in (set, frozenset) and name in facts.only_contains:
+                self.set(content, shows_order=False)
+            elif isinstance(content, types.ModuleType):
+                self._made_by(content)  # what is taken of it can be told by the code
             else:
-                self._builtin(use, place)
-        _bytecode.check(code, place, self.excused)
-        values = frozenset(n for n, c in captured.items() if not isinstance(c, _SELF_EVIDENT))
-        owners = frozenset(n for n, c in captured.items() if _owns_values(c))
-        _bytecode.check_writes(code, values, owners, place, _changeable_defaults(f))
+                self.value(content)
 
-    def _captured(self, f: types.FunctionType, name: str, content: Any, place: str) -> None:
-        if isinstance(content, _SELF_EVIDENT):
-            self.value(content, f"{place} -> {name}")
+        path, self.path = self.path, [*self.path, f", variable {name}"]
+        try:
+            if isinstance(content, (types.FunctionType, types.ModuleType, type)):
+                encode()
+            else:
+                self.part(f"{f.__qualname__}.{name}", encode)
+        finally:
+            self.path = path
+
+    def _constant(self, v: Any) -> None:
+        """Code objects and what is in them."""
+        _bytecode.encode(v, self.out)
+
+    # ---- classes
+
+    def _class(self, c: type) -> None:
+        if c.__module__ == "builtins" or c in cloudpickle._BUILTIN_TYPE_NAMES:
+            self.out.put("type", c.__module__, c.__qualname__)
+        elif cloudpickle._should_pickle_by_reference(c):
+            self.by_reference(c.__module__, c.__qualname__)
         else:
-            self.part(f"{f.__qualname__}.{name}", lambda: self.value(content, f"{place}, variable {name}"))
+            path, self.path = self.path, [*self.path, f" -> class {c.__qualname__}" if self.path else c.__qualname__]
+            try:
+                self.part(c.__qualname__, lambda: self._class_by_value(c))
+            finally:
+                self.path = path
 
-    def _global(self, f: types.FunctionType, use: Use, content: Any, place: str) -> None:
-        self.out.put("global", use.name)
-        if isinstance(content, types.ModuleType):
-            self._dotted(content.__name__, use.chain or (), place)
-        elif isinstance(content, (type, types.FunctionType)) and is_library(content.__module__ or "builtins"):
-            self.value(content, f"{place} -> {use.name}")
-            dotted = ".".join([content.__module__, content.__qualname__, *(use.chain or ())])
-            _sinks.check_dotted(dotted, place, self.excused)
-        elif use.only_contains and type(content) in (set, frozenset):
-            self.part(
-                f"{f.__qualname__}.{use.name}",
-                lambda: self._set(content, f"{place}, variable {use.name}", shows_order=False),
-            )
-        else:
-            self._captured(f, use.name, content, place)
-
-    def _class(self, c: type, where: str) -> None:
-        if cloudpickle._should_pickle_by_reference(c):
-            self._reference(c.__module__, c.__qualname__, where)
-        elif c.__module__ == "builtins":
-            self.out.put("type", c.__qualname__)
-        else:
-            self.part(c.__qualname__, lambda: self._class_by_value(c, where))
-
-    def _class_by_value(self, c: type, where: str) -> None:
-        self.out.put("class", c.__qualname__)
-        self.value(tuple(base for base in c.__bases__ if base is not object), f"{where} base")
-        if type(c) is not type:
-            self.value(type(c), f"{where} metaclass")
-        members = dict(vars(c))
+    def _class_by_value(self, c: type) -> None:
+        self.out.put("class", c.__name__, c.__qualname__, c.__module__)
+        self._made_by(type(c))
+        for base in cloudpickle._get_bases(c):
+            self.within(" base", base)
         if issubclass(c, enum.Enum):
-            self.out.put("members", len(c.__members__))
-            for name, member in c.__members__.items():
-                self.out.put("member", name)
-                self.value(member.value, f"{where}.{name}")
-            members = {
-                k: x
-                for k, x in members.items()
-                if isinstance(x, (types.FunctionType, property, staticmethod, classmethod))
-            }
-        for name in sorted(members):
-            if name not in _CLASS_ATTRIBUTES_LEFT_OUT:
-                self.out.put("member", name)
-                self.value(members[name], f"{where}.{name}")
+            state = cloudpickle._enum_getstate(c)[0]
+            self.out.put("members", len(list(c)))
+            for member in c:
+                self.value(member.name)
+                self.within(f".{member.name}", member.value)
+                if self.raw:
+                    self.within(f".{member.name}", {k: x for k, x in vars(member).items() if k != "__objclass__"})
+        else:
+            state = cloudpickle._class_getstate(c)[0]
+        for name, content in sorted(state.items()):
+            if name in _CLASS_LEFT_OUT:
+                continue
+            self.out.put("member", name)
+            if name == "_abc_impl":
+                self.set({*content}, shows_order=False)  # classes that are registered
+            elif name in ("__abstractmethods__", "__static_attributes__", "__protocol_attrs__"):
+                self.set({*content}, shows_order=False)
+            else:
+                self.within(f".{name}", content)
 
 
-def _owns_values(content: Any) -> bool:
-    """Whether attributes of a captured module, class or function may be a user's values."""
-    if isinstance(content, types.ModuleType):
-        return not is_library(content.__name__)
-    return isinstance(content, (type, types.FunctionType)) and not is_library(
-        content.__module__ or "builtins"
-    )
+def captured(f: Any) -> dict[str, Any]:
+    """Variables of a function that code may use, by name."""
+    found = {n: f.__globals__[n] for n in cloudpickle._extract_code_globals(f.__code__) if n in f.__globals__}
+    for name, cell in zip(f.__code__.co_freevars, f.__closure__ or ()):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:
+            continue
+    return found
 
 
-def _changeable_defaults(f: types.FunctionType) -> frozenset[str]:
+def changeable_defaults(f: types.FunctionType) -> frozenset[str]:
+    """Arguments whose default is a value that could be changed."""
     code = f.__code__
     names = code.co_varnames[: code.co_argcount]
     positional = f.__defaults__ or ()
     defaults = {**dict(zip(names[len(names) - len(positional) :], positional)), **(f.__kwdefaults__ or {})}
-    return frozenset(
-        n
-        for n, v in defaults.items()
-        if not isinstance(v, (*_SELF_EVIDENT, str, bytes, int, float, type(None)))
-    )
+    return frozenset(n for n, v in defaults.items() if not isinstance(v, (type, types.FunctionType, *_SCALARS)))

@@ -1,73 +1,76 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values that functions capture: what has a stable encoding, by content."""
+"""Values by content, along what pickle would send of them.
+
+A worker has what cloudpickle sends and nothing else. So an object counts as its own reduction does, with
+names, types and order, whatever library it is of; built-in collections, which pickle writes without asking
+them, are written here. Arrays get a form of their own, because those that are not contiguous arrive
+contiguous.
+"""
 
 from __future__ import annotations
 
 import collections
-import dataclasses
-import datetime
-import decimal
-import enum
-import fractions
-import logging
-import operator
-import pathlib
-import re
-import struct
+import functools
+import io
+import pickle
+import sys
 import types
-import uuid
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import _bytecode
-from ._digest import Digest
-from ._environment import Environment, is_library
-from ._refusal import STATE, FunctionRefused
-from ._sources import SourceModule
+from pyspark.cloudpickle.cloudpickle import Pickler
 
-_FORMAT = "sparkdiskcache.fnhash.1"
+from ._digest import ATOMS, Digest, encoded
+from ._refusal import STATE, FunctionRefused
+
+_PROTOCOL = 5
 _SHOWN_DIGITS = 16
-_MAY_WRITE_SELF = {"__init__", "__new__", "__post_init__", "__setstate__", "__setattr__", "__delattr__"}
+MAX_BYTES = 256 << 20
+"""What all that a function captures may take."""
+MAX_VALUES = 2_000_000
+"""How many values it may consist of, those in lists and dicts of plain values not counted."""
+
+# What their objects hold and do not send are caches.
+_SENT_WHOLE = {"pandas", "pyarrow", "numpy", "datetime", "decimal", "pathlib", "zoneinfo", "re"}
+# The order of a set of these does not depend on the process, but for the hash seed.
+_ORDERED_BY_VALUE = (bool, int, float, complex, str, bytes)
 
 
 class Values:
-    """One walk over what one function reaches: the hash so far, and what it learned on the way."""
+    """One walk over what one function reaches: the hash so far, and what it learned on the way.
 
-    def __init__(self, environment: Environment, excused: frozenset[str] = frozenset()) -> None:
-        self.environment = environment
-        self.excused = excused
+    :param raw: whether objects count as they are in memory beside what pickle sends of them: to be compared
+        within one process only
+    """
+
+    def __init__(self, raw: bool = False) -> None:
+        self.raw = raw
         self.out = Digest()
-        self.out.put("format", _FORMAT)
         self.parts: dict[str, str] = {}
-        self.modules: dict[str, SourceModule] = {}
+        self.orders = Digest()
+        """Of sets, whose order in a worker follows from that on the driver but is not the same."""
         self.hash_seed = False
+        self.path: list[str] = []
         self._seen: dict[int, int] = {}
         self._alive: list[object] = []
-        self._visited: set[tuple[str, int]] = set()
-        self._imported: set[str] = set()
+        self._bytes = 0
+        self._values = 0
 
-    def value(self, v: Any, where: str) -> None:
-        """Encodes any value that a function captures."""
-        if self._plain(v):
-            return
-        if type(v) is tuple:
-            self.out.put("tuple", len(v))
-            self._elements(v, where)
-            return
-        if not isinstance(v, (frozenset, bytes)):
-            number = self._seen.get(id(v))
-            if number is not None:
-                self.out.put("seen", number)
-                return
-            self._seen[id(v)] = len(self._seen)
-            self._alive.append(v)
-        if not (
-            self._collection(v, where)
-            or self._code(v, where)
-            or self._known(v, where)
-            or self._foreign(v, where)
-        ):
-            self._instance(v, where)
+    # ---- where, how much, and parts
+
+    @property
+    def where(self) -> str:
+        return "".join(self.path)
+
+    def refused(self, sentence: str, code: str = STATE) -> FunctionRefused:
+        return FunctionRefused(code, self.where or "function", sentence)
+
+    def within(self, step: str, value: Any) -> None:
+        """A value below the one at hand; ``step`` says where, for people."""
+        self.path.append(step)
+        self.value(value)
+        self.path.pop()
 
     def part(self, name: str, encode: Callable[[], None]) -> None:
         """Encodes a piece whose digest is shown when identities are compared."""
@@ -82,230 +85,317 @@ class Values:
         known = self.parts.get(name)
         self.parts[name] = shown if known is None or known == shown else f"{known},{shown}"
 
-    def _plain(self, v: Any) -> bool:
-        kind = type(v)
-        if v is None or v is Ellipsis or v is NotImplemented or kind is bool or kind is int or kind is str:
-            self.out.put(kind.__name__, str(v))
-        elif kind is float:
-            self.out.put("float", struct.pack(">d", v))
-        elif kind is complex:
-            self.out.put("complex", struct.pack(">dd", v.real, v.imag))
-        elif kind is bytes:
-            self.out.put("bytes", v)
-        else:
-            return False
-        return True
+    def _count(self, size: int, values: int = 1) -> None:
+        self._bytes += size
+        self._values += values
+        if self._bytes > MAX_BYTES:
+            raise self.refused(
+                f"captures more than {MAX_BYTES >> 20} MiB; keep the data in a table and join it, or in a file"
+                " that the function reads"
+            )
+        if self._values > MAX_VALUES:
+            raise self.refused(
+                f"captures more than {MAX_VALUES} objects; keep the data in a table and join it, or in an array"
+            )
 
-    def _elements(self, values: Iterable[Any], where: str) -> None:
-        for i, element in enumerate(values):
-            if not self._plain(element):
-                self.value(element, f"{where}[{i}]")
+    # ---- values
 
-    def _collection(self, v: Any, where: str) -> bool:
+    def value(self, v: Any) -> None:
+        """Encodes any value that a function captures."""
         kind = type(v)
-        if kind in (list, collections.deque):
-            self.out.put(kind.__name__, len(v), repr(getattr(v, "maxlen", None)))
-            self._elements(v, where)
-        elif kind in (dict, collections.OrderedDict, collections.Counter, collections.defaultdict):
-            # The order can be seen.
-            self.out.put(kind.__name__, len(v))
-            if kind is collections.defaultdict:
-                self.value(v.default_factory, f"{where}.default_factory")
+        if kind in ATOMS:
+            self._count(len(v) if kind is str or kind is bytes else 8)
+            self.out.put("atom", v)
+            return
+        if kind is tuple and not v:
+            self.out.put("()")
+            return
+        if kind.__module__ in ("numpy", "numpy.dtypes") and kind.__name__ != "ndarray":
+            self._leaf(v)
+            return
+        number = self._seen.get(id(v))
+        if number is not None:
+            self.out.put("seen", number)
+            return
+        self._seen[id(v)] = len(self._seen)
+        self._alive.append(v)
+        self._count(0)
+        encode = _COLLECTIONS.get(kind)
+        if encode is not None:
+            encode(self, v)
+        elif not self._code(v) and not self._foreign(v):
+            self._object(v)
+
+    def _leaf(self, v: Any) -> None:
+        """Types of elements and single numbers: whether two are the same object is chance."""
+        seen, self._seen = self._seen, {}
+        try:
+            self._alive.append(v)
+            if not self._foreign(v):
+                self._object(v)
+        finally:
+            self._seen = seen
+
+    def _sequence(self, v: Any) -> None:
+        self.out.put(type(v).__name__, len(v))
+        self.elements(v)
+
+    def elements(self, v: Any) -> None:
+        """Of a list or tuple."""
+        if ATOMS.issuperset(map(type, v)):
+            data = encoded(tuple(v))
+            self._count(len(data))
+            self.out.raw("atoms", data)
+            return
+        for i, element in enumerate(v):
+            self.within(f"[{i}]", element)
+
+    def _dict(self, v: Any) -> None:
+        self.out.put("dict", len(v))  # in order: it can be seen
+        if ATOMS.issuperset(map(type, v)):
+            self.elements(tuple(v))
+            if ATOMS.issuperset(map(type, v.values())):
+                self.elements(tuple(v.values()))
+                return
             for key, element in v.items():
-                self.value(key, f"{where} key")
-                self.value(element, f"{where}[{key!r}]")
-        elif kind in (set, frozenset):
-            self._set(v, where)
-        elif kind in (bytearray, memoryview):
-            self.out.put(kind.__name__, bytes(v))
-        elif kind in (range, slice):
-            self.out.put(kind.__name__)
-            self.value((v.start, v.stop, v.step), where)
-        elif isinstance(v, types.MappingProxyType):
-            self.out.put("mappingproxy")
-            self.value(dict(v), where)
-        else:
-            return False
-        return True
+                self.within(f"[{key!r:.60}]", element)
+            return
+        self.out.put("keys")
+        for key, element in v.items():
+            self.within(" key", key)
+            self.within(f"[{type(key).__name__}]", element)
 
-    def _set(self, v: Any, where: str, shows_order: bool = True) -> None:
+    def _set(self, v: Any) -> None:
+        self.set(v, shows_order=True)
+
+    def set(self, v: Any, shows_order: bool) -> None:
         digests = []
         seen = self._seen
         for element in v:
-            # Numbers given inside an element would depend on the order.
-            outer, self.out, self._seen = self.out, Digest(), dict(seen)
-            try:
-                self.value(element, f"{where} element")
-                digests.append(self.out.digest())
-            finally:
-                self.out, self._seen = outer, seen
-            if shows_order and not isinstance(element, (int, float)):
-                self.hash_seed = True
+            if type(element) in ATOMS:
+                digests.append(encoded(element))
+            else:
+                # Numbers given inside an element would depend on the order.
+                outer, self.out, self._seen = self.out, Digest(), dict(seen)
+                try:
+                    self.within(" element", element)
+                    digests.append(self.out.digest())
+                finally:
+                    self.out, self._seen = outer, seen
+        self._count(sum(map(len, digests)))
         self.out.put(type(v).__name__, *sorted(digests))
+        if shows_order and len(v) > 1:
+            self.orders.put("set", *digests)
+            if not all(isinstance(element, (int, float)) for element in v):
+                self.hash_seed = True
+                if any(self._hashed_by_address(element) for element in v):
+                    raise self.refused(
+                        "captures a set whose order is that of addresses in memory; capture a sorted tuple"
+                    )
 
-    def _known(self, v: Any, where: str) -> bool:
-        """Values of libraries whose content is known."""
+    def _hashed_by_address(self, element: Any) -> bool:
+        if element is None:
+            return sys.version_info < (3, 12)
+        if isinstance(element, (tuple, frozenset)):
+            return any(map(self._hashed_by_address, element))
+        return not isinstance(element, _ORDERED_BY_VALUE) and type(element).__hash__ in (
+            object.__hash__,
+            type.__hash__,
+            types.FunctionType.__hash__,
+        )
+
+    def _bytearray(self, v: bytearray) -> None:
+        self._count(len(v))
+        self.out.raw("bytearray", v)
+
+    def _pickle_buffer(self, v: pickle.PickleBuffer) -> None:
+        with v.raw() as view:
+            self._count(view.nbytes)
+            self.out.put("buffer", view.readonly)
+            self.out.raw("data", view)
+
+    def _refused_type(self, v: Any) -> None:
+        if self.raw and not hasattr(type(v), "__next__"):
+            self.out.put("opaque", id(v))
+            return
+        raise self.refused(
+            f"captures a value of type {type(v).__module__}.{type(v).__qualname__}, which cannot be sent to a worker"
+        )
+
+    # ---- objects
+
+    def _object(self, v: Any) -> None:
+        """By its reduction."""
         kind = type(v)
-        if kind in (datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone, decimal.Decimal,
-                    fractions.Fraction, uuid.UUID, pathlib.PurePosixPath, pathlib.PureWindowsPath):  # fmt: skip
-            zone = getattr(v, "tzinfo", None)
-            self.out.put(kind.__name__, repr(v), getattr(v, "fold", 0))
-            if zone is not None:
-                self.value(zone, f"{where}.tzinfo")
-        elif isinstance(v, re.Pattern):
-            self.out.put("pattern", v.flags)
-            self.value(v.pattern, where)
-        elif isinstance(v, enum.Enum):
-            self.out.put("enum", v.name)
-            self.value(type(v), where)
-        elif isinstance(v, logging.Logger):
-            self.out.put("logger", v.name)
-        elif isinstance(v, (operator.itemgetter, operator.attrgetter, operator.methodcaller)):
-            self.out.put(kind.__name__)
-            self.value(v.__reduce__()[1:], where)
-        elif isinstance(v, dataclasses.Field):
-            self.out.put("field", v.name or "", repr(v.init), repr(v.compare), repr(v.repr), repr(v.hash))
-            self.value((v.default, v.default_factory), where)
-        elif (
-            kind.__module__ == "dataclasses"
-            and not vars(kind).get("__slots__")
-            and not getattr(v, "__dict__", None)
-        ):
-            self.out.put("dataclasses", kind.__name__)  # MISSING and its like
-        elif isinstance(v, (types.MemberDescriptorType, types.GetSetDescriptorType)):
-            self.out.put("slot", v.__name__)
-        elif kind.__name__ == "_tuplegetter":
-            self.value(v.__reduce__()[1], where)  # of a namedtuple
-        elif kind.__module__ == "zoneinfo" and getattr(v, "key", None):
-            self.out.put("zoneinfo", v.key)
-        elif kind.__module__ in ("typing", "types") and kind.__name__ in (
-            "_GenericAlias",
-            "GenericAlias",
-            "UnionType",
-            "TypeVar",
-            "_SpecialForm",
-            "_UnionGenericAlias",
-        ):
-            self.out.put("typing", repr(v))
-        else:
-            return False
-        return True
+        if hasattr(kind, "__next__"):
+            raise self.refused(
+                f"captures an iterator, {kind.__module__}.{kind.__qualname__}, so that a row depends on the rows"
+                " before it; capture a list or make the iterator inside of the function"
+            )
+        reducer = Pickler.dispatch_table.get(kind)
+        memory = getattr(v, "__dict__", None) if self.raw else None  # some are made when they are asked for
+        try:
+            reduced = reducer(v) if reducer is not None else v.__reduce_ex__(_PROTOCOL)
+        except RecursionError:
+            raise
+        except Exception as e:
+            if self.raw:
+                self.out.put("opaque", id(v))  # not sent: a lock, a handle
+                return
+            raise self.refused(
+                f"captures a value of type {kind.__module__}.{kind.__qualname__}, which cannot be pickled: {e};"
+                " make it inside of the function or capture what it is made of"
+            ) from e
+        self._alive.append(reduced)
+        if isinstance(reduced, str):
+            self.by_reference(pickle.whichmodule(v, reduced), reduced)
+            return
+        function, arguments, state, items, pairs, setter = (*reduced, *(None,) * 4)[:6]
+        self.out.put("object", len(arguments))
+        self._made_by(function)
+        for i, argument in enumerate(arguments):
+            if i == 0 and isinstance(argument, type):
+                self._made_by(argument)
+            else:
+                self.within(f" argument {i + 1}" if len(arguments) > 1 else "", argument)
+        self._state(v, _without_caches(state) if kind.__module__.startswith("pandas.") else state)
+        for name, content in (("items", items), ("pairs", pairs), ("setter", setter)):
+            if content is not None:
+                self.out.put(name)
+                self._many(content) if name != "setter" else self._made_by(content)
+        if self.raw and reducer is None and kind.__module__.partition(".")[0] not in _SENT_WHOLE:
+            self._memory(v, memory)
 
-    def _foreign(self, v: Any, where: str) -> bool:
-        """Values of NumPy, pandas and PySpark."""
+    def _made_by(self, function: Any) -> None:
+        """What makes an object from its parts: no more is asked of it than who it is."""
+        quiet, self.quiet = self.quiet, True
+        try:
+            self.value(function)
+        finally:
+            self.quiet = quiet
+
+    quiet = False
+
+    def _state(self, v: Any, state: Any) -> None:
+        if isinstance(state, dict):
+            kind = type(v)
+            kept = {k: x for k, x in state.items() if not _computed(kind, k)}
+            if not kept:
+                return  # is the same as none
+            self.out.put("state", len(kept))
+            for key, content in kept.items():
+                self.value(key)
+                self.within(f".{key}", content)
+        elif isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], dict):
+            # A class that arrives in a worker has no slots: what was in them is among the attributes.
+            attributes = state[0] if isinstance(state[0], dict) else {}
+            if not attributes and state[0] is not None:
+                self.value(state[0])
+            self._state(v, {**attributes, **state[1]})
+        elif state is not None:
+            self.out.put("other state")
+            self._alive.append(state)
+            self.value(state)
+
+    def _many(self, content: Iterable[Any]) -> None:
+        for element in content:
+            self._alive.append(element)
+            self.value(element)
+        self.out.put("end")
+
+    def _memory(self, v: Any, memory: Any) -> None:
+        """What the object holds whether pickle sends it or not."""
+        self._state(v, memory)
+        for base in type(v).__mro__:
+            slots = vars(base).get("__slots__", ())
+            for name in (slots,) if isinstance(slots, str) else slots:
+                if name not in ("__dict__", "__weakref__") and hasattr(v, name):
+                    self.out.put("slot", name)
+                    self.within(f".{name}", getattr(v, name))
+
+    def _foreign(self, v: Any) -> bool:
+        """Values of NumPy and PySpark that pickle writes in more than one way."""
         top = type(v).__module__.split(".")[0]
         if top == "numpy":
-            return self._numpy(v, where)
-        if top == "pandas":
-            return self._pandas(v, where)
-        if top == "pyspark":
-            from pyspark.sql.types import DataType, Row, UserDefinedType
+            import numpy as np
 
-            if isinstance(v, DataType) and not isinstance(v, UserDefinedType):
-                self.out.put("DataType", v.json())
+            if isinstance(v, np.ndarray):
+                self._array(v, np)
                 return True
-            if isinstance(v, Row):
-                self.out.put("Row", repr(getattr(v, "__fields__", None)))
-                self.value(tuple(v), where)
+        elif top == "torch":
+            import torch
+
+            if isinstance(v, torch.Tensor) and type(v) in (torch.Tensor, torch.nn.Parameter):
+                self.out.put("tensor", type(v).__name__, str(v.dtype), str(v.device), v.requires_grad)
+                self.out.put("layout", repr(tuple(v.shape)), repr(v.stride()) if v.layout is torch.strided else str(v.layout))
+                self.value(v.detach().cpu().contiguous().view(torch.uint8).numpy() if v.numel() else b"")
                 return True
+        elif top == "pyspark":
+            from pyspark import Accumulator, Broadcast
+
+            if isinstance(v, Broadcast):
+                self.out.put("broadcast")
+                self.within(".value", v.value)
+                return True
+            if isinstance(v, Accumulator):
+                raise self.refused("captures an accumulator, which rows that are kept would not add to")
         return False
 
-    def _numpy(self, v: Any, where: str) -> bool:
-        import numpy as np
-
-        if type(v) is np.ndarray:
-            self.out.put("ndarray", v.dtype.str, repr(v.shape))
-            if v.dtype.hasobject:
-                self._elements(v.ravel().tolist(), where)
-            elif v.dtype.names is not None:
-                self.out.put("fields", repr(v.dtype.descr), v.tobytes())
-            else:
-                self.out.put("data", v.tobytes())
-        elif isinstance(v, np.generic):
-            self.out.put("numpy", v.dtype.str, v.tobytes())
-        elif isinstance(v, np.dtype):
-            self.out.put("dtype", repr(v.descr))
-        elif isinstance(v, np.ufunc):
-            self._library("numpy", (v.__name__,), where)
-        else:
-            return False
-        return True
-
-    def _pandas(self, v: Any, where: str) -> bool:
-        import pandas as pd
-
-        if isinstance(v, (pd.Timestamp, pd.Timedelta, pd.Interval, pd.Period)) or v is pd.NA or v is pd.NaT:
-            self.out.put(type(v).__name__, repr(v), str(getattr(v, "value", "")))
-        elif type(v) is pd.Series:
-            self.out.put("Series", str(v.dtype))
-            self.value((v.name, v.index, list(v)), where)
-        elif type(v) is pd.DataFrame:
-            self.out.put("DataFrame", len(v.columns))
-            self.value((v.columns, v.index), where)
-            for i in range(len(v.columns)):
-                column = v.iloc[:, i]
-                self.out.put("column", str(column.dtype))
-                self.value(list(column), f"{where}.{v.columns[i]}")
-        elif isinstance(v, pd.Index):
-            self.out.put("Index", type(v).__name__, str(v.dtype))
-            self.value((list(v.names), list(v)), where)
-        else:
-            return False
-        return True
-
-    def _instance(self, v: Any, where: str) -> None:
-        """An object of a user's class, if all of it is in its attributes."""
+    def _array(self, v: Any, np: Any) -> None:
         kind = type(v)
-        if isinstance(v, tuple) and hasattr(kind, "_fields"):
-            self.out.put("namedtuple", repr(kind._fields))
-            self.value(kind, where)
-            self._elements(tuple(v), where)
-            return
-        if is_library(kind.__module__) or isinstance(
-            v, (tuple, list, dict, set, frozenset, str, bytes, int, float, BaseException)
-        ):
-            raise FunctionRefused(
-                STATE,
-                where,
-                f"captures a value of type {kind.__module__}.{kind.__qualname__}, which has no stable encoding;"
-                " capture plain values, collections or objects of your own classes",
-            )
-        own = [name for name in ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__", "__getattr__", "__getattribute__")
-               if any(name in vars(base) for base in kind.__mro__[:-1])]  # fmt: skip
-        if own:
-            raise FunctionRefused(
-                STATE,
-                where,
-                f"captures an object of {kind.__qualname__}, which defines {own[0]}; capture plain values instead",
-            )
-        for base in kind.__mro__[:-1]:
-            for name, member in vars(base).items():
-                code = getattr(member, "__code__", None)
-                if code is not None and name not in _MAY_WRITE_SELF and _bytecode.writes_self(code):
-                    raise FunctionRefused(
-                        STATE,
-                        where,
-                        f"captures an object that {base.__qualname__}.{name} changes, so that a row depends on the rows before it",
-                    )
-        self.out.put("object")
-        self.value(kind, where)
-        state = dict(getattr(v, "__dict__", {}))
-        for base in kind.__mro__[:-1]:
-            slots = vars(base).get("__slots__", ())
-            for slot in (slots,) if isinstance(slots, str) else slots:
-                if slot not in ("__dict__", "__weakref__") and hasattr(v, slot):
-                    state[slot] = getattr(v, slot)
-        self.out.put("state", len(state))
-        for name in sorted(state):
-            self.out.put("attribute", name)
-            self.value(state[name], f"{where}.{name}")
+        self._made_by(kind)
+        contiguous = v.flags.c_contiguous or v.flags.f_contiguous
+        self.out.put("array", repr(v.shape), bool(v.flags.c_contiguous) or not contiguous,
+                     bool(v.flags.f_contiguous) if contiguous else v.ndim < 2,
+                     bool(v.flags.writeable) or not contiguous)  # fmt: skip
+        self._made_by(v.dtype)
+        if isinstance(v, np.ma.MaskedArray):
+            self.value((v.data, np.ma.getmaskarray(v), v.fill_value, v.hardmask))
+        elif kind is not np.ndarray:
+            # As pickle 2 does it: contiguous bytes, and what the subclass adds.
+            _, arguments, state = v.__reduce__()[:3]
+            self._alive.append((arguments, state))
+            self.value(state)
+        elif v.dtype.hasobject:
+            self.elements(v.ravel(order="K" if contiguous else "C").tolist())
+        else:
+            self._count(v.nbytes)
+            flat = v if v.flags.c_contiguous else v.T if v.flags.f_contiguous else np.ascontiguousarray(v)
+            self.out.raw("data", flat.reshape(-1).view(np.uint8) if v.size and v.dtype.itemsize else b"")
 
     # ---- of the classes below
 
-    def _code(self, v: Any, where: str) -> bool:
+    def _code(self, v: Any) -> bool:
         """Encodes functions, classes and modules; says whether ``v`` is one."""
         raise NotImplementedError
 
-    def _library(self, module: str, chain: tuple[str, ...], where: str) -> None:
-        """Encodes a name of a library."""
+    def by_reference(self, module: str, qualname: str) -> None:
+        """Encodes what a worker imports."""
         raise NotImplementedError
+
+
+def _computed(kind: type, name: Any) -> bool:
+    """Whether an attribute is what a cached property has computed from the others."""
+    return isinstance(name, str) and isinstance(getattr(kind, name, None), functools.cached_property)
+
+
+def _without_caches(state: Any) -> Any:
+    """Of pandas' objects, which send what they have computed so far."""
+    if isinstance(state, tuple):
+        return tuple(map(_without_caches, state))
+    return {k: x for k, x in state.items() if k != "_cache"} if isinstance(state, dict) else state
+
+
+_COLLECTIONS: dict[type, Callable[[Any, Any], None]] = {
+    list: Values._sequence,
+    tuple: Values._sequence,
+    dict: Values._dict,
+    set: Values._set,
+    frozenset: Values._set,
+    bytearray: Values._bytearray,
+    pickle.PickleBuffer: Values._pickle_buffer,
+    weakref.ref: Values._refused_type,
+    io.TextIOWrapper: Values._refused_type,
+    types.GeneratorType: Values._refused_type,
+    types.FrameType: Values._refused_type,
+}

@@ -5,41 +5,51 @@ Neither the name nor the pickled bytes of a function tell what it computes: the 
 comment, and stay the same when an imported helper is edited. :func:`hash_function` follows what
 Spark's own cloudpickle ships.
 
-* What is pickled **by value** (functions and classes of scripts, notebooks and inner scopes) is
-  followed as it is in memory: bytecode, constants, defaults, closure cells, the globals it uses.
+* What is pickled **by value** (functions and classes of scripts, notebooks and inner scopes) counts as it is in
+  memory, with all names, texts, annotations and values (:mod:`._functions`, :mod:`._values`).
 * What is pickled **by reference** (user modules) is imported anew by the worker, so its source
-  counts (:mod:`._sources`); if the driver's copy differs from it, nobody knows which version a
-  worker has, and the function is refused.
-* Libraries count as distribution and version, the standard library as the version of Python.
+  counts, whole, and that of all user modules it imports (:mod:`._modules`).
+* Libraries count as the content of their distributions (:mod:`._libraries`), the standard library as the version
+  of Python.
 
-Whatever reads or changes more than its arguments is refused, and so is every value without a
-stable encoding. :class:`FunctionRefused` says what and where.
+A worker proves what it runs: :func:`hash_loaded` makes the same digest of the function as it arrived there and of
+the modules that the worker has loaded (:mod:`._loaded`), and :func:`state_digest` says before and after the rows
+whether captured values are what they were. :class:`FunctionRefused` says what has no identity and why.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
-from . import _environment, _sinks
+from . import _bytecode, _environment, _loaded, _modules, _sinks, _sources
+from ._digest import Digest, hexdigest_of
 from ._environment import Environment
 from ._functions import Walk
+from ._reach import Reach
 from ._refusal import STATE, FunctionRefused
-from ._sources import SourceFile
+from ._sources import Module, SourceFile
 
-__all__ = ["FunctionHash", "FunctionRefused", "hash_function"]
+__all__ = ["FunctionHash", "FunctionRefused", "hash_function", "hash_loaded", "state_digest"]
+
+_FORMAT = "sparkdiskcache.fnhash.2"
+_SHOWN_DIGITS = 16
 
 
 @dataclasses.dataclass(frozen=True)
 class FunctionHash:
     """What a function is made of.
 
-    :param digest: SHA-256 in hexadecimal
+    :param digest: SHA-256 in hexadecimal, the identity
+    :param proof: what :func:`hash_loaded` gives in a worker that runs this very function
     :param parts: short digests by name, to tell what differs between two versions
     :param sources: files that the workers import
     :param depends_on_hash_seed: whether rows may show the order of a set of strings
     """
 
     digest: str
+    proof: str
     parts: dict[str, str]
     sources: tuple[SourceFile, ...]
     depends_on_hash_seed: bool
@@ -54,19 +64,86 @@ def hash_function(
     :param of_service: whether it may use the network, and what goes with that
     :raises FunctionRefused: if it has none
     """
-    walk = Walk(environment or _environment.of_driver(), _sinks.OF_SERVICES if of_service else frozenset())
+    environment = environment or _environment.of_driver()
+    excused = _sinks.OF_SERVICES if of_service else frozenset()
+
+    def source(name: str) -> Module:
+        spec = environment.spec(name)
+        assert spec is not None, name  # it has been found just now
+        return _sources.of_spec(spec)
+
+    return _guarded(function, lambda: _hashed(function, environment, source, Reach(excused)))
+
+
+def hash_loaded(function: object) -> str:
+    """In a worker: the ``proof`` of the function as it arrived there.
+
+    :raises FunctionRefused: if what the worker has loaded cannot be told
+    """
+    environment = _loaded.environment()
+
+    def proof() -> str:
+        return _hashed(function, environment, _loaded.module, None).proof
+
+    return _guarded(function, proof)
+
+
+def state_digest(function: object) -> str:
+    """In a worker: of all that a function reaches in memory, to be compared within this process only.
+
+    :raises FunctionRefused: if it cannot be told, or if a module that the function uses was changed
+    """
+
+    def state() -> str:
+        walk = Walk(raw=True)
+        walk.value(function)
+        _loaded.require_unchanged(walk)
+        return walk.out.hexdigest()
+
+    return _guarded(function, state)
+
+
+def _guarded(function: object, compute: Callable[[], Any]) -> Any:
     try:
-        for name, version in walk.environment.versions().items():
-            walk.out.put("version", name, version)
-            walk.parts[f"version.{name}"] = version
-        walk.value(function, _name(function))
+        return compute()
+    except FunctionRefused:
+        raise
     except RecursionError:
         raise FunctionRefused(STATE, _name(function), "captures values that are nested too deeply") from None
+    except Exception as e:  # of code that describes the user's objects: reductions, properties
+        raise FunctionRefused(STATE, _name(function), f"cannot be hashed: {type(e).__name__}: {e}") from e
+
+
+def _hashed(
+    function: object, environment: Environment, module: Callable[[str], Module], reach: Reach | None
+) -> FunctionHash:
+    walk = Walk()
+    walk.value(function)
+    closure = _modules.closure(walk, environment, module)
+    if reach is not None:
+        reach.check(walk, closure)
+    parts = dict(walk.parts)
+    out = Digest()
+    out.put(_FORMAT, walk.out.digest(), *sorted(closure.absent))
+    lines = _bytecode.shows_lines(closure.tokens)
+    if lines:
+        out.put("lines", walk.lines.digest())
+    for name, one in sorted(closure.user.items()):
+        digest = hexdigest_of(one.digest, one.lines) if lines else one.digest
+        out.put("module", name, digest)
+        parts[f"module.{name}"] = digest[:_SHOWN_DIGITS]
+    libraries = environment.library_digests(closure.libraries)
+    for name, version in {**environment.facts(), **libraries}.items():
+        out.put("version", name, version)
+        parts[f"version.{name}"] = version
+    proof = out.hexdigest()
+    files = {m.file for m in closure.user.values() if m.file is not None}
     return FunctionHash(
-        walk.out.hexdigest(),
-        dict(sorted(walk.parts.items())),
-        tuple(sorted({m.file for m in walk.modules.values()}, key=lambda f: f.path)),
-        walk.hash_seed,
+        hexdigest_of(proof, walk.orders.digest()),
+        proof,
+        dict(sorted(parts.items())),
+        tuple(sorted(files, key=lambda f: f.path)),
+        walk.hash_seed or closure.makes_sets or not closure.libraries <= _environment.ORDERLY_LIBRARIES,
     )
 
 

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Libraries by content: the distributions that installed them, and what was changed since.
+
+A distribution counts as its name, its version, the hashes in its ``RECORD``, and every file that is no longer
+what ``RECORD`` says. Files that are older than ``RECORD`` and of the length it gives are taken to be unchanged;
+others are read, once for each state of the file on a machine: the hashes are remembered in
+``~/.cache/sparkdiskcache``.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import json
+import os
+import re
+import stat
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ._digest import hexdigest_of
+from ._sources import stamp
+
+_FORMAT = 2
+# Extras of these names are for who develops the library.
+_FOR_DEVELOPERS = ("all", "test", "dev", "doc", "lint", "typ", "check", "cov", "enabler", "mypy", "ci", "build")
+_REQUIREMENT = re.compile(r"^([A-Za-z0-9][\w.\-]*)[^;]*(?:;(.*))?$")
+_EXTRA = re.compile(r"extra\s*==\s*['\"]([\w.\-]+)['\"]")
+_CODE = (".py", ".so", ".pyd", ".dylib", ".dll", ".json", ".npz", ".dat", ".txt", ".pxd")
+_LOOK_AGAIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What a ``.dist-info`` directory says.
+
+    :param record: SHA-256 of ``RECORD``
+    :param tops: top-level modules that it installed
+    :param requires: normalized names of what it needs
+    :param may_use: and of what it uses if it is there
+    :param editable: whether the modules are elsewhere
+    """
+
+    path: str
+    name: str
+    version: str
+    record: str
+    tops: tuple[str, ...]
+    requires: tuple[str, ...]
+    may_use: tuple[str, ...]
+    editable: bool
+
+
+class Machine:
+    """The table of hashes of this machine, and the distributions in some directories."""
+
+    def __init__(self, roots: Sequence[str], table: Path | None = None) -> None:
+        self.roots = tuple(dict.fromkeys(roots))
+        self._table = table if table is not None else _default_table()
+        self._known: dict[str, Any] | None = None
+        self._dirty = False
+        self._listed: tuple[object, dict[str, Distribution]] = (None, {})
+        self._tops: dict[str, list[str]] = {}
+        self._answers: dict[
+            frozenset[str], tuple[float, list[tuple[str, tuple[int, ...]]], dict[str, str]]
+        ] = {}
+
+    def owners(self, top: str) -> list[str]:
+        """Names of the distributions that installed a top-level module; several have parts of a namespace."""
+        self.distributions()
+        return self._tops.get(top, [])
+
+    def digests(self, tops: Iterable[str]) -> dict[str, str]:
+        """Of all distributions that the modules and what they require come from, by name."""
+        wanted = frozenset(tops)
+        known = self.distributions()
+        last = self._answers.get(wanted)
+        if last is not None and last[0] > time.monotonic() and all(_stamp(p) == at for p, at in last[1]):
+            return last[2]
+        found: dict[str, str] = {}
+        records: list[tuple[str, tuple[int, ...]]] = []
+        todo = [name for top in sorted(wanted) for name in self.owners(top)]
+        todo += [used for name in todo for used in known[name].may_use]
+        while todo:
+            name = todo.pop()
+            one = known.get(name)
+            if one is not None and name not in found:
+                record = os.path.join(one.path, "RECORD")
+                records.append((record, _stamp(record)))
+                one = self._described(one.path, records[-1][1]) or one
+                found[name] = f"{one.version} {hexdigest_of(one.record, self._changed(one))[:16]}"
+                todo.extend(one.requires)
+        self._save()
+        found = dict(sorted(found.items()))
+        self._answers[wanted] = time.monotonic() + _LOOK_AGAIN_SECONDS, records, found
+        return found
+
+    def distributions(self) -> dict[str, Distribution]:
+        """By normalized name; the first directory wins."""
+        roots = [_stamp(root) for root in self.roots]
+        if self._listed[0] == roots and all(roots):
+            return self._listed[1]
+        infos: list[tuple[str, tuple[int, ...]]] = []
+        for root in self.roots:
+            try:
+                names = [e.name for e in os.scandir(root) if e.name.endswith(".dist-info")]
+            except OSError:
+                continue
+            for name in sorted(names):
+                path = os.path.join(root, name)
+                try:
+                    infos.append((path, stamp(os.path.join(path, "RECORD"))))
+                except OSError:
+                    infos.append((path, ()))
+        found: dict[str, Distribution] = {}
+        for path, at in infos:
+            one = self._described(path, at)
+            if one is not None:
+                found.setdefault(one.name, one)
+        self._tops = {}
+        for one in found.values():
+            for top in one.tops:
+                self._tops.setdefault(top, []).append(one.name)
+        self._answers.clear()
+        self._listed = roots, found
+        self._save()
+        return found
+
+    def _described(self, path: str, at: tuple[int, ...]) -> Distribution | None:
+        table: dict[str, Any] = self._hashes()["distributions"]
+        entry = table.get(path)
+        if entry is None or entry["at"] != list(at) or not at:
+            one = _describe(path)
+            if one is None:
+                return None
+            if at:
+                table[path] = {"at": list(at), "is": [*one.__dict__.values()]}
+                self._dirty = True
+            return one
+        path_, name, version, record, tops, requires, may_use, editable = entry["is"]
+        return Distribution(
+            path_, name, version, record, tuple(tops), tuple(requires), tuple(may_use), editable
+        )
+
+    def _changed(self, one: Distribution) -> str:
+        """What differs from ``RECORD``."""
+        record = os.path.join(one.path, "RECORD")
+        at = _stamp(record)
+        if not at:
+            return "no RECORD"
+        changed = []
+        newest = max(at[1], at[2])
+        root = os.path.dirname(one.path)
+        for name, size, expected in _files(record):
+            path = os.path.join(root, name)
+            try:
+                s = os.stat(path)
+            except OSError:
+                changed.append(f"{name} is missing")
+                continue
+            if s.st_size != size:
+                changed.append(f"{name} {self.sha256(path)}")
+            elif s.st_mtime_ns > newest or s.st_ctime_ns > newest:
+                content = self.sha256(path)
+                if content != expected:
+                    changed.append(f"{name} {content}")
+        return hexdigest_of(*sorted(changed)) if changed else ""
+
+    def sha256(self, path: str) -> str:
+        """Of the content of a file, read only if it is not known in its present state."""
+        files: dict[str, Any] = self._hashes()["files"]
+        at = list(stamp(path))
+        known = files.get(path)
+        if known is None or known[0] != at:
+            with open(path, "rb") as file:
+                content = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read())
+            known = files[path] = [at, content.hexdigest()]
+            self._dirty = True
+        return str(known[1])
+
+    # ---- the table
+
+    def _hashes(self) -> dict[str, Any]:
+        if self._known is None:
+            self._known = self._read() or {"format": _FORMAT, "distributions": {}, "files": {}}
+        return self._known
+
+    def _read(self) -> dict[str, Any] | None:
+        try:
+            with open(self._table, encoding="utf-8") as file:
+                facts = os.fstat(file.fileno())
+                if facts.st_uid != os.geteuid() or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                    return None  # others could tell us anything
+                table: dict[str, Any] = json.load(file)
+        except (OSError, ValueError):
+            return None  # made anew
+        return table if isinstance(table, dict) and table.get("format") == _FORMAT else None
+
+    def _save(self) -> None:
+        if not self._dirty:
+            return
+        self._dirty = False
+        try:
+            self._table.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self._table.parent)
+            with open(handle, "w", encoding="utf-8") as file:
+                json.dump(self._hashes(), file)
+            os.replace(name, self._table)
+        except OSError:
+            pass  # then the next process reads the files again
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    try:
+        return stamp(path)
+    except OSError:
+        return ()
+
+
+def _default_table() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(home) / "sparkdiskcache" / "libraries.json"
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _describe(path: str) -> Distribution | None:
+    name = version = ""
+    requires: set[str] = set()
+    may_use: set[str] = set()
+    try:
+        with open(os.path.join(path, "METADATA"), encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line in ("\n", "\r\n"):
+                    break  # the description; lines of a license text begin with spaces
+                key, _, value = line.rstrip().partition(": ")
+                if key == "Name":
+                    name = _normal(value)
+                elif key == "Version":
+                    version = value
+                elif key == "Requires-Dist":
+                    found = _REQUIREMENT.match(value)
+                    extras = _EXTRA.findall(found.group(2) or "") if found else []
+                    if found and not extras:
+                        requires.add(_normal(found.group(1)))
+                    elif found and not any(extra.startswith(_FOR_DEVELOPERS) for extra in extras):
+                        may_use.add(_normal(found.group(1)))
+    except OSError:
+        return None
+    record = os.path.join(path, "RECORD")
+    tops: set[str] = set()
+    content = b""
+    try:
+        with open(record, "rb") as binary:
+            content = binary.read()
+        for file, _, _ in _files(record, every=True):
+            first, slash, _ = file.partition("/")
+            if slash and not first.endswith((".dist-info", ".data")) and first not in ("..", "__pycache__"):
+                tops.add(first)
+            elif not slash and first.endswith((".py", ".so", ".pyd")):
+                tops.add(first.partition(".")[0])
+    except OSError:
+        pass  # installed by other means: by its name and version
+    editable = False
+    try:
+        with open(os.path.join(path, "direct_url.json"), encoding="utf-8") as text:
+            editable = bool(json.load(text).get("dir_info", {}).get("editable"))
+    except (OSError, ValueError):
+        pass
+    return Distribution(
+        path, name, version, hashlib.sha256(content).hexdigest(), tuple(sorted(tops)), tuple(sorted(requires)),
+        tuple(sorted(may_use)), editable,
+    )
+
+
+def _files(record: str, every: bool = False) -> Iterable[tuple[str, int, str]]:
+    """Name, length and SHA-256 of installed files that a program can be made of."""
+    with open(record, encoding="utf-8", newline="") as file:
+        for row in csv.reader(file):
+            if len(row) < 3:
+                continue
+            name, hashed, size = row[0], row[1], row[2]
+            if every:
+                yield name, 0, ""
+            elif hashed.startswith("sha256=") and size.isdigit() and name.endswith(_CODE) and ".dist-info/" not in name:
+                digest = hashed[7:]
+                yield name, int(size), base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4)).hex()

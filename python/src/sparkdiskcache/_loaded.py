@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a Python worker has loaded: the code that it executed, not what the files say by now.
+
+:func:`install` has to come before the worker imports anything of the user's. From then on the code of every user
+module is taken when it is executed, from bytecode files or not, and the values of its global variables when the
+import is over. A module that was imported before, reloaded, or whose variables were changed cannot be told, so a
+function that uses it has no proof in this worker.
+
+Files of libraries count as they are on the disk now, if they are no younger than the moment they were loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import threading
+import time
+import types
+from collections.abc import Iterable
+from importlib import _bootstrap_external as bootstrap  # type: ignore[attr-defined]
+from importlib.machinery import ModuleSpec
+from typing import Any
+
+from . import _environment, _modules, _sources
+from ._environment import Environment
+from ._functions import Walk
+from ._refusal import CODE, STATE, FunctionRefused
+from ._sources import Module
+from ._values import Values
+
+_CHANGED = "was changed after its import, so that a row depends on the rows before it"
+
+
+class Worker(Environment):
+    """What this process imports, and has imported."""
+
+    def spec(self, module: str) -> ModuleSpec | None:
+        if module not in self._specs:
+            spec = getattr(sys.modules.get(module), "__spec__", None)
+            self._specs[module] = spec if spec is not None else super().spec(module)
+        return self._specs[module]
+
+    def library_digests(self, tops: Iterable[str]) -> dict[str, str]:
+        found = super().library_digests(tops)
+        return _libraries.proven(found, self)
+
+
+def environment() -> Worker:
+    return Worker(tuple(sys.path), _environment.zone_of_process())
+
+
+class _Libraries:
+    """Distributions as they were when their modules were loaded."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, str] = {}
+        self._mixed: dict[str, str] = {}
+        self._checked: dict[str, int] = {}
+        self.loaded_at: dict[str, int] = {}
+
+    def proven(self, found: dict[str, str], worker: Worker) -> dict[str, str]:
+        fresh = [(n, m) for n, m in list(sys.modules.items()) if self._checked.get(n) != id(m)]
+        started = _started_at()
+        for name, module in fresh:
+            self._checked[name] = id(module)
+            owners = [o for o in worker.machine.owners(name.partition(".")[0]) if o in found]
+            problem = self._younger(name, module, started) if owners else None
+            for owner in owners:
+                if problem is not None:
+                    self._mixed.setdefault(owner, problem)
+                elif self._first.get(owner, found[owner]) != found[owner]:
+                    self._mixed.setdefault(owner, f"{name} was loaded after it was installed again")
+            if not owners and worker.machine.owners(name.partition(".")[0]):
+                del self._checked[name]  # of a library that nobody has asked for yet
+        for name in found:
+            if name in self._mixed:
+                raise FunctionRefused(
+                    CODE,
+                    f"library {name}",
+                    f"uses {name}, of which this worker has loaded another state: {self._mixed[name]}; restart"
+                    " the application",
+                )
+        return {name: self._first.setdefault(name, digest) for name, digest in found.items()}
+
+    def _younger(self, name: str, module: Any, started: int) -> str | None:
+        """Why the file of a module may not be what was loaded."""
+        path = getattr(getattr(module, "__spec__", None), "origin", None)
+        if path is None or not os.path.isabs(path):
+            return None
+        limit = self.loaded_at.get(name, started)
+        try:
+            facts = os.stat(path)
+            step = path
+            while len(step) > 1:
+                link = os.lstat(step)
+                if os.path.islink(step) and link.st_ctime_ns > limit:
+                    return f"{step} is a link that was changed after {name} was loaded"
+                step = os.path.dirname(step)
+        except OSError as e:
+            return f"{path}: {e}"
+        if max(facts.st_mtime_ns, facts.st_ctime_ns) > limit:
+            return f"{path} was changed after it was loaded"
+        return None
+
+
+class _Recorder:
+    """The user modules of this process."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, tuple[types.ModuleType, Module]] = {}
+        self.problems: dict[str, str] = {}
+        self.states: dict[str, str] = {}
+        self.promised: dict[str, str] = {}
+        self._depth = threading.local()
+        self._lock = threading.RLock()
+
+    def execute(self, loader: Any, module: types.ModuleType) -> bool:
+        """Executes a user module; of any other it says no."""
+        name = module.__name__
+        spec: Any = module.__spec__
+        origin = getattr(spec, "origin", None)
+        if origin is None or _environment.is_installed(origin):
+            _libraries.loaded_at[name] = time.time_ns()
+            return False
+        code = loader.get_code(name)
+        if code is None:
+            return False
+        text = _text(loader, origin)
+        one = _sources.of_code(name, code, None, tuple(spec.submodule_search_locations or ()), text)
+        if name in self.records:
+            self.problems[name] = "was imported again"
+        if self.promised.pop(name, one.digest) != one.digest:
+            self.problems[name] = "was edited before it was imported"
+        depth = getattr(self._depth, "value", 0)
+        if depth == 0:
+            self._verify(self.records)
+        self._depth.value = depth + 1
+        try:
+            self.records[name] = module, one
+            exec(code, module.__dict__)
+        finally:
+            self._depth.value = depth
+            if depth == 0:
+                self._settle()
+        return True
+
+    def _verify(self, names: Iterable[str]) -> None:
+        with self._lock:
+            for name in list(names):
+                known = self.states.get(name)
+                if known is not None and name not in self.problems:
+                    problem = self._problem(name, known)
+                    if problem is not None:
+                        self.problems[name] = problem
+
+    def _problem(self, name: str, known: str) -> str | None:
+        try:
+            return None if _state_of(*self.records[name]) == known else _CHANGED
+        except FunctionRefused as e:
+            return e.sentence
+
+    def _settle(self) -> None:
+        """After an import, which may have changed the modules before it: registries are filled so."""
+        with self._lock:
+            for name, (module, one) in list(self.records.items()):
+                try:
+                    self.states[name] = _state_of(module, one)
+                except FunctionRefused as e:
+                    self.problems.setdefault(name, e.sentence)
+                except RecursionError:
+                    self.problems.setdefault(name, "holds values that are nested too deeply")
+
+    def module(self, name: str) -> Module:
+        """:raises FunctionRefused: if it cannot be told"""
+        loaded = sys.modules.get(name)
+        if loaded is None:
+            spec = environment().spec(name)
+            if spec is None:
+                raise FunctionRefused(CODE, f"module {name}", f"module {name} is not there any more")
+            one = _sources.of_spec(spec)
+            self.promised[name] = one.digest
+            return one
+        spec = getattr(loaded, "__spec__", None)
+        known = self.records.get(name)
+        if known is not None and known[0] is loaded:
+            if name in self.problems:
+                raise _refused(name, self.problems[name])
+            return known[1]
+        if spec is not None and (spec.origin is None or not hasattr(spec.loader, "get_code")):
+            return _sources.of_spec(spec)  # a package without code
+        if spec is not None and not isinstance(spec.loader, bootstrap._LoaderBasics):
+            problem = _libraries._younger(name, loaded, _started_at())  # machine code
+            if problem is None:
+                return _sources.of_spec(spec)
+            raise _refused(name, problem)
+        raise _refused(name, "was imported before anybody looked")
+
+    def require_unchanged(self, names: Iterable[str]) -> None:
+        names = [name for name in names if name in self.records]
+        self._verify(names)
+        for name in names:
+            if name in self.problems:
+                raise _refused(name, self.problems[name])
+
+
+def _refused(name: str, problem: str) -> FunctionRefused:
+    return FunctionRefused(STATE, f"module {name}", f"module {name} of this worker {problem}")
+
+
+def _text(loader: Any, origin: str) -> str:
+    try:
+        return hashlib.sha256(loader.get_data(origin)).hexdigest()
+    except OSError:
+        return ""
+
+
+class _ModuleWalk(Walk):
+    """The values that a module holds, in all that is defined in it."""
+
+    def __init__(self, module: types.ModuleType, once: frozenset[str]) -> None:
+        super().__init__(raw=True)
+        self._module_name = module.__name__
+        self._once = once
+
+    def of(self, module: types.ModuleType) -> str:
+        for name, content in list(module.__dict__.items()):
+            if getattr(content, "__name__", "") == f"{self._module_name}.{name}" and isinstance(
+                content, types.ModuleType
+            ):
+                continue  # a submodule, which is bound when its own import is over
+            if name not in self._once and (not name.startswith("__") or name == "__all__"):
+                self.out.put("variable", name)
+                self.within(f"variable {name}", content)
+        return self.out.hexdigest()
+
+    def _function(self, f: types.FunctionType) -> None:
+        self.out.put("function", id(f.__code__))
+        if f.__module__ == self._module_name:
+            for content in (f.__defaults__, f.__kwdefaults__, f.__dict__):
+                self.value(content)
+            for cell in f.__closure__ or ():
+                self.value(cell)
+
+    def _class(self, c: type) -> None:
+        self.out.put("class", id(c))
+        if c.__module__ == self._module_name:
+            for name, content in list(vars(c).items()):
+                if name not in ("__dict__", "__weakref__", "__doc__", "_abc_impl", "__slotnames__"):
+                    self.out.put("member", name)
+                    self.within(f".{name}", content)
+
+    def _module(self, v: types.ModuleType) -> None:
+        self.out.put("module", id(v))
+
+    def by_reference(self, module: str, qualname: str) -> None:
+        self.out.put("reference", module, qualname)
+
+    def _foreign(self, v: Any) -> bool:
+        if isinstance(v, (types.GetSetDescriptorType, types.MemberDescriptorType)):
+            self.out.put("descriptor", v.__name__)
+            return True
+        return Values._foreign(self, v)
+
+
+def _state_of(module: types.ModuleType, one: Module) -> str:
+    facts = one.facts
+    return _ModuleWalk(module, facts.loaded_once if facts is not None else frozenset()).of(module)
+
+
+def _started_at() -> int:
+    """When the process was started that this one was forked from, in nanoseconds; 0 if nobody knows."""
+    global _started
+    if _started is None:
+        try:
+            with open("/proc/stat", encoding="ascii") as file:
+                boot = next(int(line.split()[1]) for line in file if line.startswith("btime"))
+            ticks = []
+            for process in (os.getpid(), os.getppid()):
+                with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+                    ticks.append(int(file.read().rpartition(")")[2].split()[19]))
+            _started = (boot * os.sysconf("SC_CLK_TCK") + min(ticks)) * 10**9 // os.sysconf("SC_CLK_TCK")
+        except (OSError, ValueError, StopIteration, IndexError):
+            _started = 0
+    return _started
+
+
+_started: int | None = None
+_libraries = _Libraries()
+_recorder = _Recorder()
+_original = bootstrap._LoaderBasics.exec_module
+
+
+def install() -> None:
+    """Takes down what is imported from now on; once, however often it is called."""
+    if bootstrap._LoaderBasics.exec_module is _original:
+
+        def exec_module(self: Any, module: types.ModuleType) -> None:
+            if not _recorder.execute(self, module):
+                _original(self, module)
+
+        bootstrap._LoaderBasics.exec_module = exec_module
+
+
+def module(name: str) -> Module:
+    return _recorder.module(name)
+
+
+def require_unchanged(walk: Walk) -> None:
+    """That the modules which a function uses are as they were when the import was over.
+
+    :raises FunctionRefused: if one is not
+    """
+    closure = _modules.closure(walk, environment(), module)
+    _recorder.require_unchanged(closure.user)
+    environment().library_digests(closure.libraries)

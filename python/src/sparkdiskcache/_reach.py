@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether the code that a function reaches may do what it does.
+
+The identity of a user module is all of it; here only that counts which a function reaches, by names, through
+the modules as the driver has them. What is reached is told to :mod:`._sinks`, which refuses.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dataclasses
+import sys
+import types
+from typing import Any
+
+from . import _sinks, _uses
+from ._bytecode import facts
+from ._environment import is_library
+from ._functions import Walk, captured, changeable_defaults
+from ._modules import Closure
+from ._refusal import CODE, FunctionRefused
+from ._uses import Use
+
+_SELF_EVIDENT = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
+
+
+class Reach:
+    """One walk over code.
+
+    :param excused: reasons to refuse that do not count
+    """
+
+    def __init__(self, excused: frozenset[str]) -> None:
+        self._excused = excused
+        self._seen: set[int] = set()
+        self._alive: list[object] = []
+
+    def check(self, walk: Walk, closure: Closure) -> None:
+        """:raises FunctionRefused: for what the function must not do"""
+        for f, place in walk.codes:
+            self._function(f, place)
+        for module, qualname, place in walk.references:
+            self._dotted(module, tuple(qualname.split(".")) if qualname else (), place)
+        for name, module in closure.user.items():
+            if module.run is not None:
+                loaded = sys.modules.get(name)
+                names = vars(loaded) if loaded is not None else {}
+                place = f"{name} (on import)"
+                for use in _uses.uses(module.run, inside=False):
+                    if use.kind == "global" and not _is_of_spark(names.get(use.name)):
+                        self._global(use, names, place, known=loaded is not None)
+
+    # ---- code
+
+    def _function(self, f: types.FunctionType, place: str) -> None:
+        if id(f) in self._seen:
+            return
+        self._seen.add(id(f))
+        code = f.__code__
+        if code.co_filename == dataclasses.__file__ and hasattr(f, "__wrapped__"):
+            return  # recursive_repr's guard asks for the thread
+        for use in _uses.uses(code):
+            if use.kind == "import":
+                self._import(use, f.__globals__.get("__package__") or "", place)
+            else:
+                self._global(use, f.__globals__, place)
+        _uses.check(code, place, self._excused)
+        found = captured(f)
+        once = facts(code).loaded_once
+        values = frozenset(n for n, c in found.items() if not isinstance(c, _SELF_EVIDENT) and n not in once)
+        owners = frozenset(n for n, c in found.items() if _owns_values(c))
+        _uses.check_writes(code, values, owners, place, changeable_defaults(f))
+
+    def _import(self, use: Use, package: str, place: str) -> None:
+        name = use.name
+        if use.level:
+            parts = package.split(".") if package else []
+            base = parts[: len(parts) - (use.level - 1)]
+            name = ".".join([*base, name] if name else base)
+        if use.chain is not None:
+            self._dotted(name, use.chain, place)
+
+    def _global(self, use: Use, names: dict[str, Any], place: str, known: bool = True) -> None:
+        if use.name in names:
+            self._value(names[use.name], use.chain or (), place)
+        elif use.name == "hash" and place.endswith("__hash__"):
+            return  # shows in the order of sets only, as the hashes of strings do
+        elif hasattr(builtins, use.name):
+            _sinks.check_builtin(use.name, place)
+        elif known and not use.name.startswith("__"):
+            raise FunctionRefused(
+                CODE,
+                place,
+                f"uses the name {use.name}, which is not defined yet; define it before the function is first used",
+            )
+
+    def _value(self, v: Any, chain: tuple[str, ...], place: str) -> None:
+        """Something that code names, with the attributes it takes of it."""
+        if isinstance(v, types.ModuleType):
+            self._dotted(v.__name__, chain, place)
+            return
+        if id(v) in self._seen and not chain:
+            return
+        self._alive.append(v)
+        wrapped = getattr(v, "__wrapped__", None) if not isinstance(v, type) else None
+        if isinstance(wrapped, types.FunctionType):
+            self._value(wrapped, (), place)
+        if isinstance(v, types.MethodType):
+            v = v.__func__
+        if isinstance(v, types.FunctionType):
+            if is_library(v.__module__ or "builtins"):
+                self._library(v.__module__ or "builtins", (*v.__qualname__.split("."), *chain), place)
+            else:
+                self._function(v, _below(place, f"{v.__module__}.{v.__qualname__}"))
+        elif isinstance(v, types.BuiltinFunctionType):
+            owner = v.__self__
+            if owner is None or isinstance(owner, types.ModuleType):
+                self._library(getattr(v, "__module__", None) or "builtins", (v.__qualname__,), place)
+            elif isinstance(owner, type):
+                self._library(owner.__module__, (*owner.__qualname__.split("."), v.__name__), place)
+            else:
+                _sinks.check_attribute(v.__name__, place, excused=self._excused)
+        elif isinstance(v, type):
+            self._class(v, chain, place)
+        elif not is_library(type(v).__module__):
+            self._class(type(v), (), place)
+
+    def _class(self, c: type, chain: tuple[str, ...], place: str) -> None:
+        if c.__module__ == "builtins":
+            _sinks.check_builtin(c.__name__, place)
+            return
+        if is_library(c.__module__):
+            self._library(c.__module__, (*c.__qualname__.split("."), *chain), place)
+            return
+        if id(c) in self._seen:
+            return
+        self._seen.add(id(c))
+        for base in c.__mro__[:-1]:
+            if is_library(base.__module__):
+                continue
+            for name, member in list(vars(base).items()):
+                for function in _functions_of(member):
+                    if isinstance(function, types.FunctionType) and not is_library(function.__module__ or "builtins"):
+                        self._function(function, _below(place, f"{base.__qualname__}.{name}"))
+
+    # ---- names
+
+    def _dotted(self, module: str, chain: tuple[str, ...], place: str) -> None:
+        if is_library(module):
+            self._library(module, chain, place)
+            return
+        found: Any = sys.modules.get(module)
+        for at, name in enumerate(chain):
+            if found is None or not hasattr(found, name):
+                return  # not there on the driver: an error, or of a module that is imported later
+            found = getattr(found, name)
+            if not isinstance(found, types.ModuleType):
+                self._value(found, chain[at + 1 :], place)
+                return
+        if found is not None and found.__name__ != module:
+            self._dotted(found.__name__, (), place)
+
+    def _library(self, module: str, chain: tuple[str, ...], place: str) -> None:
+        _sinks.check_dotted(".".join((module, *chain)), place, self._excused)
+        found: Any = sys.modules.get(module)
+        for name in chain:
+            found = getattr(found, name, None)
+        if isinstance(found, (type, types.FunctionType, types.BuiltinFunctionType)) and found.__module__:
+            _sinks.check_dotted(f"{found.__module__}.{found.__qualname__}", place, self._excused)
+            if found.__module__ == "builtins":
+                _sinks.check_builtin(found.__qualname__, place)
+
+
+def _functions_of(member: Any) -> tuple[Any, ...]:
+    if isinstance(member, property):
+        return member.fget, member.fset, member.fdel
+    return (getattr(member, "__func__", getattr(member, "func", member)),)
+
+
+def _owns_values(content: Any) -> bool:
+    """Whether attributes of a captured module, class or function may be a user's values."""
+    if isinstance(content, types.ModuleType):
+        return not is_library(content.__name__)
+    return isinstance(content, (type, types.FunctionType)) and not is_library(content.__module__ or "builtins")
+
+
+def _is_of_spark(v: Any) -> bool:
+    """Functions that a module declares for Spark when it is imported."""
+    module = v.__name__ if isinstance(v, types.ModuleType) else getattr(v, "__module__", None) or ""
+    return module.partition(".")[0] in ("pyspark", "sparkdiskcache")
+
+
+def _below(place: str, name: str) -> str:
+    return place if name.rpartition(".")[2] in place else f"{place} -> {name}"

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a worker has loaded is what it proves: edits, reloads, links and installations behind its back."""
+
+from __future__ import annotations
+
+import os
+import py_compile
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from proofs import Worker, define, environment, files
+from pyspark.cloudpickle import cloudpickle
+
+from sparkdiskcache import _libraries
+from sparkdiskcache._environment import Environment, zone_of_process
+from sparkdiskcache.fnhash import hash_function
+
+H = "RATE = 2\nTABLE = {}\ndef g(x): return x * RATE\ndef count(x):\n    TABLE[x] = 1\n    return len(TABLE)\n"
+USE = "def f(x):\n    import h\n    return h.g(x)"
+SENT = "import h\ndef f(x): return h.g(x)"
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    worker = Worker()
+    yield worker
+    worker.close()
+
+
+def expected(source: str, directory: Path) -> str:
+    return hash_function(define(source), environment(str(directory))).proof
+
+
+def test_an_edit_behind_a_worker_is_no_proof(worker: Worker, tmp_path: Path) -> None:
+    files(tmp_path, {"h.py": H})
+    old, path = expected(USE, tmp_path), tmp_path / "h.py"
+    function = define(USE)
+    found = worker.run(
+        [str(tmp_path)],
+        (function, [3]),
+        f"open({str(path)!r}, 'w').write({H.replace('RATE = 2', 'RATE = 3')!r})",
+        (function, [3]),
+        "import importlib, h; importlib.reload(h)",
+        (function, [3]),
+    )
+    new = expected(USE, tmp_path)
+    assert old != new
+    assert found[0] == (old, True, ["6"])
+    assert found[1][0] == old and found[1][2] == ["6"]  # the driver asks for the new one by now
+    assert found[2][0] == "refused" and "imported again" in found[2][1]
+    assert worker.prove(function, [str(tmp_path)], [3]) == (new, True, ["9"])
+
+
+def test_a_module_that_is_edited_before_its_first_row_is_no_proof(worker: Worker, tmp_path: Path) -> None:
+    """Imported by the function itself, after it was proven by the file."""
+    files(tmp_path, {"h.py": H})
+    source = "def f(x):\n    if x == 0:\n        open(P, 'w').write(T)\n        return 0\n    import h\n    return h.g(x)"
+    function = define(source, P=str(tmp_path / "h.py"), T=H.replace("RATE = 2", "RATE = 30"))
+    proof, same, rows = worker.prove(function, [str(tmp_path)], [0, 1])
+    assert rows == ["0", "30"] and "edited before it was imported" in same
+
+
+@pytest.mark.parametrize("same_size", [True, False])
+def test_stale_bytecode_is_no_proof(worker: Worker, tmp_path: Path, same_size: bool) -> None:
+    """Python takes a bytecode file for its source if second and length are the same."""
+    files(tmp_path, {"h.py": H})
+    py_compile.compile(str(tmp_path / "h.py"))
+    facts = os.stat(tmp_path / "h.py")
+    (tmp_path / "h.py").write_text(H.replace("RATE = 2", "RATE = 3" if same_size else "RATE = 30"))
+    os.utime(tmp_path / "h.py", ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    proof, same, rows = worker.prove(define(USE), [str(tmp_path)], [1])
+    right = rows == (["3"] if same_size else ["30"])
+    assert (proof == expected(USE, tmp_path) and same is True) == right
+    assert right != same_size
+
+
+def test_a_link_that_is_turned_is_no_proof(worker: Worker, tmp_path: Path) -> None:
+    for name, rate in (("v1", "2"), ("v2", "5")):
+        files(tmp_path / name, {"h.py": H.replace("RATE = 2", f"RATE = {rate}")})
+    link = tmp_path / "now"
+    link.symlink_to("v1")
+    old = expected(USE, link)
+    function = define(USE)
+    turn = f"import os; os.symlink('v2', {str(link) + '2'!r}); os.replace({str(link) + '2'!r}, {str(link)!r})"
+    found = worker.run([str(link)], (function, [1]), turn, (function, [1]))
+    assert found[0] == (old, True, ["2"])
+    assert found[1][0] == old != expected(USE, link)
+
+
+def test_changed_variables_of_modules_are_no_proof(worker: Worker, tmp_path: Path) -> None:
+    files(tmp_path, {"h.py": H})
+    counting = define("def f(x):\n    import h\n    return h.count(x)")
+    found = worker.run([str(tmp_path)], (counting, []), (counting, [1, 2]), (define(USE), [1]))
+    assert found[0][1] is True
+    assert "variable" in found[1][1] or "changed" in found[1][1]
+    assert found[2][0] == "refused" and "h of this worker was changed" in found[2][1]
+
+
+CHANGES = [
+    "h.RATE = 7", "h.TABLE['a'] = 1", "h.g.calls = 1", "del h.RATE", "h.g = len", "h.extra = []", "h.K.n = 2", "h.K.t.append(1)",
+    "h.k.v = 3", "h.d.__defaults__[0].append(1)", "setattr(h.K, 'm', None)", "h.nested['a'][0].add(4)", "h.arr[0] = 9",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_change_of_a_module_is_seen(worker: Worker, tmp_path: Path, change: str) -> None:
+    text = H + (
+        "import numpy as np\nclass K:\n    n = 1\n    t = []\n    def m(self): return 1\nk = K()\ndef d(x, seen=[]): return x\n"
+        "nested = {'a': [set()]}\narr = np.zeros(2)\n"
+    )
+    files(tmp_path, {"h.py": text})
+    found = worker.run([str(tmp_path)], (define(USE), [1]), f"import h; {change}", (define(USE), []))
+    assert found[0] == (expected(USE, tmp_path), True, ["2"])
+    assert found[1][0] == "refused"
+
+
+def test_what_imports_do_to_other_modules_is_no_change(worker: Worker, tmp_path: Path) -> None:
+    files(
+        tmp_path,
+        {
+            "reg.py": "FOUND = {}\ndef register(f):\n    FOUND[f.__name__] = f\n    return f\n",
+            "one.py": "from reg import register\n@register\ndef one(x): return x\n",
+            "two.py": "from reg import register\n@register\ndef two(x): return -x\n",
+            "once.py": "MODEL = None\ndef model():\n    global MODEL\n    if MODEL is None:\n        MODEL = {'a': 1}\n    return MODEL\n"
+            "import functools\n@functools.lru_cache\ndef kept(x): return x\nclass C:\n    @functools.cached_property\n    def p(self): return 1\nc = C()\n",
+        },
+    )
+    source = "def f(x):\n    import reg, one\n    if x > 1:\n        import two\n        return reg.FOUND['two'](x)\n    return reg.FOUND['one'](x)"
+    lazy = "def f(x):\n    import once\n    return once.model()['a'] + once.kept(x) + once.c.p"
+    found = worker.run([str(tmp_path)], (define(source), [1]), (define(source), [2]), (define(lazy), [1]), (define(lazy), [1]))
+    assert found == [
+        (expected(source, tmp_path), True, ["1"]), (expected(source, tmp_path), True, ["-2"]),
+        (expected(lazy, tmp_path), True, ["3"]), (expected(lazy, tmp_path), True, ["3"]),
+    ]  # fmt: skip
+
+
+def test_packages_archives_and_what_is_sent_by_reference_are_proven(worker: Worker, tmp_path: Path) -> None:
+    import zipfile
+
+    directory = files(
+        tmp_path / "d",
+        {"pk/__init__.py": "from .core import start\n", "pk/core.py": "ONE = 1\ndef start(x): return x + ONE\nclass C:\n    def __init__(self): self.n = 4\n", "ns/leaf.py": "def f(x): return x\n", "raw.py": "X = 'é'\n"},
+    )
+    archive = tmp_path / "sent.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("zipped.py", "def g(x): return x + 100\n")
+        zipped.writestr("zpk/__init__.py", "")
+        zipped.writestr("zpk/leaf.py", "def g(x): return x + 200\n")
+    sources = [
+        "import pk\ndef f(x): return pk.start(x)", "from pk.core import C\nc = C()\ndef f(x): return c.n", "from pk import start\nf = start",
+        "import ns.leaf\ndef f(x): return ns.leaf.f(x)", "import zipped, zpk.leaf\ndef f(x): return zipped.g(x) + zpk.leaf.g(x)", "import raw\ndef f(x): return raw.X",
+        "def f(x):\n    try:\n        import nothing_of_this_name\n    except ImportError:\n        return -1",
+    ]  # fmt: skip
+    path = [str(directory), str(archive)]
+    sys.path[:0] = path
+    before = dict(sys.modules)
+    try:
+        for source in sources:
+            function = define(source)
+            proof = hash_function(function, environment(*path)).proof
+            found = worker.prove(function, path, [1])
+            assert found[:2] == (proof, True), (source, found)
+    finally:
+        del sys.path[:2]
+        for name in set(sys.modules) - set(before):
+            del sys.modules[name]
+
+
+# ---- libraries
+
+
+def install(root: Path, name: str, code: str, version: str = "1.0", requires: str = "") -> None:
+    """As pip does it: files, then their hashes."""
+    import base64
+    import hashlib
+
+    (root / name).mkdir(parents=True, exist_ok=True)
+    (root / name / "__init__.py").write_text(code)
+    info = root / f"{name}-{version}.dist-info"
+    info.mkdir(exist_ok=True)
+    needs = f"Requires-Dist: {requires}\n" if requires else ""
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}\n")
+    digest = base64.urlsafe_b64encode(hashlib.sha256(code.encode()).digest()).rstrip(b"=").decode()
+    (info / "RECORD").write_text(f"{name}/__init__.py,sha256={digest},{len(code)}\n{name}-{version}.dist-info/RECORD,,\n")
+
+
+def digests(root: Path, table: Path, *tops: str) -> dict[str, str]:
+    return _libraries.Machine([str(root)], table).digests(tops)
+
+
+def test_a_library_counts_by_its_content(tmp_path: Path) -> None:
+    root, table = tmp_path / "site", tmp_path / "cache" / "table.json"
+    install(root, "acme", "def rate(x): return x * 2\n", requires="acmecore>=1; python_version > '3'")
+    install(root, "acmecore", "ONE = 1\n")
+    install(root, "other", "X = 1\n")
+    seen = [digests(root, table, "acme")]
+    assert seen[0].keys() == {"acme", "acmecore"}
+    assert digests(root, table, "acme") == seen[0]
+
+    def changed(what: str, *names: str) -> None:
+        now = digests(root, table, "acme")
+        assert {n for n in now if now[n] != seen[-1].get(n)} == set(names), what
+        seen.append(now)
+
+    install(root, "acme", "def rate(x): return x * 3\n", requires="acmecore>=1; python_version > '3'")
+    changed("installed again under the same version", "acme")
+    (root / "acme" / "__init__.py").write_text("def rate(x): return x * 4\n")
+    changed("edited in place, of the same length", "acme")
+    os.utime(root / "acme" / "__init__.py", ns=(0, 0))
+    changed("with an old time")
+    (root / "acme" / "__init__.py").write_text("def rate(x): return x * 3\n")
+    now = digests(root, table, "acme")
+    assert now == seen[1], "edited back"
+    seen.append(now)
+    install(root, "acmecore", "ONE = 2\n")
+    changed("a dependency", "acmecore")
+    install(root, "other", "X = 2\n")
+    changed("a library of no concern")
+    (root / "acme" / "__init__.py").unlink()
+    changed("a file is missing", "acme")
+    table.unlink()
+    changed("the table is lost")
+    table.write_text("{")
+    changed("the table is damaged")
+    table.chmod(0o666)
+    changed("the table could be anybody's")
+
+
+def test_a_library_that_is_installed_again_behind_a_worker_is_no_proof(tmp_path: Path) -> None:
+    """In an environment of its own, whose libraries a worker imports."""
+    root = Path(subprocess.run([sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+                               capture_output=True, text=True, check=True).stdout.strip())  # fmt: skip
+    name = f"acme_{os.getpid()}"
+    source = f"def f(x):\n    import {name}\n    return {name}.rate(x)"
+    try:
+        install(root, name, "def rate(x): return x * 2\n")
+        worker = Worker()
+        try:
+            old = hash_function(define(source), environment()).proof
+            script = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from pathlib import Path; from test_loaded import install; "
+            again = script + f"install(Path({str(root)!r}), {name!r}, 'def rate(x): return x * 3\\n')"
+            found = worker.run([], (define(source), [1]), again, (define(source), [1]))
+            new = hash_function(define(source), environment()).proof
+            assert old != new
+            assert found[0] == (old, True, ["2"])
+            assert found[1][2] in (["2"], None) and found[1][0] != new
+            assert worker.prove(define(source), [], [1]) == (new, True, ["3"])
+        finally:
+            worker.close()
+    finally:
+        import shutil
+
+        shutil.rmtree(root / name, ignore_errors=True)
+        shutil.rmtree(root / f"{name}-1.0.dist-info", ignore_errors=True)
+
+
+def test_many_libraries_cost_little(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root, table = tmp_path / "site", tmp_path / "table.json"
+    names = [f"lib{i}" for i in range(400)]
+    for name in names:
+        install(root, name, f"NAME = '{name}'\n")
+    first = digests(root, table, *names)
+    start = time.process_time()
+    again = digests(root, table, *names)
+    spent = time.process_time() - start
+    print(f"400 unchanged distributions: {spent * 1000:.1f} ms")
+    assert again == first and len(first) == 400
+
+
+def test_a_module_of_a_library_s_name_is_the_user_s(tmp_path: Path) -> None:
+    files(tmp_path, {"statistics.py": "def mean(x): return 1\n", "pytz.py": "X = 1\n"})
+    mine = Environment((str(tmp_path), *sys.path), zone_of_process())
+    assert [mine.kind(n) for n in ("statistics", "pytz", "json", "numpy", "pyspark", "nothing", "sys")] == [
+        "user", "user", "python", "library", "python", "absent", "python",
+    ]  # fmt: skip
+    assert environment().kind("statistics") == "python" and environment().kind("pytz") == "library"
+
+
+def test_pickled_before_an_edit_and_loaded_after_it(worker: Worker, tmp_path: Path) -> None:
+    files(tmp_path, {"h.py": H})
+    sys.path.insert(0, str(tmp_path))
+    try:
+        function: Any = define(SENT)
+        pickled = cloudpickle.dumps(function)
+        old = hash_function(function, environment(str(tmp_path))).proof
+        (tmp_path / "h.py").write_text(H.replace("RATE = 2", "RATE = 4"))
+        ((proof, _, rows),) = worker.send([str(tmp_path)], [(pickled, [1])])
+        assert rows == ["4"] and proof != old
+        assert proof == hash_function(function, environment(str(tmp_path))).proof
+    finally:
+        sys.path.remove(str(tmp_path))
+        sys.modules.pop("h", None)
