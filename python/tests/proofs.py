@@ -76,14 +76,18 @@ class Worker:
             env={**os.environ, "PYTHONHASHSEED": "0"},
         )
 
-    def prove(self, function: Any, path: Sequence[str] = (), calls: Sequence[Any] = ()) -> tuple[Any, Any, Any]:
+    def prove(
+        self, function: Any, path: Sequence[str] = (), calls: Sequence[Any] = ()
+    ) -> tuple[Any, Any, Any]:
         """The proof, whether the state is the same after the calls, and what they returned."""
         (found,) = self.run(path, (function, calls))
         return found
 
     def run(self, path: Sequence[str], *steps: Any) -> list[tuple[Any, Any, Any]]:
         """In one process, one after the other: functions with what to call them with, or statements."""
-        sent = [step if isinstance(step, str) else (cloudpickle.dumps(step[0]), list(step[1])) for step in steps]
+        sent = [
+            step if isinstance(step, str) else (cloudpickle.dumps(step[0]), list(step[1])) for step in steps
+        ]
         return self.send(path, sent)
 
     def send(self, path: Sequence[str], steps: Sequence[Any]) -> list[tuple[Any, Any, Any]]:

@@ -226,7 +226,9 @@ TABLES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("before,after", [pytest.param(*c, id=f"{k}-{i}") for k, t in TABLES.items() for i, c in enumerate(t)])
+@pytest.mark.parametrize(
+    "before,after", [pytest.param(*c, id=f"{k}-{i}") for k, t in TABLES.items() for i, c in enumerate(t)]
+)
 def test_what_a_cell_defines_counts(before: str, after: str) -> None:
     # The purity of what is shown here is decided elsewhere.
     assert identity(before) != identity(after)

@@ -89,7 +89,10 @@ def test_another_object_for_the_same_bytes_is_not_trusted(cache: DiskCache, spar
 
 def test_a_broadcast_counts_by_its_content(cache: DiskCache, spark: Any, data: str) -> None:
     def rows(number: int) -> Any:
-        scope: dict[str, Any] = {"__name__": "__main__", "table": spark.sparkContext.broadcast([number] * 300)}
+        scope: dict[str, Any] = {
+            "__name__": "__main__",
+            "table": spark.sparkContext.broadcast([number] * 300),
+        }
         exec("def f(x):\n    return table.value[x]", scope)
         return spark.read.parquet(data).select(udf(scope["f"], "long")("id")).cache()
 

@@ -477,6 +477,9 @@ STATEFUL = [
     "def f(x):\n    f.n = getattr(f, 'n', 0) + 1\n    return f.n",
     "def f(x, seen=[]):\n    seen.append(x)\n    return len(seen)",
     "n = 0\ndef f(x):\n    global n\n    n += 1\n    return n",
+    "SEEN = None\ndef f(x):\n    global SEEN\n    if SEEN is None:\n        SEEN = {}\n    SEEN[x] = len(SEEN)\n    return SEEN[x]",
+    "SEEN = None\ndef put(d, x): d[x] = len(d)\ndef f(x):\n    global SEEN\n    if SEEN is None:\n        SEEN = {}\n    put(SEEN, x)\n    return SEEN[x]",
+    "LAST = None\ndef f(x):\n    global LAST\n    if LAST is None:\n        LAST = x\n    return LAST",
     "import random\nr = random.Random(1)\ndef f(x): return r.random()",
     "import numpy as np\nr = np.random.default_rng(1)\ndef f(x): return r.random()",
     "import numpy as np\na = np.zeros(3)\ndef f(x):\n    a[0] += x\n    return a[0]",
@@ -505,7 +508,8 @@ def test_a_worker_sees_that_captured_state_was_changed(
 
 
 COMPUTED_ONCE = [
-    "MODEL = None\ndef f(x):\n    global MODEL\n    if MODEL is None:\n        MODEL = dict(a=1)\n    return MODEL['a']",
+    "import re\nMODEL = None\ndef f(x):\n    global MODEL\n    if MODEL is None:\n        MODEL = re.compile('a')\n    return MODEL.sub('b', str(x))",
+    "from string import Template\nMODEL = None\ndef model():\n    global MODEL\n    if MODEL is None:\n        with_ = Template('$a')\n        MODEL = with_\n    return MODEL\ndef f(x): return model().substitute(a=x)",
     "MODEL = None\ndef f(x):\n    global MODEL\n    if MODEL is None:\n        parts = [1, 2]\n        MODEL = sum(parts)\n    return MODEL + x",
     "import re\np = re.compile('a')\ndef f(x): return p.sub('b', str(x))",
     "import logging\nlog = logging.getLogger('q')\ndef f(x):\n    log.debug('x')\n    return x",
@@ -519,6 +523,14 @@ def test_what_is_computed_once_is_no_change_of_state(worker: Worker, source: str
     proof, same, rows = worker.prove(function, calls=[1, 2])
     assert rows is not None, same
     assert (proof, same) == (hash_function(function, environment()).proof, True)
+
+
+def test_what_the_driver_has_loaded_is_sent_and_counts() -> None:
+    source = "MODEL = None\ndef f(x):\n    global MODEL\n    if MODEL is None:\n        MODEL = 1\n    return MODEL"
+    functions = [define(source) for _ in range(3)]
+    functions[1].__globals__["MODEL"] = 1
+    functions[2].__globals__["MODEL"] = 2
+    assert len({hash_function(f, environment()).digest for f in functions}) == 3
 
 
 def test_every_digest_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:

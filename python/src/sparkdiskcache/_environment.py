@@ -161,7 +161,9 @@ def _roots(*names: str) -> tuple[str, ...]:
 def is_installed(path: str) -> bool:
     """Whether a file is one of Python's or was installed."""
     real = os.path.realpath(path)
-    return any(real.startswith(root + os.sep) for root in _roots("purelib", "platlib", "stdlib", "platstdlib"))
+    return any(
+        real.startswith(root + os.sep) for root in _roots("purelib", "platlib", "stdlib", "platstdlib")
+    )
 
 
 @cache

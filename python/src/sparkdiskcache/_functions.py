@@ -5,12 +5,16 @@ from __future__ import annotations
 
 import enum
 import functools
+import os
 import types
+import weakref
 from typing import Any
 
 from pyspark.cloudpickle import cloudpickle
 
 from . import _bytecode
+from ._digest import ATOMS
+from ._environment import is_library
 from ._refusal import CODE
 from ._values import Values
 
@@ -98,7 +102,8 @@ class Walk(Values):
         if cloudpickle._should_pickle_by_reference(f):
             self.by_reference(f.__module__, f.__qualname__)
             return
-        path, self.path = self.path, [*self.path, f" -> {f.__qualname__}" if self.path else f.__qualname__]
+        step = f"{f.__qualname__} ({line_of(f.__code__)})"
+        path, self.path = self.path, [*self.path, f" -> {step}" if self.path else step]
         try:
             self.part(f.__qualname__, lambda: self._function_by_value(f))
         finally:
@@ -130,7 +135,7 @@ class Walk(Values):
                 continue
             if name not in f.__globals__:
                 self.out.put("not global", name)
-            elif name in lazy:
+            elif name in lazy and self._is_loaded_once(f, name):
                 self.out.put("loaded once", name)
             else:
                 self.out.put("global", name)
@@ -140,6 +145,14 @@ class Walk(Values):
             self.out.put("import", module)
             self.modules.add(module)
             self.modules.update(f"{module}.{name}" for name in names)
+
+    def _is_loaded_once(self, f: types.FunctionType, name: str) -> bool:
+        """Whether a variable was sent as ``None``, to be set by the function to what depends on no row."""
+        content = f.__globals__[name]
+        if not self.raw:
+            return content is None
+        none = _SENT_AS_NONE.setdefault(f, {}).setdefault(name, content is None)
+        return none and (content is None or is_whole(content))
 
     def _variable(self, f: types.FunctionType, name: str, content: Any, facts: _bytecode.Facts) -> None:
         if isinstance(content, types.CellType):
@@ -179,7 +192,10 @@ class Walk(Values):
         elif cloudpickle._should_pickle_by_reference(c):
             self.by_reference(c.__module__, c.__qualname__)
         else:
-            path, self.path = self.path, [*self.path, f" -> class {c.__qualname__}" if self.path else c.__qualname__]
+            path, self.path = (
+                self.path,
+                [*self.path, f" -> class {c.__qualname__}" if self.path else c.__qualname__],
+            )
             try:
                 self.part(c.__qualname__, lambda: self._class_by_value(c))
             finally:
@@ -197,7 +213,9 @@ class Walk(Values):
                 self.value(member.name)
                 self.within(f".{member.name}", member.value)
                 if self.raw:
-                    self.within(f".{member.name}", {k: x for k, x in vars(member).items() if k != "__objclass__"})
+                    self.within(
+                        f".{member.name}", {k: x for k, x in vars(member).items() if k != "__objclass__"}
+                    )
         else:
             state = cloudpickle._class_getstate(c)[0]
         for name, content in sorted(state.items()):
@@ -210,6 +228,30 @@ class Walk(Values):
                 self.set({*content}, shows_order=False)
             else:
                 self.within(f".{name}", content)
+
+
+_SENT_AS_NONE: weakref.WeakKeyDictionary[types.FunctionType, dict[str, bool]] = weakref.WeakKeyDictionary()
+
+
+def line_of(code: types.CodeType) -> str:
+    """Where people find it."""
+    file = code.co_filename
+    cell = "ipykernel" in file or file.startswith("<")
+    return f"{'cell' if cell else os.path.basename(file)}, line {code.co_firstlineno}"
+
+
+def is_whole(v: Any) -> bool:
+    """Whether a value that a function has loaded is of a kind that functions use and do not write to: plain
+    values, and models and parsers of libraries."""
+    kind = type(v)
+    if kind in (tuple, frozenset):
+        return all(map(is_whole, v))
+    top = kind.__module__.partition(".")[0]
+    return (
+        kind in ATOMS
+        or top not in ("builtins", "collections", "types", "numpy", "pandas", "array")
+        and is_library(kind.__module__)
+    )
 
 
 def captured(f: Any) -> dict[str, Any]:
@@ -229,4 +271,6 @@ def changeable_defaults(f: types.FunctionType) -> frozenset[str]:
     names = code.co_varnames[: code.co_argcount]
     positional = f.__defaults__ or ()
     defaults = {**dict(zip(names[len(names) - len(positional) :], positional)), **(f.__kwdefaults__ or {})}
-    return frozenset(n for n, v in defaults.items() if not isinstance(v, (type, types.FunctionType, *_SCALARS)))
+    return frozenset(
+        n for n, v in defaults.items() if not isinstance(v, (type, types.FunctionType, *_SCALARS))
+    )

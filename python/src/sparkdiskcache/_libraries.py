@@ -28,7 +28,20 @@ from ._sources import stamp
 
 _FORMAT = 2
 # Extras of these names are for who develops the library.
-_FOR_DEVELOPERS = ("all", "test", "dev", "doc", "lint", "typ", "check", "cov", "enabler", "mypy", "ci", "build")
+_FOR_DEVELOPERS = (
+    "all",
+    "test",
+    "dev",
+    "doc",
+    "lint",
+    "typ",
+    "check",
+    "cov",
+    "enabler",
+    "mypy",
+    "ci",
+    "build",
+)
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9][\w.\-]*)[^;]*(?:;(.*))?$")
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([\w.\-]+)['\"]")
 _CODE = (".py", ".so", ".pyd", ".dylib", ".dll", ".json", ".npz", ".dat", ".txt", ".pxd")
@@ -178,7 +191,11 @@ class Machine:
         known = files.get(path)
         if known is None or known[0] != at:
             with open(path, "rb") as file:
-                content = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read())
+                content = (
+                    hashlib.file_digest(file, "sha256")
+                    if hasattr(hashlib, "file_digest")
+                    else hashlib.sha256(file.read())
+                )
             known = files[path] = [at, content.hexdigest()]
             self._dirty = True
         return str(known[1])
@@ -275,8 +292,14 @@ def _describe(path: str) -> Distribution | None:
     except (OSError, ValueError):
         pass
     return Distribution(
-        path, name, version, hashlib.sha256(content).hexdigest(), tuple(sorted(tops)), tuple(sorted(requires)),
-        tuple(sorted(may_use)), editable,
+        path,
+        name,
+        version,
+        hashlib.sha256(content).hexdigest(),
+        tuple(sorted(tops)),
+        tuple(sorted(requires)),
+        tuple(sorted(may_use)),
+        editable,
     )
 
 
@@ -289,6 +312,11 @@ def _files(record: str, every: bool = False) -> Iterable[tuple[str, int, str]]:
             name, hashed, size = row[0], row[1], row[2]
             if every:
                 yield name, 0, ""
-            elif hashed.startswith("sha256=") and size.isdigit() and name.endswith(_CODE) and ".dist-info/" not in name:
+            elif (
+                hashed.startswith("sha256=")
+                and size.isdigit()
+                and name.endswith(_CODE)
+                and ".dist-info/" not in name
+            ):
                 digest = hashed[7:]
                 yield name, int(size), base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4)).hex()

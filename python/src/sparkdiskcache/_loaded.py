@@ -24,7 +24,7 @@ from typing import Any
 
 from . import _environment, _modules, _sources
 from ._environment import Environment
-from ._functions import Walk
+from ._functions import Walk, is_whole
 from ._refusal import CODE, STATE, FunctionRefused
 from ._sources import Module
 from ._values import Values
@@ -229,7 +229,9 @@ class _ModuleWalk(Walk):
                 content, types.ModuleType
             ):
                 continue  # a submodule, which is bound when its own import is over
-            if name not in self._once and (not name.startswith("__") or name == "__all__"):
+            if name in self._once and (content is None or is_whole(content)):
+                continue
+            if not name.startswith("__") or name == "__all__":
                 self.out.put("variable", name)
                 self.within(f"variable {name}", content)
         return self.out.hexdigest()

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from . import _bytecode
@@ -35,9 +35,7 @@ class Closure:
         return any(m.facts.makes_sets for m in self.user.values() if m.facts is not None)
 
 
-def closure(
-    walk: Walk, environment: Environment, module: Callable[[str], Module]
-) -> Closure:
+def closure(walk: Walk, environment: Environment, module: Callable[[str], Module]) -> Closure:
     """What follows from the modules that a function names.
 
     A submodule that no statement imports may still be reached as an attribute of its package, if anything else
@@ -107,7 +105,9 @@ def _is_import(name: str, found: Closure) -> bool:
 
 def _too_many(found: Closure) -> FunctionRefused:
     first = next(iter(found.user))
-    return FunctionRefused(CODE, f"module {first}", f"imports more than {_LONGEST_CLOSURE} modules of your own")
+    return FunctionRefused(
+        CODE, f"module {first}", f"imports more than {_LONGEST_CLOSURE} modules of your own"
+    )
 
 
 def _submodules(package: Module) -> set[str]:

@@ -14,9 +14,8 @@ import types
 from typing import Any
 
 from . import _sinks, _uses
-from ._bytecode import facts
 from ._environment import is_library
-from ._functions import Walk, captured, changeable_defaults
+from ._functions import Walk, captured, changeable_defaults, line_of
 from ._modules import Closure
 from ._refusal import CODE, FunctionRefused
 from ._uses import Use
@@ -66,8 +65,7 @@ class Reach:
                 self._global(use, f.__globals__, place)
         _uses.check(code, place, self._excused)
         found = captured(f)
-        once = facts(code).loaded_once
-        values = frozenset(n for n, c in found.items() if not isinstance(c, _SELF_EVIDENT) and n not in once)
+        values = frozenset(n for n, c in found.items() if not isinstance(c, _SELF_EVIDENT))
         owners = frozenset(n for n, c in found.items() if _owns_values(c))
         _uses.check_writes(code, values, owners, place, changeable_defaults(f))
 
@@ -83,7 +81,7 @@ class Reach:
     def _global(self, use: Use, names: dict[str, Any], place: str, known: bool = True) -> None:
         if use.name in names:
             self._value(names[use.name], use.chain or (), place)
-        elif use.name == "hash" and place.endswith("__hash__"):
+        elif use.name == "hash" and "__hash__ (" in place:
             return  # shows in the order of sets only, as the hashes of strings do
         elif hasattr(builtins, use.name):
             _sinks.check_builtin(use.name, place)
@@ -111,7 +109,7 @@ class Reach:
             if is_library(v.__module__ or "builtins"):
                 self._library(v.__module__ or "builtins", (*v.__qualname__.split("."), *chain), place)
             else:
-                self._function(v, _below(place, f"{v.__module__}.{v.__qualname__}"))
+                self._function(v, _below(place, v.__qualname__, v))
         elif isinstance(v, types.BuiltinFunctionType):
             owner = v.__self__
             if owner is None or isinstance(owner, types.ModuleType):
@@ -140,8 +138,10 @@ class Reach:
                 continue
             for name, member in list(vars(base).items()):
                 for function in _functions_of(member):
-                    if isinstance(function, types.FunctionType) and not is_library(function.__module__ or "builtins"):
-                        self._function(function, _below(place, f"{base.__qualname__}.{name}"))
+                    if isinstance(function, types.FunctionType) and not is_library(
+                        function.__module__ or "builtins"
+                    ):
+                        self._function(function, _below(place, f"{base.__qualname__}.{name}", function))
 
     # ---- names
 
@@ -181,7 +181,9 @@ def _owns_values(content: Any) -> bool:
     """Whether attributes of a captured module, class or function may be a user's values."""
     if isinstance(content, types.ModuleType):
         return not is_library(content.__name__)
-    return isinstance(content, (type, types.FunctionType)) and not is_library(content.__module__ or "builtins")
+    return isinstance(content, (type, types.FunctionType)) and not is_library(
+        content.__module__ or "builtins"
+    )
 
 
 def _is_of_spark(v: Any) -> bool:
@@ -190,5 +192,5 @@ def _is_of_spark(v: Any) -> bool:
     return module.partition(".")[0] in ("pyspark", "sparkdiskcache")
 
 
-def _below(place: str, name: str) -> str:
-    return place if name.rpartition(".")[2] in place else f"{place} -> {name}"
+def _below(place: str, name: str, f: types.FunctionType) -> str:
+    return place if f" {name} (" in f" {place}" else f"{place} -> {name} ({line_of(f.__code__)})"

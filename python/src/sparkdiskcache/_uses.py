@@ -91,9 +91,7 @@ def uses(code: types.CodeType, inside: bool = True) -> list[Use]:
     for inner in nested(code):
         if inside or not inner.co_flags & inspect.CO_OPTIMIZED:
             found.update(uses(inner, inside=inside))
-    return sorted(
-        found, key=lambda use: (use.kind, use.name, use.level, use.chain or (), use.chain is None)
-    )
+    return sorted(found, key=lambda use: (use.kind, use.name, use.level, use.chain or (), use.chain is None))
 
 
 def _chain(ins: list[dis.Instruction], start: int) -> tuple[str, ...]:

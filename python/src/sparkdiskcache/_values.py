@@ -9,7 +9,6 @@ contiguous.
 
 from __future__ import annotations
 
-import collections
 import functools
 import io
 import pickle
@@ -327,7 +326,11 @@ class Values:
 
             if isinstance(v, torch.Tensor) and type(v) in (torch.Tensor, torch.nn.Parameter):
                 self.out.put("tensor", type(v).__name__, str(v.dtype), str(v.device), v.requires_grad)
-                self.out.put("layout", repr(tuple(v.shape)), repr(v.stride()) if v.layout is torch.strided else str(v.layout))
+                self.out.put(
+                    "layout",
+                    repr(tuple(v.shape)),
+                    repr(v.stride()) if v.layout is torch.strided else str(v.layout),
+                )
                 self.value(v.detach().cpu().contiguous().view(torch.uint8).numpy() if v.numel() else b"")
                 return True
         elif top == "pyspark":
