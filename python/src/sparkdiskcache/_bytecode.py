@@ -161,7 +161,8 @@ def facts(code: types.CodeType) -> Facts:
                 (contains if follows == "CONTAINS_OP" else otherwise).add(i.argval)
             elif i.opname in ("STORE_GLOBAL", "STORE_DEREF"):
                 otherwise.add(i.argval)
-    stored, lazy = set(), set()
+    stored: set[str] = set()
+    lazy: set[str] = set()
     for inner in everything(code):
         for name, once in _stores(inner):
             (lazy if once else stored).add(name)

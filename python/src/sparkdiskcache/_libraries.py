@@ -277,8 +277,8 @@ def _describe(path: str) -> Distribution | None:
     try:
         with open(record, "rb") as binary:
             content = binary.read()
-        for file, _, _ in _files(record, every=True):
-            first, slash, _ = file.partition("/")
+        for installed, _, _ in _files(record, every=True):
+            first, slash, _ = installed.partition("/")
             if slash and not first.endswith((".dist-info", ".data")) and first not in ("..", "__pycache__"):
                 tops.add(first)
             elif not slash and first.endswith((".py", ".so", ".pyd")):

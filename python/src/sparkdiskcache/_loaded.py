@@ -12,13 +12,13 @@ Files of libraries count as they are on the disk now, if they are no younger tha
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import sys
 import threading
 import time
 import types
 from collections.abc import Iterable
-from importlib import _bootstrap_external as bootstrap  # type: ignore[attr-defined]
 from importlib.machinery import ModuleSpec
 from typing import Any
 
@@ -29,6 +29,7 @@ from ._refusal import CODE, STATE, FunctionRefused
 from ._sources import Module
 from ._values import Values
 
+bootstrap: Any = importlib._bootstrap_external
 _CHANGED = "was changed after its import, so that a row depends on the rows before it"
 
 

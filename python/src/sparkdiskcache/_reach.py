@@ -32,6 +32,7 @@ class Reach:
     def __init__(self, excused: frozenset[str]) -> None:
         self._excused = excused
         self._seen: set[int] = set()
+        self._on_import = False
         self._alive: list[object] = []
 
     def check(self, walk: Walk, closure: Closure) -> None:
@@ -40,12 +41,14 @@ class Reach:
             self._function(f, place)
         for module, qualname, place in walk.references:
             self._dotted(module, tuple(qualname.split(".")) if qualname else (), place)
-        for name, module in closure.user.items():
-            if module.run is not None:
+        # What is called on import may fill what functions only read; it may be called by rows as well.
+        self._on_import, self._seen = True, set()
+        for name, imported in closure.user.items():
+            if imported.run is not None:
                 loaded = sys.modules.get(name)
                 names = vars(loaded) if loaded is not None else {}
                 place = f"{name} (on import)"
-                for use in _uses.uses(module.run, inside=False):
+                for use in _uses.uses(imported.run, inside=False):
                     if use.kind == "global" and not _is_of_spark(names.get(use.name)):
                         self._global(use, names, place, known=loaded is not None)
 
@@ -64,6 +67,8 @@ class Reach:
             else:
                 self._global(use, f.__globals__, place)
         _uses.check(code, place, self._excused)
+        if self._on_import:
+            return
         found = captured(f)
         values = frozenset(n for n, c in found.items() if not isinstance(c, _SELF_EVIDENT))
         owners = frozenset(n for n, c in found.items() if _owns_values(c))

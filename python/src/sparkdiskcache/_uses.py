@@ -133,7 +133,6 @@ def check(code: types.CodeType, place: str, excused: frozenset[str] = frozenset(
 
     :param excused: reasons that do not count
     """
-    once = facts(code).loaded_once
     for inner in everything(code):
         samples = False
         if "getattr" in inner.co_names:
@@ -141,10 +140,6 @@ def check(code: types.CodeType, place: str, excused: frozenset[str] = frozenset(
                 if isinstance(const, str):
                     check_attribute(const, place, excused=excused)
         for i in instructions(inner):
-            if i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL") and i.argval not in once:
-                raise FunctionRefused(
-                    CODE, place, f"writes the global variable {i.argval}; return the value instead"
-                )
             if i.opname in _ATTRIBUTE or i.opname == "IMPORT_FROM":
                 check_attribute(i.argval, place, excused=excused)
                 samples = samples or i.argval == "sample"
@@ -165,6 +160,12 @@ def check_writes(
     :param owners: names of captured classes, functions and user modules, whose attributes are values
     :param defaults: names of arguments whose default is a value that could be changed
     """
+    once = facts(code).loaded_once
+    for i in instructions(code):
+        if i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL") and i.argval not in once:
+            raise FunctionRefused(
+                CODE, place, f"writes the global variable {i.argval}; return the value instead"
+            )
     free = frozenset(code.co_freevars)
     for kind, name, how in _written(code):
         captured = kind == "global" or kind == "free" and name in free and name in values | owners

@@ -197,11 +197,7 @@ class Values:
             return sys.version_info < (3, 12)
         if isinstance(element, (tuple, frozenset)):
             return any(map(self._hashed_by_address, element))
-        return not isinstance(element, _ORDERED_BY_VALUE) and type(element).__hash__ in (
-            object.__hash__,
-            type.__hash__,
-            types.FunctionType.__hash__,
-        )
+        return not isinstance(element, _ORDERED_BY_VALUE) and type(element).__hash__ is object.__hash__  # type: ignore[comparison-overlap]
 
     def _bytearray(self, v: bytearray) -> None:
         self._count(len(v))
@@ -247,7 +243,7 @@ class Values:
             ) from e
         self._alive.append(reduced)
         if isinstance(reduced, str):
-            self.by_reference(pickle.whichmodule(v, reduced), reduced)
+            self.by_reference(_module_of(v, reduced), reduced)
             return
         function, arguments, state, items, pairs, setter = (*reduced, *(None,) * 4)[:6]
         self.out.put("object", len(arguments))
@@ -322,7 +318,7 @@ class Values:
                 self._array(v, np)
                 return True
         elif top == "torch":
-            import torch
+            import torch  # type: ignore[import-not-found]
 
             if isinstance(v, torch.Tensor) and type(v) in (torch.Tensor, torch.nn.Parameter):
                 self.out.put("tensor", type(v).__name__, str(v.dtype), str(v.device), v.requires_grad)
@@ -380,6 +376,11 @@ class Values:
 def _computed(kind: type, name: Any) -> bool:
     """Whether an attribute is what a cached property has computed from the others."""
     return isinstance(name, str) and isinstance(getattr(kind, name, None), functools.cached_property)
+
+
+def _module_of(v: Any, name: str) -> str:
+    found: str = getattr(v, "__module__", None) or pickle.whichmodule(v, name)  # type: ignore[attr-defined]
+    return found
 
 
 def _without_caches(state: Any) -> Any:

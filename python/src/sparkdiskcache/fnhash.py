@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 from . import _bytecode, _environment, _loaded, _modules, _sinks, _sources
 from ._digest import Digest, hexdigest_of
@@ -35,6 +35,7 @@ __all__ = ["FunctionHash", "FunctionRefused", "hash_function", "hash_loaded", "s
 
 _FORMAT = "sparkdiskcache.fnhash.2"
 _SHOWN_DIGITS = 16
+_T = TypeVar("_T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +104,7 @@ def state_digest(function: object) -> str:
     return _guarded(function, state)
 
 
-def _guarded(function: object, compute: Callable[[], Any]) -> Any:
+def _guarded(function: object, compute: Callable[[], _T]) -> _T:
     try:
         return compute()
     except FunctionRefused:
