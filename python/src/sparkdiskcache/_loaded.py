@@ -23,13 +23,17 @@ from importlib.machinery import ModuleSpec
 from typing import Any
 
 from . import _environment, _modules, _sources
+from ._digest import ATOMS
 from ._environment import Environment
 from ._functions import Walk, is_whole
+from ._libraries import Machine
+from ._modules import Closure
 from ._refusal import CODE, STATE, FunctionRefused
 from ._sources import Module
 from ._values import Values
 
 bootstrap: Any = importlib._bootstrap_external
+_CLOSURES = 1000
 _CHANGED = "was changed after its import, so that a row depends on the rows before it"
 
 
@@ -43,8 +47,14 @@ class Worker(Environment):
         return self._specs[module]
 
     def library_digests(self, tops: Iterable[str]) -> dict[str, str]:
-        found = super().library_digests(tops)
-        return _libraries.proven(found, self)
+        # What is loaded stays what it was; only what is loaded since has to be looked at.
+        wanted = frozenset(tops)
+        at = (len(sys.modules), _recorder.imports)
+        known = _libraries.answers.get(wanted)
+        if known is None or known[0] != at:
+            known = at, _libraries.proven(super().library_digests(wanted), self.machine)
+            _libraries.answers[wanted] = known
+        return known[1]
 
 
 def environment() -> Worker:
@@ -58,22 +68,24 @@ class _Libraries:
         self._first: dict[str, str] = {}
         self._mixed: dict[str, str] = {}
         self._checked: dict[str, int] = {}
+        self._unasked: dict[str, list[str]] = {}
+        self.answers: dict[frozenset[str], tuple[tuple[int, int], dict[str, str]]] = {}
         self.loaded_at: dict[str, int] = {}
 
-    def proven(self, found: dict[str, str], worker: Worker) -> dict[str, str]:
-        fresh = [(n, m) for n, m in list(sys.modules.items()) if self._checked.get(n) != id(m)]
+    def proven(self, found: dict[str, str], machine: Machine) -> dict[str, str]:
+        for name, module in list(sys.modules.items()):
+            if self._checked.get(name) != id(module):
+                self._checked[name] = id(module)
+                for owner in machine.owners(name.partition(".")[0]):
+                    self._unasked.setdefault(owner, []).append(name)
         started = _started_at()
-        for name, module in fresh:
-            self._checked[name] = id(module)
-            owners = [o for o in worker.machine.owners(name.partition(".")[0]) if o in found]
-            problem = self._younger(name, module, started) if owners else None
-            for owner in owners:
+        for owner in found:
+            for name in self._unasked.pop(owner, ()):
+                problem = self._younger(name, sys.modules.get(name), started)
                 if problem is not None:
                     self._mixed.setdefault(owner, problem)
                 elif self._first.get(owner, found[owner]) != found[owner]:
                     self._mixed.setdefault(owner, f"{name} was loaded after it was installed again")
-            if not owners and worker.machine.owners(name.partition(".")[0]):
-                del self._checked[name]  # of a library that nobody has asked for yet
         for name in found:
             if name in self._mixed:
                 raise FunctionRefused(
@@ -111,8 +123,11 @@ class _Recorder:
     def __init__(self) -> None:
         self.records: dict[str, tuple[types.ModuleType, Module]] = {}
         self.problems: dict[str, str] = {}
-        self.states: dict[str, str] = {}
+        self.states: dict[str, tuple[str, _ModuleWalk]] = {}
+        """And what keeps the objects alive whose addresses are in it."""
         self.promised: dict[str, str] = {}
+        self.imports = 0
+        self._closures: dict[object, Closure] = {}
         self._depth = threading.local()
         self._lock = threading.RLock()
 
@@ -121,6 +136,7 @@ class _Recorder:
         name = module.__name__
         spec: Any = module.__spec__
         origin = getattr(spec, "origin", None)
+        self.imports += 1
         if origin is None or _environment.is_installed(origin):
             _libraries.loaded_at[name] = time.time_ns()
             return False
@@ -151,13 +167,13 @@ class _Recorder:
             for name in list(names):
                 known = self.states.get(name)
                 if known is not None and name not in self.problems:
-                    problem = self._problem(name, known)
+                    problem = self._problem(name, known[0])
                     if problem is not None:
                         self.problems[name] = problem
 
     def _problem(self, name: str, known: str) -> str | None:
         try:
-            return None if _state_of(*self.records[name]) == known else _CHANGED
+            return None if _state_of(*self.records[name])[0] == known else _CHANGED
         except FunctionRefused as e:
             return e.sentence
 
@@ -197,6 +213,18 @@ class _Recorder:
             raise _refused(name, problem)
         raise _refused(name, "was imported before anybody looked")
 
+    def closure(self, walk: Walk) -> Closure:
+        """As :func:`_modules.closure`, which is the same until something is imported."""
+        at = (len(sys.modules), self.imports, len(self.problems))
+        key = (frozenset(walk.sent), frozenset(walk.modules), frozenset(walk.tokens), at)
+        if key not in self._closures:
+            if len(self._closures) > _CLOSURES:
+                self._closures.clear()
+            found = self._closures[key] = _modules.closure(walk, environment(), self.module)
+            for name in found.absent:
+                self.promised[name] = ""
+        return self._closures[key]
+
     def require_unchanged(self, names: Iterable[str]) -> None:
         names = [name for name in names if name in self.records]
         self._verify(names)
@@ -216,6 +244,17 @@ def _text(loader: Any, origin: str) -> str:
         return ""
 
 
+def _is_plain(v: Any) -> bool:
+    """Of a function: whether nothing of it can be changed but by setting attributes, of which it has none."""
+    return (
+        type(v) is types.FunctionType
+        and v.__closure__ is None
+        and v.__kwdefaults__ is None
+        and (v.__defaults__ is None or ATOMS.issuperset(map(type, v.__defaults__)))
+        and not v.__dict__
+    )
+
+
 class _ModuleWalk(Walk):
     """The values that a module holds, in all that is defined in it."""
 
@@ -225,7 +264,15 @@ class _ModuleWalk(Walk):
         self._once = once
 
     def of(self, module: types.ModuleType) -> str:
+        plain: list[Any] = []
         for name, content in list(module.__dict__.items()):
+            if type(content) in ATOMS and name not in self._once:
+                plain += (name, content)
+                continue
+            if _is_plain(content):
+                plain += (name, id(content), id(content.__code__), content.__defaults__)
+                self._alive.append((content, content.__code__))
+                continue
             if getattr(content, "__name__", "") == f"{self._module_name}.{name}" and isinstance(
                 content, types.ModuleType
             ):
@@ -235,6 +282,7 @@ class _ModuleWalk(Walk):
             if not name.startswith("__") or name == "__all__":
                 self.out.put("variable", name)
                 self.within(f"variable {name}", content)
+        self.out.put("plain", *plain)
         return self.out.hexdigest()
 
     def _function(self, f: types.FunctionType) -> None:
@@ -266,9 +314,10 @@ class _ModuleWalk(Walk):
         return Values._foreign(self, v)
 
 
-def _state_of(module: types.ModuleType, one: Module) -> str:
+def _state_of(module: types.ModuleType, one: Module) -> tuple[str, _ModuleWalk]:
     facts = one.facts
-    return _ModuleWalk(module, facts.loaded_once if facts is not None else frozenset()).of(module)
+    walk = _ModuleWalk(module, facts.loaded_once if facts is not None else frozenset())
+    return walk.of(module), walk
 
 
 def _started_at() -> int:
@@ -305,8 +354,9 @@ def install() -> None:
         bootstrap._LoaderBasics.exec_module = exec_module
 
 
-def module(name: str) -> Module:
-    return _recorder.module(name)
+def closure(walk: Walk) -> Closure:
+    """What is imported for a function, as this process has it."""
+    return _recorder.closure(walk)
 
 
 def require_unchanged(walk: Walk) -> None:
@@ -314,6 +364,6 @@ def require_unchanged(walk: Walk) -> None:
 
     :raises FunctionRefused: if one is not
     """
-    closure = _modules.closure(walk, environment(), module)
-    _recorder.require_unchanged(closure.user)
-    environment().library_digests(closure.libraries)
+    found = _recorder.closure(walk)
+    _recorder.require_unchanged(found.user)
+    environment().library_digests(found.libraries)

@@ -46,7 +46,7 @@ class Module:
     file: SourceFile | None
     places: tuple[str, ...]
 
-    @property
+    @functools.cached_property
     def facts(self) -> _bytecode.Facts | None:
         return _bytecode.facts(self.code) if self.code is not None else None
 

@@ -27,6 +27,7 @@ from . import _bytecode, _environment, _loaded, _modules, _sinks, _sources
 from ._digest import Digest, hexdigest_of
 from ._environment import Environment
 from ._functions import Walk
+from ._modules import Closure
 from ._reach import Reach
 from ._refusal import STATE, FunctionRefused
 from ._sources import Module, SourceFile
@@ -73,7 +74,12 @@ def hash_function(
         assert spec is not None, name  # it has been found just now
         return _sources.of_spec(spec)
 
-    return _guarded(function, lambda: _hashed(function, environment, source, Reach(excused)))
+    def closure(walk: Walk) -> Closure:
+        found = _modules.closure(walk, environment, source)
+        Reach(excused).check(walk, found)
+        return found
+
+    return _guarded(function, lambda: _hashed(function, environment, closure))
 
 
 def hash_loaded(function: object) -> str:
@@ -81,12 +87,7 @@ def hash_loaded(function: object) -> str:
 
     :raises FunctionRefused: if what the worker has loaded cannot be told
     """
-    environment = _loaded.environment()
-
-    def proof() -> str:
-        return _hashed(function, environment, _loaded.module, None).proof
-
-    return _guarded(function, proof)
+    return _guarded(function, lambda: _hashed(function, _loaded.environment(), _loaded.closure).proof)
 
 
 def state_digest(function: object) -> str:
@@ -116,13 +117,11 @@ def _guarded(function: object, compute: Callable[[], _T]) -> _T:
 
 
 def _hashed(
-    function: object, environment: Environment, module: Callable[[str], Module], reach: Reach | None
+    function: object, environment: Environment, closure_of: Callable[[Walk], Closure]
 ) -> FunctionHash:
     walk = Walk()
     walk.value(function)
-    closure = _modules.closure(walk, environment, module)
-    if reach is not None:
-        reach.check(walk, closure)
+    closure = closure_of(walk)
     parts = dict(walk.parts)
     out = Digest()
     out.put(_FORMAT, walk.out.digest(), *sorted(closure.absent))
