@@ -182,6 +182,43 @@ def test_packages_archives_and_what_is_sent_by_reference_are_proven(worker: Work
             del sys.modules[name]
 
 
+UNPICKLES = {
+    "bytes": "import pickle\nB = {pickled}\ndef f(x): return pickle.loads(B).g(x)",
+    "a file": "def f(x):\n    import pickle\n    with open({path!r}, 'rb') as file: return pickle.load(file).g(x)",
+    "a file of joblib's kind": "def f(x):\n    import pickle\n    with open({path!r}, 'rb') as file: return pickle._Unpickler(file).load().g(x)",
+    "by name": "def f(x):\n    import importlib\n    return importlib.import_module('h' + 'm').C().g(x)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", UNPICKLES)
+def test_a_class_that_is_found_by_name_has_to_be_named(
+    worker: Worker, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sparkdiskcache import _reach
+
+    monkeypatch.setattr(_reach.Reach, "check", lambda *_: None)
+    files(tmp_path, {"hm.py": "class C:\n    def g(self, x): return x + 5\n"})
+    pickled = b"\x80\x04\x8c\x02hm\x8c\x01C\x93)\x81."
+    (tmp_path / "m.pickle").write_bytes(pickled)
+    source = UNPICKLES[how].format(pickled=pickled, path=str(tmp_path / "m.pickle"))
+    named = (
+        source.replace("def f(x):", "def f(x):\n    import hm; ")
+        if "def f(x): " in source
+        else source.replace("def f(x):\n", "def f(x):\n    import hm\n")
+    )
+    other = "def f(x):\n    import hm\n    return hm.C().g(x)"
+    for before in ([], [(define(other), [1])]):
+        found = worker.run(
+            [str(tmp_path)], *before, (define(source), [1]), (define(source), [1]), (define(named), [1])
+        )
+        *_, first, second, last = found
+        assert first[2] == ["6"] or first[0] == "refused"
+        assert "by a name that is in no code" in str(first[1]) and "by a name that is in no code" in str(
+            second[1]
+        )
+        assert last == (expected(named, tmp_path), True, ["6"])
+
+
 # ---- libraries
 
 

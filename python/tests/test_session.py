@@ -123,6 +123,49 @@ def test_a_module_edited_between_definition_and_use_has_another_identity(
     assert relation(cache, old).status == "miss"
 
 
+def test_a_worker_of_spark_proves_what_the_driver_has_hashed(spark: Any, tmp_path: Path) -> None:
+    from pyspark.cloudpickle import cloudpickle
+
+    from sparkdiskcache import _hooks
+    from sparkdiskcache.fnhash import hash_function
+
+    (tmp_path / "proven_module.py").write_text("import json\nRATE = 3\ndef g(x):\n    return x * RATE\n")
+    spark.sparkContext.addPyFile(str(tmp_path / "proven_module.py"))
+    sources = [
+        "def f(x): return x + 1",
+        "import proven_module\ndef f(x): return proven_module.g(x)",
+        "import pandas as pd, numpy as np\nT = pd.DataFrame({'a': [1, 2]})\ndef f(x): return T.a[0] + np.abs(x)",
+        "import dataclasses, enum\n@dataclasses.dataclass\nclass P:\n    a: int = 1\np = P()\ndef f(x): return p.a",
+        "from pyspark.sql import Row\ndef f(x): return Row(a=x).a",
+    ]
+    functions = []
+    for source in sources:
+        scope: dict[str, Any] = {"__name__": "__main__"}
+        exec(source, scope)
+        functions.append(scope["f"])
+    sent = [cloudpickle.dumps(f) for f in functions]
+
+    def prove(number: int) -> str:
+        from pyspark.cloudpickle import cloudpickle
+
+        from sparkdiskcache import _loaded
+        from sparkdiskcache.fnhash import FunctionRefused, hash_loaded, state_digest
+
+        _loaded.install()
+        try:
+            function = cloudpickle.loads(sent[number])
+            before = state_digest(function)
+            proof = hash_loaded(function)
+            function(1)
+            return proof if state_digest(function) == before else "changed"
+        except FunctionRefused as e:
+            return str(e)
+
+    found = spark.sparkContext.parallelize(range(len(sources)), 2).map(prove).collect()
+    environment = _hooks._environment_of(spark.sparkContext)
+    assert found == [hash_function(f, environment).proof for f in functions]
+
+
 def test_a_file_that_changes_after_registration_is_refused(
     cache: DiskCache, spark: Any, data: str, tmp_path: Path
 ) -> None:

@@ -127,6 +127,9 @@ class _Recorder:
         """And what keeps the objects alive whose addresses are in it."""
         self.promised: dict[str, str] = {}
         self.imports = 0
+        self.found: set[str] = set()
+        """Modules of which an unpickler has taken something by name."""
+        self._new: set[str] = set()
         self._closures: dict[object, Closure] = {}
         self._depth = threading.local()
         self._lock = threading.RLock()
@@ -212,6 +215,29 @@ class _Recorder:
                 return _sources.of_spec(spec)
             raise _refused(name, problem)
         raise _refused(name, "was imported before anybody looked")
+
+    def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "pickle.find_class" and arguments[0] not in self.found:
+            self._new.add(arguments[0])
+
+    def take_found(self, sent: set[str]) -> None:
+        """Functions themselves are unpickled before their rows: what they were sent with is no news."""
+        self.found |= self._new - sent
+        self._new.clear()
+
+    def require_named(self, closure: Closure) -> None:
+        """That a function names the modules whose classes it may get out of files or bytes."""
+        if not closure.imports_by_name and not closure.loads:
+            return
+        named = self.records.keys() if closure.imports_by_name else self.found & self.records.keys()
+        strangers = sorted(named - closure.user.keys())
+        if strangers:
+            raise FunctionRefused(
+                CODE,
+                f"module {strangers[0]}",
+                f"may use module {strangers[0]} of this worker by a name that is in no code of it; import it inside of"
+                " the function, so that it counts",
+            )
 
     def closure(self, walk: Walk) -> Closure:
         """As :func:`_modules.closure`, which is the same until something is imported."""
@@ -346,6 +372,7 @@ _original = bootstrap._LoaderBasics.exec_module
 def install() -> None:
     """Takes down what is imported from now on; once, however often it is called."""
     if bootstrap._LoaderBasics.exec_module is _original:
+        sys.addaudithook(_recorder.audit)
 
         def exec_module(self: Any, module: types.ModuleType) -> None:
             if not _recorder.execute(self, module):
@@ -356,6 +383,7 @@ def install() -> None:
 
 def closure(walk: Walk) -> Closure:
     """What is imported for a function, as this process has it."""
+    _recorder.take_found(walk.sent)
     return _recorder.closure(walk)
 
 
@@ -366,4 +394,6 @@ def require_unchanged(walk: Walk) -> None:
     """
     found = _recorder.closure(walk)
     _recorder.require_unchanged(found.user)
+    _recorder.take_found(set())
+    _recorder.require_named(found)
     environment().library_digests(found.libraries)

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import functools
 import pkgutil
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,6 +16,10 @@ from ._refusal import CODE, FunctionRefused
 from ._sources import Module
 
 _LONGEST_CLOSURE = 20_000
+_LOADS = re.compile(r"load|pickle|joblib|dill|read_|Unpickler|from_pretrained")
+_IMPORTS = frozenset(
+    ["import_module", "__import__", "exec", "eval", "locate", "resolve_name", "exec_module", "run_module"]
+)
 
 
 @dataclass
@@ -30,7 +36,20 @@ class Closure:
     absent: set[str] = field(default_factory=set)
     tokens: set[str] = field(default_factory=set)
 
-    @property
+    @functools.cached_property
+    def loads(self) -> bool:
+        """Whether it may have classes made by name, out of a file or of bytes."""
+        return any(map(_LOADS.search, self.tokens))
+
+    @functools.cached_property
+    def imports_by_name(self) -> bool:
+        return not _IMPORTS.isdisjoint(self.tokens)
+
+    @functools.cached_property
+    def shows_lines(self) -> bool:
+        return _bytecode.shows_lines(self.tokens)
+
+    @functools.cached_property
     def makes_sets(self) -> bool:
         return any(m.facts.makes_sets for m in self.user.values() if m.facts is not None)
 

@@ -23,7 +23,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import TypeVar
 
-from . import _bytecode, _environment, _loaded, _modules, _sinks, _sources
+from . import _environment, _loaded, _modules, _sinks, _sources
 from ._digest import Digest, hexdigest_of
 from ._environment import Environment
 from ._functions import Walk
@@ -125,7 +125,7 @@ def _hashed(
     parts = dict(walk.parts)
     out = Digest()
     out.put(_FORMAT, walk.out.digest(), *sorted(closure.absent))
-    lines = _bytecode.shows_lines(closure.tokens)
+    lines = closure.shows_lines
     if lines:
         out.put("lines", walk.lines.digest())
     for name, one in sorted(closure.user.items()):
