@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import py_compile
 import subprocess
@@ -329,6 +330,68 @@ def test_a_module_of_a_library_s_name_is_the_user_s(tmp_path: Path) -> None:
         "user", "user", "python", "library", "python", "absent", "python",
     ]  # fmt: skip
     assert environment().kind("statistics") == "python" and environment().kind("pytz") == "library"
+
+
+def test_editable_installations_and_parts_of_a_namespace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "site"
+    install(root, "acme", "X = 1\n")
+    install(root, "acme_more", "X = 1\n")
+    for name, part in (("acme", "one"), ("acme_more", "two")):
+        record = root / f"{name}-1.0.dist-info" / "RECORD"
+        files(root, {f"shared/{part}.py": "Y = 1\n"})
+        record.write_text(record.read_text() + f"shared/{part}.py,,\n")
+    found = digests(root, tmp_path / "table", "shared")
+    assert found.keys() == {"acme", "acme-more"}
+
+    flat = files(
+        tmp_path / "flat", {"flatlib/__init__.py": "from . import core\n", "flatlib/core.py": "X = 1\n"}
+    )
+
+    class Finder:
+        @classmethod
+        def find_spec(cls, name: str, path: object = None, target: object = None) -> Any:
+            place = flat / name / "__init__.py"
+            return importlib.util.spec_from_file_location(name, place) if place.exists() else None
+
+    Finder.__module__ = "__editable___flatlib_finder"
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder])
+    source = "def f(x):\n    import flatlib\n    return flatlib.core.X"
+    before = hash_function(define(source), environment())
+    assert [Path(f.path).name for f in before.sources] == ["__init__.py", "core.py"]
+    (flat / "flatlib" / "core.py").write_text("X = 2\n")
+    assert hash_function(define(source), environment()).digest != before.digest
+
+
+def test_what_runs_when_python_starts_counts(tmp_path: Path) -> None:
+    plain = hash_function(define("def f(x): return x"), environment(str(tmp_path))).digest
+    seen = {plain}
+    for name, text in (
+        ("sitecustomize.py", "A = 1"),
+        ("sitecustomize.py", "A = 2"),
+        ("usercustomize.py", "A = 1"),
+    ):
+        (tmp_path / name).write_text(text)
+        seen.add(hash_function(define("def f(x): return x"), environment(str(tmp_path))).digest)
+    assert len(seen) == 4
+
+
+def test_a_module_in_machine_code_counts_by_its_content(tmp_path: Path) -> None:
+    import zlib
+
+    machine = Path(zlib.__file__) if getattr(zlib, "__file__", None) else None
+    if machine is None:
+        import _json
+
+        machine = Path(_json.__file__)
+    place = tmp_path / f"mine{''.join(machine.suffixes)}"
+    place.write_bytes(machine.read_bytes())
+    source = "def f(x):\n    import mine\n    return mine"
+    before = hash_function(define(source), environment(str(tmp_path)))
+    assert [f.path for f in before.sources] == [str(place)]
+    place.write_bytes(machine.read_bytes() + b"\0")
+    assert hash_function(define(source), environment(str(tmp_path))).digest != before.digest
 
 
 def test_pickled_before_an_edit_and_loaded_after_it(worker: Worker, tmp_path: Path) -> None:

@@ -351,6 +351,21 @@ str.upper
 'a'.upper
 'b'.upper
 [1].append
+[[i] for i in range(40)]
+[(i,) for i in range(40)]
+[[i, i + 1] for i in range(0, 80, 2)]
+[[i] for i in range(39)] + [[True]]
+[{'a': i} for i in range(40)]
+[{i: 'a'} for i in range(40)]
+{i: [i] for i in range(40)}
+{i: (i,) for i in range(40)}
+{i: {'a': i} for i in range(40)}
+{i: [] for i in range(40)}
+[[] for i in range(40)]
+[[] for i in range(41)]
+[bytearray(b'a')] * 40
+[np.int64(1)] * 40
+[[np.int64(1)]] * 40
 np.sqrt
 np
 pd
@@ -538,7 +553,7 @@ def test_every_digest_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_values, "MAX_VALUES", 10_000)
     for expression, reason in (
         ("np.zeros(200_000)", "more than 1 MiB"), ("['a' * 1000] * 2000", "more than 1 MiB"), ("b'a' * (2 << 20)", "more than 1 MiB"),
-        ("[[i] for i in range(20_000)]", "more than 10000 objects"), ("{(i,): 1 for i in range(20_000)}", "more than 10000 objects"),
+        ("[[[i]] for i in range(20_000)]", "more than 10000 objects"), ("{(i,): 1 for i in range(20_000)}", "more than 10000 objects"),
         ("pd.DataFrame({'a': np.zeros(200_000)})", "more than 1 MiB"), ("bytearray(2 << 20)", "more than 1 MiB"),
     ):  # fmt: skip
         with pytest.raises(FunctionRefused, match=reason):

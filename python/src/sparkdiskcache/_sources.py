@@ -86,14 +86,9 @@ def _read(
     name: str, origin: str, archive: str | None, places: tuple[str, ...], at: tuple[int, ...], loader: object
 ) -> Module:
     content: bytes = loader.get_data(origin)  # type: ignore[attr-defined]
-    whole = content
-    if archive is not None:
-        with open(archive, "rb") as file:
-            whole = file.read()
-    path = os.path.realpath(archive or origin)
+    file_ = _file(archive or origin, at)
     if stamp(archive or origin) != at:
-        raise OSError(f"{path} changes at this moment")
-    file_ = SourceFile(path, hashlib.sha256(whole).hexdigest(), len(whole))
+        raise OSError(f"{file_.path} changes at this moment")
     if isinstance(loader, ExtensionFileLoader):
         return Module(name, file_.sha256, "", None, None, file_, places)
     if not origin.endswith((".py", ".pyw")):
@@ -105,6 +100,13 @@ def _read(
         if len(imported) < len(tree.body):
             run = _compiled(ast.Module(imported, []), origin)
     return of_code(name, code, file_, places, hashlib.sha256(content).hexdigest(), run)
+
+
+@functools.lru_cache(maxsize=4096)
+def _file(path: str, at: tuple[int, ...]) -> SourceFile:
+    with open(path, "rb") as file:
+        content = file.read()
+    return SourceFile(os.path.realpath(path), hashlib.sha256(content).hexdigest(), len(content))
 
 
 def _compiled(tree: ast.Module, origin: str) -> types.CodeType:

@@ -16,6 +16,7 @@ import sys
 import types
 import weakref
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 
 from pyspark.cloudpickle.cloudpickle import Pickler
@@ -25,6 +26,7 @@ from ._refusal import STATE, FunctionRefused
 
 _PROTOCOL = 5
 _SHOWN_DIGITS = 16
+_MANY = 32
 MAX_BYTES = 256 << 20
 """What all that a function captures may take."""
 MAX_VALUES = 2_000_000
@@ -142,12 +144,32 @@ class Values:
     def elements(self, v: Any) -> None:
         """Of a list or tuple."""
         if ATOMS.issuperset(map(type, v)):
-            data = encoded(tuple(v))
-            self._count(len(data))
-            self.out.raw("atoms", data)
+            self._atoms("atoms", v)
+            return
+        if len(v) >= _MANY and self._rows(v):
             return
         for i, element in enumerate(v):
             self.within(f"[{i}]", element)
+
+    def _atoms(self, tag: str, v: Iterable[Any]) -> None:
+        data = encoded(tuple(v))
+        self._count(len(data))
+        self.out.raw(tag, data)
+
+    def _rows(self, v: Any) -> bool:
+        """Many lists, tuples or dicts of atoms, all at once; says whether they are."""
+        (kind, *others) = set(map(type, v))
+        if others or kind not in (list, tuple, dict):
+            return False
+        flat = list(chain.from_iterable(v))
+        values = list(chain.from_iterable(d.values() for d in v)) if kind is dict else []
+        if not ATOMS.issuperset(map(type, chain(flat, values))):
+            return False
+        self.out.put("rows", kind.__name__)
+        self._atoms("lengths", map(len, v))
+        self._atoms("flat", flat)
+        self._atoms("values", values)
+        return True
 
     def _dict(self, v: Any) -> None:
         self.out.put("dict", len(v))  # in order: it can be seen
@@ -155,6 +177,8 @@ class Values:
             self.elements(tuple(v))
             if ATOMS.issuperset(map(type, v.values())):
                 self.elements(tuple(v.values()))
+                return
+            if len(v) >= _MANY and self._rows(v.values()):
                 return
             for key, element in v.items():
                 self.within(f"[{key!r:.60}]", element)
