@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ._digest import hexdigest_of
-from ._sources import stamp
+from ._sources import is_settled, stamp
 
 _FORMAT = 2
 # Extras of these names are for who develops the library.
@@ -151,7 +151,7 @@ class Machine:
             one = _describe(path)
             if one is None:
                 return None
-            if at:
+            if at and is_settled(at):
                 table[path] = {"at": list(at), "is": [*one.__dict__.values()]}
                 self._dirty = True
             return one
@@ -196,8 +196,10 @@ class Machine:
                     if hasattr(hashlib, "file_digest")
                     else hashlib.sha256(file.read())
                 )
-            known = files[path] = [at, content.hexdigest()]
-            self._dirty = True
+            known = [at, content.hexdigest()]
+            if is_settled(tuple(at)):
+                files[path] = known
+                self._dirty = True
         return str(known[1])
 
     # ---- the table

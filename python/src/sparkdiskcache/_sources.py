@@ -8,6 +8,7 @@ import functools
 import hashlib
 import os
 import sys
+import time
 import types
 from dataclasses import dataclass
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
@@ -15,6 +16,9 @@ from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from . import _bytecode
 from ._digest import Digest, hexdigest_of
 from ._refusal import CODE, FunctionRefused
+
+
+_TICK_NANOS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,11 @@ def stamp(path: str) -> tuple[int, ...]:
     return s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino, s.st_dev
 
 
+def is_settled(at: tuple[int, ...]) -> bool:
+    """Whether a file cannot be written again without another stamp: clocks of file systems tick."""
+    return time.time_ns() - max(at[1:3]) > _TICK_NANOS
+
+
 def of_spec(spec: ModuleSpec) -> Module:
     """The module that would be imported now.
 
@@ -72,7 +81,9 @@ def of_spec(spec: ModuleSpec) -> Module:
         return Module(spec.name, "namespace", "", None, None, None, places)
     archive = getattr(spec.loader, "archive", None)
     try:
-        return _read(spec.name, origin, archive, places, stamp(archive or origin), spec.loader)
+        at = stamp(archive or origin)
+        read = _read if is_settled(at) else _read.__wrapped__
+        return read(spec.name, origin, archive, places, at, spec.loader)
     except (OSError, ImportError, SyntaxError, ValueError, RecursionError) as e:
         raise unreadable(spec.name, e) from e
 
@@ -86,7 +97,7 @@ def _read(
     name: str, origin: str, archive: str | None, places: tuple[str, ...], at: tuple[int, ...], loader: object
 ) -> Module:
     content: bytes = loader.get_data(origin)  # type: ignore[attr-defined]
-    file_ = _file(archive or origin, at)
+    file_ = (_file if is_settled(at) else _file.__wrapped__)(archive or origin, at)
     if stamp(archive or origin) != at:
         raise OSError(f"{file_.path} changes at this moment")
     if isinstance(loader, ExtensionFileLoader):
