@@ -104,7 +104,7 @@ def test_changed_variables_of_modules_are_no_proof(worker: Worker, tmp_path: Pat
 
 CHANGES = [
     "h.RATE = 7", "h.TABLE['a'] = 1", "h.g.calls = 1", "del h.RATE", "h.g = len", "h.extra = []", "h.K.n = 2", "h.K.t.append(1)",
-    "h.k.v = 3", "h.d.__defaults__[0].append(1)", "setattr(h.K, 'm', None)", "h.nested['a'][0].add(4)", "h.arr[0] = 9",
+    "h.k.v = 3", "h.d.__defaults__[0].append(1)", "setattr(h.K, 'm', None)", "h.nested['a'][0].add(4)", "h.local.n = 1", "h.queue.put(1)", "h.variable.set(2)", "h.gone.hidden = 4", "h.arr[0] = 9",
 ]  # fmt: skip
 
 
@@ -113,6 +113,8 @@ def test_every_change_of_a_module_is_seen(worker: Worker, tmp_path: Path, change
     text = H + (
         "import numpy as np\nclass K:\n    n = 1\n    t = []\n    def m(self): return 1\nk = K()\ndef d(x, seen=[]): return x\n"
         "nested = {'a': [set()]}\narr = np.zeros(2)\n"
+        "import contextvars, queue, threading\nlocal = threading.local()\nqueue = queue.Queue()\nvariable = contextvars.ContextVar('v')\nlock = threading.Lock()\n"
+        "class Gone:\n    def __getstate__(self): return {}\ngone = Gone()\n"
     )
     files(tmp_path, {"h.py": text})
     found = worker.run([str(tmp_path)], (define(USE), [1]), f"import h; {change}", (define(USE), []))

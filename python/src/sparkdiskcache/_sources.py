@@ -17,7 +17,6 @@ from . import _bytecode
 from ._digest import Digest, hexdigest_of
 from ._refusal import CODE, FunctionRefused
 
-
 _TICK_NANOS = 100_000_000
 
 

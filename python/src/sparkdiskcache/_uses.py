@@ -164,7 +164,10 @@ def check_writes(
     for i in instructions(code):
         if i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL") and i.argval not in once:
             raise FunctionRefused(
-                CODE, place, f"writes the global variable {i.argval}; return the value instead"
+                CODE,
+                place,
+                f"writes the global variable {i.argval}; return the value instead, or load it once by"
+                f" `if {i.argval} is None: {i.argval} = ...` of nothing that comes with a call",
             )
     free = frozenset(code.co_freevars)
     for kind, name, how in _written(code):
@@ -174,7 +177,8 @@ def check_writes(
             raise FunctionRefused(
                 STATE,
                 place,
-                f"changes the captured value {name}, so that a row depends on the rows before it",
+                f"changes the captured value {name}, so that a row depends on the rows before it; if it is a cache,"
+                " decorate the function that fills it with functools.lru_cache instead",
             )
     for inner in nested(code):
         # Variables of this function itself are new in every call.

@@ -9,6 +9,7 @@ contiguous.
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import io
 import pickle
@@ -260,6 +261,7 @@ class Values:
         except Exception as e:
             if self.raw:
                 self.out.put("opaque", id(v))  # not sent: a lock, a handle
+                self._memory(v, memory)
                 return
             raise self.refused(
                 f"captures a value of type {kind.__module__}.{kind.__qualname__}, which cannot be pickled: {e};"
@@ -353,6 +355,10 @@ class Values:
                 )
                 self.value(v.detach().cpu().contiguous().view(torch.uint8).numpy() if v.numel() else b"")
                 return True
+        elif isinstance(v, contextvars.ContextVar):
+            self.out.put("context variable", v.name)
+            self.value(v.get(None))
+            return True
         elif top == "pyspark":
             from pyspark import Accumulator, Broadcast
 
