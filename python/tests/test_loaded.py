@@ -335,6 +335,16 @@ def test_a_module_of_a_library_s_name_is_the_user_s(tmp_path: Path) -> None:
     assert environment().kind("statistics") == "python" and environment().kind("pytz") == "library"
 
 
+def test_libraries_may_be_in_any_directory_of_the_path(worker: Worker, tmp_path: Path) -> None:
+    install(tmp_path, "targeted", "def rate(x): return x * 2\n")
+    files(tmp_path, {"beside.py": "Y = 1\n"})
+    mine = environment(str(tmp_path))
+    assert (mine.kind("targeted"), mine.kind("beside")) == ("library", "user")
+    source = "def f(x):\n    import targeted, beside\n    return targeted.rate(x) + beside.Y"
+    proof = hash_function(define(source), environment(str(tmp_path))).proof
+    assert worker.prove(define(source), [str(tmp_path)], [1]) == (proof, True, ["3"])
+
+
 def test_editable_installations_and_parts_of_a_namespace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

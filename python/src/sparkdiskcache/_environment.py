@@ -75,7 +75,7 @@ class Environment:
 
     @property
     def machine(self) -> Machine:
-        return _machine(tuple(p for p in self.path if _is_root(p)))
+        return _machine(self.path)
 
     def spec(self, module: str) -> ModuleSpec | None:
         """Where a worker finds a module; nothing is imported."""
@@ -110,9 +110,9 @@ class Environment:
             return "python"
         places = [spec.origin] if spec.has_location and spec.origin else spec.submodule_search_locations or []
         for place in map(os.path.realpath, places):
-            if any(place.startswith(root + os.sep) for root in _roots("purelib", "platlib")):
+            if any(place.startswith(root + os.sep) for root in self.machine.roots):
                 return "library" if self.machine.owners(module) else "user"
-            if is_installed(place):
+            if any(place.startswith(root + os.sep) for root in _roots("stdlib", "platstdlib")):
                 return "python"
         return "user"
 
@@ -158,22 +158,19 @@ def _roots(*names: str) -> tuple[str, ...]:
     return tuple(os.path.realpath(root) for root in roots)
 
 
-def is_installed(path: str) -> bool:
-    """Whether a file is one of Python's or was installed."""
-    real = os.path.realpath(path)
-    return any(
-        real.startswith(root + os.sep) for root in _roots("purelib", "platlib", "stdlib", "platstdlib")
-    )
-
-
 @cache
-def _is_root(path: str) -> bool:
-    return os.path.realpath(path) in _roots("purelib", "platlib")
+def _machine(path: tuple[str, ...]) -> Machine:
+    """Distributions may be in any directory of the path, of ``pip install --target`` or of an archive."""
+    known = _roots("purelib", "platlib")
+    real = [os.path.realpath(entry) for entry in path]
+    return Machine([root for root in real if root in known or _has_distributions(root)] or known)
 
 
-@cache
-def _machine(roots: tuple[str, ...]) -> Machine:
-    return Machine(roots or _roots("purelib", "platlib"))
+def _has_distributions(directory: str) -> bool:
+    try:
+        return any(entry.name.endswith(".dist-info") for entry in os.scandir(directory))
+    except OSError:
+        return False
 
 
 def zone_of_process() -> str:

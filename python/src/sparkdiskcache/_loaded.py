@@ -130,6 +130,7 @@ class _Recorder:
         self.found: set[str] = set()
         """Modules of which an unpickler has taken something by name."""
         self._new: set[str] = set()
+        self._kinds: dict[str, str] = {}
         self._closures: dict[object, Closure] = {}
         self._depth = threading.local()
         self._lock = threading.RLock()
@@ -140,7 +141,7 @@ class _Recorder:
         spec: Any = module.__spec__
         origin = getattr(spec, "origin", None)
         self.imports += 1
-        if origin is None or _environment.is_installed(origin):
+        if origin is None or self._kind(name.partition(".")[0]) != "user":
             _libraries.loaded_at[name] = time.time_ns()
             return False
         code = loader.get_code(name)
@@ -164,6 +165,11 @@ class _Recorder:
             if depth == 0:
                 self._settle()
         return True
+
+    def _kind(self, top: str) -> str:
+        if top not in self._kinds:
+            self._kinds[top] = environment().kind(top)
+        return self._kinds[top]
 
     def _verify(self, names: Iterable[str]) -> None:
         with self._lock:

@@ -23,6 +23,7 @@ from typing import Any
 from pyspark.cloudpickle.cloudpickle import Pickler
 
 from ._digest import ATOMS, Digest, encoded
+from ._environment import is_library
 from ._refusal import STATE, FunctionRefused
 
 _PROTOCOL = 5
@@ -33,8 +34,6 @@ MAX_BYTES = 256 << 20
 MAX_VALUES = 2_000_000
 """How many values it may consist of, those in lists and dicts of plain values not counted."""
 
-# What their objects hold and do not send are caches.
-_SENT_WHOLE = {"pandas", "pyarrow", "numpy", "datetime", "decimal", "pathlib", "zoneinfo", "re"}
 # The order of a set of these does not depend on the process, but for the hash seed.
 _ORDERED_BY_VALUE = (bool, int, float, complex, str, bytes)
 
@@ -42,8 +41,8 @@ _ORDERED_BY_VALUE = (bool, int, float, complex, str, bytes)
 class Values:
     """One walk over what one function reaches: the hash so far, and what it learned on the way.
 
-    :param raw: whether objects count as they are in memory beside what pickle sends of them: to be compared
-        within one process only
+    :param raw: whether objects of the user's classes count as they are in memory beside what pickle sends of
+        them: to be compared within one process only
     """
 
     def __init__(self, raw: bool = False) -> None:
@@ -284,7 +283,7 @@ class Values:
             if content is not None:
                 self.out.put(name)
                 self._many(content) if name != "setter" else self._made_by(content)
-        if self.raw and reducer is None and kind.__module__.partition(".")[0] not in _SENT_WHOLE:
+        if self.raw and reducer is None and not is_library(kind.__module__):
             self._memory(v, memory)
 
     def _made_by(self, function: Any) -> None:
