@@ -39,6 +39,8 @@ class Relation:
     :param cure: what could be done about it
     :param precision: what became of each column that need not be exact, in what is stored
     :param differences: for what is not wholly stored: what distinguishes it from the nearest that is
+    :param reads: local files that functions read to compute what is stored
+    :param withheld: why partitions that this application computed are not stored
     """
 
     status: str
@@ -56,6 +58,8 @@ class Relation:
     cure: str = ""
     precision: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -226,6 +230,8 @@ def _relation(java: Any) -> Relation:
         cure=refusal.code().cure() if refusal else "",
         precision=tuple(column.toString() for column in java.precision()),
         differences=tuple(java.differences()),
+        reads=tuple(java.reads()),
+        withheld=tuple(f"{o.reason()}: {o.toString()}" for o in java.withheld()),
     )
 
 

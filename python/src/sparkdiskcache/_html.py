@@ -68,6 +68,8 @@ def _relation(r: Relation) -> str:
         rows += [("reason", f"{r.reason}: {r.sentence}"), ("place", r.place), ("what to do", r.cure)]
     rows += [("precision", column) for column in r.precision]
     rows += [("difference", difference) for difference in r.differences]
+    rows += [("read", read) for read in r.reads]
+    rows += [("not kept", objection) for objection in r.withheld]
     if r.found:
         rows += [("size", size(r.bytes)), ("saves", f"{duration(r.seconds)} of task time")]
     rows += [("fingerprint", r.fingerprint), ("where", r.directory)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyspark
 
-from . import _hooks
+from . import _hooks, _local
 from .errors import DiskCacheError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def configure(
         if value not in listed:
             builder.config(key, ",".join([*listed, value]))
     _hooks.install()
+    _local.install()
     return builder
 
 

@@ -21,6 +21,8 @@ import java.util.Map;
  * @param auditMismatches audits that found other rows: their functions are not cached any more
  * @param notAudited relations chosen for an audit whose rows may differ from run to run
  * @param refused relations left to Spark, by name of the reason
+ * @param withheld objections to publishing what was computed, by name of the reason: the task could
+ *     not show that its rows are what the key promises
  * @param fetched partitions (file chunks) that tasks fetched from the remote tier
  * @param fromPeers partitions (file chunks) that tasks read from another host of the cluster
  * @param remote the remote tier, as this process used it
@@ -37,6 +39,7 @@ public record CacheStats(
     long auditMismatches,
     long notAudited,
     Map<String, Long> refused,
+    Map<String, Long> withheld,
     long fetched,
     long fromPeers,
     RemoteStats remote,
@@ -46,6 +49,8 @@ public record CacheStats(
   static CacheStats of(CacheApplication application, MemoTotals memo, StoreStats store) {
     Map<String, Long> refused = new java.util.TreeMap<>();
     application.counters().refused().forEach((code, count) -> refused.put(code.name(), count));
+    Map<String, Long> withheld = new java.util.TreeMap<>();
+    application.counters().withheld().forEach((why, count) -> withheld.put(why.name(), count));
     return new CacheStats(
         application.counters().hits(),
         application.counters().savedMillis(),
@@ -56,6 +61,7 @@ public record CacheStats(
         application.counters().auditMismatches(),
         application.counters().notAudited(),
         refused,
+        withheld,
         application.counters().fetched(),
         application.counters().fromPeers(),
         RemoteTier.stats(application.settings().remote()),

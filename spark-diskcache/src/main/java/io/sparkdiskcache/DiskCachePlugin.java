@@ -4,6 +4,7 @@ package io.sparkdiskcache;
 import io.sparkdiskcache.cluster.ClusterDirectory;
 import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.conf.Settings;
+import io.sparkdiskcache.fingerprint.IgnoredSettings;
 import io.sparkdiskcache.relation.CacheApplication;
 import io.sparkdiskcache.remote.RemoteTier;
 import java.util.LinkedHashSet;
@@ -68,6 +69,7 @@ public final class DiskCachePlugin implements SparkPlugin {
             ClusterDirectory.start(context, settings.lookupWait(), settings.driverDirectory());
       }
       RemoteTier.check(settings.remote(), context.hadoopConfiguration());
+      IgnoredSettings unused = IgnoredSettings.parse(settings.ignoredSettings());
       Set<String> extensions =
           new LinkedHashSet<>(List.of(context.conf().get(EXTENSIONS, "").split(",")));
       extensions.remove("");

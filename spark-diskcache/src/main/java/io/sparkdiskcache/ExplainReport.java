@@ -2,6 +2,7 @@
 package io.sparkdiskcache;
 
 import io.sparkdiskcache.arrow.ColumnPrecision;
+import io.sparkdiskcache.relation.Objection;
 import io.sparkdiskcache.relation.RelationInspector.Inspection;
 import java.util.List;
 import org.apache.spark.util.Utils;
@@ -37,6 +38,14 @@ public record ExplainReport(List<Inspection> relations) {
               });
       for (String difference : relation.differences()) {
         text.append("  difference   ").append(difference).append('\n');
+      }
+      for (String read : relation.reads()) {
+        text.append("  read         ").append(read).append('\n');
+      }
+      for (Objection objection : relation.withheld()) {
+        text.append("  not kept     ").append(objection.reason()).append(": ");
+        text.append(objection).append('\n');
+        text.append("  what to do   ").append(objection.reason().cure()).append('\n');
       }
       for (ColumnPrecision column : relation.precision()) {
         text.append("  precision    ").append(column).append('\n');

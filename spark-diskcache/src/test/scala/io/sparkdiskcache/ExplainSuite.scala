@@ -66,6 +66,39 @@ class ExplainSuite extends AnyFunSuite with Applications {
     assert(said == Seq("setting spark.sql.mapKeyDedupPolicy: (unset) -> LAST_WIN"))
   }
 
+  test("settings outside of spark. and of Hadoop; numbers of plans are no difference") {
+    def grouped(s: SparkSession, input: String) = s.read.parquet(input).groupBy("k").agg(sum("id").as("n"))
+    val differences = missAfter("outside", "spark.hadoop.parquet.read.allocation" -> "direct") { (s, input) =>
+      grouped(s, input)
+    } { (s, input) =>
+      s.conf.set("orc.max.merge.distance", "7")
+      s.range(3).groupBy("id").count().queryExecution.executedPlan // takes numbers of its own
+      grouped(s, input)
+    }
+    assert(differences.exists(_.contains("setting orc.max.merge.distance: (unset) -> 7")), differences)
+    assert(differences.exists(_.contains("setting parquet.read.allocation: (unset) -> direct")), differences)
+    assert(!differences.exists(_.contains("plan")), differences)
+  }
+
+  test("the settings of the frame's own session count, whichever the thread has") {
+    val input = directory("own-session-input").resolve("t").toString
+    application(directory("own-session")) { spark =>
+      spark.range(0, 20, 1, 2).selectExpr("id", "id % 7 as k", "cast(id as string) as s").write.parquet(input)
+      val own = spark.newSession()
+      own.conf.set("spark.sql.caseSensitive", "true")
+      filtered(own, input).cache().count()
+      own.catalog.clearCache()
+      SparkSession.setActiveSession(spark)
+      assert(status(spark, filtered(own, input)) == Status.HIT)
+      val other = DiskCache.of(spark).explain(filtered(spark, input)).relations().get(0)
+      assert(other.status() == Status.MISS)
+      assert(other.differences().asScala.exists(_.contains("spark.sql.caseSensitive: true -> (unset)")), other)
+      val cached = filtered(own, input).cache()
+      SparkSession.setActiveSession(spark)
+      assert(status(spark, cached) == Status.HIT)
+    }
+  }
+
   test("the body of a function, and a value that it captures") {
     def of(f: String => String)(spark: SparkSession, input: String) =
       spark.read.parquet(input).select(udf(f).apply(col("s")).as("s"))

@@ -8,7 +8,7 @@ import java.util.Properties
 import scala.jdk.CollectionConverters._
 
 import io.sparkdiskcache.fingerprint.Refusal.Code
-import io.sparkdiskcache.harness.{ExactRows, KafkaBroker, OpaqueSource, Scenarios}
+import io.sparkdiskcache.harness.{ExactRows, ForeignFormat, KafkaBroker, OpaqueSource, Scenarios}
 import io.sparkdiskcache.relation.RelationInspector.Status
 import org.apache.spark.sql.{DataFrame, Row, SparkSession}
 import org.apache.spark.sql.types.StructType
@@ -294,7 +294,7 @@ class OpaqueInputSuite extends AnyFunSuite with Scenarios {
     }
     write(dir.resolve("b.txt"), "c\n")
     assert(under("v", cache)(partial).miss)
-    val binary: Query = _.read.format("binaryFile").load(dir.toString).selectExpr("length", "content")
+    val binary: Query = _.read.format(ForeignFormat.name).load(dir.toString).selectExpr("value")
     assert(run(cache)(binary).refusedBy(Code.SOURCE))
     assert(under("v", cache)(binary).miss)
     assert(under("v", cache)(binary).hit)

@@ -137,7 +137,7 @@ class ScenarioInputSuite extends AnyFunSuite with Scenarios {
     assert(again().hit)
   }
 
-  test("2: without eTag or inode nothing is kept inside the settle window") {
+  test("2: without eTag nothing is kept inside the settle window") {
     val cache = directory("2-nofacts")
     val file = write(directory("2-nofacts-input").resolve("a.txt"), "1\n2\n")
     def query(s: SparkSession) = s.read.text(s"nofacts://$file").filter("value <> ''")

@@ -5,6 +5,7 @@ import io.sparkdiskcache.store.Components;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntryDescription;
+import io.sparkdiskcache.store.FileRead;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -50,6 +51,7 @@ final class ShowCommand extends CacheCommand {
     if (out.isJson()) {
       Map<String, Object> json = Entries.json(entry);
       json.put("components", components);
+      json.put("reads", entry.reads().stream().map(FileRead::path).toList());
       json.put("schema", schema);
       json.put("statistics", preview.map(ArrowPreview::statistics).orElse(null));
       json.put("firstRows", preview.map(ArrowPreview::rows).orElse(null));
@@ -59,6 +61,10 @@ final class ShowCommand extends CacheCommand {
     Entries.described(entry).forEach((name, value) -> out.line("%-13s%s".formatted(name, value)));
     out.line("\ncomponents");
     components.forEach((name, value) -> out.line("  " + name + " = " + value));
+    if (!entry.reads().isEmpty()) {
+      out.line("\nfiles that functions read");
+      entry.reads().forEach(file -> out.line("  " + file));
+    }
     out.line("\nschema\n  " + (schema.isEmpty() ? "not described in the file" : schema));
     if (preview.isEmpty()) {
       out.line("\nfirst rows\n  " + unread);

@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.spark.SparkContext;
 import org.apache.spark.scheduler.SparkListener;
@@ -205,6 +206,7 @@ public final class ClusterDirectory {
   /**
    * Announces a run-bound set that tasks are about to fill.
    *
+   * @param below what tasks are told that ask what is known of stages below; at once
    * @param mayPublish asked when all of it is stored; may take its time
    * @param published called when every host has written its part; returns at once
    */
@@ -213,9 +215,10 @@ public final class ClusterDirectory {
       Key generation,
       int partitions,
       SetMeta meta,
+      Supplier<byte[]> below,
       BooleanSupplier mayPublish,
       Runnable published) {
-    fills.begin(partKey, generation, partitions, meta, mayPublish, published);
+    fills.begin(partKey, generation, partitions, meta, below, mayPublish, published);
   }
 
   private void awaitInventories(String relation) {
@@ -281,6 +284,7 @@ public final class ClusterDirectory {
               (long[]) parts[4],
               (Long) parts[5]);
       case "may" -> fills.mayStore((String) parts[1], (Integer) parts[2], (Integer) parts[3]);
+      case "below" -> fills.below((String) parts[1]);
       case "stored" -> fills.stored((String) parts[1], (Integer) parts[2], (String) parts[3]);
       case "finished" -> {
         fills.finished((String) parts[1], (String) parts[2], (Boolean) parts[3]);

@@ -141,6 +141,18 @@ public final class ExecutorInventory implements ExecutorPlugin {
     }
   }
 
+  /**
+   * What the driver knows of stages below those of a run-bound set; empty if it does not answer.
+   */
+  public Optional<byte[]> below(String generation) {
+    try {
+      return Optional.of((byte[]) ask("below", generation));
+    } catch (Exception e) {
+      log.warn("Nothing is known of stages below, the driver does not answer: {}", e.toString());
+      return Optional.empty();
+    }
+  }
+
   /** A partition was published; the last one of a set waits until the set is. */
   public void stored(String generation, int partition) {
     filling = true;

@@ -14,6 +14,7 @@ import java.util.TreeSet;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,9 +44,23 @@ final class SetFills {
       Key generation,
       int partitions,
       SetMeta meta,
+      Supplier<byte[]> below,
       BooleanSupplier mayPublish,
       Runnable published) {
-    fills.put(generation.hex(), new Fill(partKey, partitions, meta, mayPublish, published));
+    fills.put(generation.hex(), new Fill(partKey, partitions, meta, below, mayPublish, published));
+  }
+
+  /**
+   * What the driver knows of stages below, as the relation encodes it; nothing of a set that died.
+   */
+  byte[] below(String generation) {
+    Fill fill;
+    synchronized (this) {
+      fill = fills.get(generation);
+    }
+    return fill == null
+        ? new byte[0]
+        : fill.below.get(); // nothing: the relation takes it for unknown
   }
 
   /** Whether a task may publish a partition of that generation: once. */
@@ -156,6 +171,7 @@ final class SetFills {
     private final Key partKey;
     private final int partitions;
     private final SetMeta meta;
+    private final Supplier<byte[]> below;
     private final BooleanSupplier mayPublish;
     private final Runnable published;
     private final BitSet granted = new BitSet();
@@ -164,10 +180,16 @@ final class SetFills {
     private State state = State.FILLING;
 
     Fill(
-        Key partKey, int partitions, SetMeta meta, BooleanSupplier mayPublish, Runnable published) {
+        Key partKey,
+        int partitions,
+        SetMeta meta,
+        Supplier<byte[]> below,
+        BooleanSupplier mayPublish,
+        Runnable published) {
       this.partKey = partKey;
       this.partitions = partitions;
       this.meta = meta;
+      this.below = below;
       this.mayPublish = mayPublish;
       this.published = published;
     }

@@ -172,6 +172,17 @@ public final class DiskCacheConf {
           Scope.APPLICATION,
           DiskCacheConf::atLeastOneMebibyte);
 
+  public static final ConfEntry<String> IGNORED_SETTINGS =
+      new ConfEntry<>(
+          PREFIX + "key.ignoredSettings",
+          "",
+          "a comma-separated list of names of settings, such as spark.acme.runId,spark.team.*",
+          "Settings that change no rows, by your word: another value is no miss. `*` stands for any"
+              + " text. Settings that Spark, its readers of files, Python and this cache compute"
+              + " with are never ignored, and naming one is an error.",
+          Scope.APPLICATION,
+          text -> text);
+
   public static final ConfEntry<Double> AUDIT_FRACTION =
       new ConfEntry<>(
           PREFIX + "audit.fraction",
@@ -284,6 +295,7 @@ public final class DiskCacheConf {
           TAG,
           SETTLE,
           CHUNK_BYTES,
+          IGNORED_SETTINGS,
           AUDIT_FRACTION,
           KEY_FILE,
           KEY_ENV,

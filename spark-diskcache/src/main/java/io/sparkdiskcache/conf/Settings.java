@@ -31,6 +31,7 @@ import java.util.Map;
  * @param tag label of entries written
  * @param settle how long an input file must have been unchanged
  * @param chunkBytes size of a canonical file chunk, in bytes
+ * @param ignoredSettings names of settings that change no rows, by the user's word
  * @param auditFraction share of hits that are computed all the same, from 0 to 1
  * @param encryptionKey where the key is that entries are encrypted with, if they are to be
  * @param remote where copies of entries are written to and read from, if anywhere
@@ -54,6 +55,7 @@ public record Settings(
     String tag,
     Duration settle,
     long chunkBytes,
+    String ignoredSettings,
     double auditFraction,
     KeySource encryptionKey,
     RemoteOptions remote,
@@ -83,6 +85,7 @@ public record Settings(
         read(DiskCacheConf.TAG, conf),
         read(DiskCacheConf.SETTLE, conf),
         read(DiskCacheConf.CHUNK_BYTES, conf),
+        read(DiskCacheConf.IGNORED_SETTINGS, conf),
         read(DiskCacheConf.AUDIT_FRACTION, conf),
         keySource(conf),
         new RemoteOptions(

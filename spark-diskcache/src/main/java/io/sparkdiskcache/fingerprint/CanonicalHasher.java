@@ -68,9 +68,35 @@ final class CanonicalHasher {
     return this;
   }
 
-  /** UTF-8, length first. */
+  /**
+   * UTF-8, length first. UTF-8 has no bytes for half of a surrogate pair and puts a question mark
+   * in its place, so that a string with one counts by its UTF-16 units, after a length below zero.
+   */
   CanonicalHasher putString(String value) {
-    return putBytes(value.getBytes(StandardCharsets.UTF_8));
+    if (isWellFormed(value)) {
+      return putBytes(value.getBytes(StandardCharsets.UTF_8));
+    }
+    ByteBuffer units = ByteBuffer.allocate(value.length() * Character.BYTES);
+    units.asCharBuffer().put(value);
+    putInt(-1 - value.length());
+    sha.update(units);
+    return this;
+  }
+
+  /** Whether every surrogate has its other half. */
+  private static boolean isWellFormed(String value) {
+    for (int i = 0; i < value.length(); i++) {
+      char unit = value.charAt(i);
+      if (Character.isSurrogate(unit)) {
+        if (!Character.isHighSurrogate(unit)
+            || i + 1 == value.length()
+            || !Character.isLowSurrogate(value.charAt(i + 1))) {
+          return false;
+        }
+        i++;
+      }
+    }
+    return true;
   }
 
   /**

@@ -55,7 +55,10 @@ public final class ConfDigest {
           "spark.sql.warehouse.dir",
           "spark.cores.max",
           "spark.default.parallelism",
+          // Listeners are told of queries; run ids and schedulers' names are told to them.
+          "spark.extraListeners",
           "spark.logConf",
+          "spark.sql.queryExecutionListeners",
           // Part of the keys of the Python functions whose rows depend on it.
           "spark.executorEnv.PYTHONHASHSEED",
           "spark.master",
@@ -68,6 +71,7 @@ public final class ConfDigest {
       List.of(
           "spark.acls",
           "spark.admin",
+          "spark.airflow",
           "spark.app",
           "spark.archives",
           "spark.authenticate",
@@ -75,10 +79,21 @@ public final class ConfDigest {
           "spark.broadcast",
           "spark.cleaner",
           "spark.connect",
+          "spark.databricks.clusterUsageTags",
+          "spark.databricks.env",
+          "spark.databricks.job",
+          "spark.databricks.notebook",
+          "spark.databricks.workspace",
+          "spark.databricks.workspaceUrl",
+          "spark.datahub",
+          "spark.dataproc",
           "spark.decommission",
           "spark.deploy",
           "spark.driver",
           "spark.dynamicAllocation",
+          "spark.emr-containers",
+          "spark.emr-serverless",
+          "spark.emr.job",
           "spark.eventLog",
           "spark.executor",
           "spark.files",
@@ -87,6 +102,7 @@ public final class ConfDigest {
           "spark.job",
           "spark.jobGroup",
           "spark.kubernetes",
+          "spark.livy",
           "spark.local",
           "spark.locality",
           "spark.log",
@@ -94,6 +110,7 @@ public final class ConfDigest {
           "spark.metrics",
           "spark.modify",
           "spark.network",
+          "spark.openlineage",
           "spark.port",
           "spark.rdd.scope",
           "spark.redaction",
@@ -106,6 +123,7 @@ public final class ConfDigest {
           "spark.sql.codegen",
           "spark.sql.inMemoryColumnarStorage",
           "spark.sql.planChangeLog",
+          "spark.sql.repl",
           "spark.sql.streaming",
           "spark.sql.thriftServer",
           "spark.sql.ui",
@@ -158,24 +176,51 @@ public final class ConfDigest {
 
   /** {@link #of} and what is set besides Spark's own keys, which only the driver knows. */
   static byte[] ofSession(SQLConf conf) {
+    return digest(settingsOfSession(conf));
+  }
+
+  /** What counts in {@link #ofSession}, by key. */
+  static SortedMap<String, String> settingsOfSession(SQLConf conf) {
     SortedMap<String, String> all = settings(conf);
+    IgnoredSettings ignored = ignored(conf);
     ScalaInterop.map(conf.getAllConfs())
         .forEach(
             (key, value) -> {
-              if (!key.startsWith(SPARK_PREFIX) && !CREDENTIAL.matcher(key).find()) {
+              if (!key.startsWith(SPARK_PREFIX)
+                  && isRead(key)
+                  && !CREDENTIAL.matcher(key).find()
+                  && !ignored.matches(key)) {
                 all.put(key, value);
               }
             });
-    return digest(all);
+    return all;
+  }
+
+  /**
+   * Whether any code may read a key that is not Spark's. Such settings are no part of what tasks
+   * get from a session; they reach rows as settings of Hadoop only, so that nothing reads those
+   * whose first word no part of Hadoop, no file system and no file format begins a key with.
+   */
+  private static boolean isRead(String key) {
+    int dot = key.indexOf('.');
+    return key.startsWith("spark")
+        || (dot < 0
+            ? HadoopDefaults.KEYS.containsKey(key)
+            : HadoopDefaults.FIRST_WORDS.contains(key.substring(0, dot)));
+  }
+
+  private static IgnoredSettings ignored(SQLConf conf) {
+    return IgnoredSettings.of(conf.getConfString(IgnoredSettings.KEY, ""));
   }
 
   /** What counts, by key, with the resolved time zone and ANSI mode. */
   public static SortedMap<String, String> settings(SQLConf conf) {
     SortedMap<String, String> settings = new TreeMap<>();
+    IgnoredSettings ignored = ignored(conf);
     ScalaInterop.map(conf.getAllConfs())
         .forEach(
             (key, value) -> {
-              if (counts(key)) {
+              if (counts(key) && !ignored.matches(key)) {
                 settings.put(key, value);
               }
             });
@@ -196,13 +241,24 @@ public final class ConfDigest {
 
   /** Of file system and format settings, those that choose or decode content. */
   static byte[] ofHadoop(Configuration conf) {
+    return digest(settingsOfHadoop(conf));
+  }
+
+  /** Those of {@link #ofHadoop} that are not as Hadoop has them by default, for people. */
+  static SortedMap<String, String> changedInHadoop(Configuration conf) {
+    SortedMap<String, String> changed = settingsOfHadoop(conf);
+    changed.entrySet().removeIf(of -> of.getValue().equals(HadoopDefaults.KEYS.get(of.getKey())));
+    return changed;
+  }
+
+  private static SortedMap<String, String> settingsOfHadoop(Configuration conf) {
     SortedMap<String, String> settings = new TreeMap<>();
     for (Map.Entry<String, String> entry : conf) {
       if (isHadoopContent(entry.getKey())) {
         settings.put(entry.getKey(), entry.getValue());
       }
     }
-    return digest(settings);
+    return settings;
   }
 
   /** Refuses settings under which unreadable input is skipped in silence. */
@@ -249,7 +305,7 @@ public final class ConfDigest {
     return key.startsWith("fs.") && (key.endsWith(".endpoint") || key.endsWith(".impl"));
   }
 
-  private static boolean isIn(String tree, String key) {
+  static boolean isIn(String tree, String key) {
     return key.startsWith(tree)
         && (key.length() == tree.length() || key.charAt(tree.length()) == '.');
   }

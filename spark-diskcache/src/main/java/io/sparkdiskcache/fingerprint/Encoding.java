@@ -8,8 +8,10 @@ import java.util.Collection;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.Iterator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
@@ -30,6 +32,9 @@ final class Encoding {
   private final Map<Long, Integer> lambdaIds = new HashMap<>();
   private final SortedSet<String> zones = new TreeSet<>();
   private final SortedMap<String, String> components = new TreeMap<>();
+  private final Set<String> ofUnits = new LinkedHashSet<>();
+  private final Set<String> elsewhere = new LinkedHashSet<>();
+  private int beside;
   private CanonicalHasher hasher = new CanonicalHasher();
 
   CanonicalHasher out() {
@@ -100,6 +105,29 @@ final class Encoding {
   /** Time zones whose date of the day matters. */
   List<ZoneId> zones() {
     return zones.stream().map(ZoneId::of).collect(Collectors.toList());
+  }
+
+  /**
+   * Demands that a function prove itself where it runs; to be called where the function is met.
+   *
+   * @param digest that the tasks will compute, too
+   */
+  void demandProof(String digest) {
+    (beside == 0 ? ofUnits : elsewhere).add(digest);
+  }
+
+  /** Walks what does not run, or not always, in the task that computes a unit. */
+  void beside(Runnable walk) {
+    beside++;
+    try {
+      walk.run();
+    } finally {
+      beside--;
+    }
+  }
+
+  Proofs proofs() {
+    return ofUnits.isEmpty() && elsewhere.isEmpty() ? Proofs.NONE : new Proofs(ofUnits, elsewhere);
   }
 
   /** Names an ingredient, for people. */

@@ -26,10 +26,13 @@ public sealed interface FingerprintResult {
    * @param chunks row-local only: the units, in the order of the listing
    * @param partitions partition-local over one file scan only: what each Spark partition reads, by
    *     index; empty otherwise
+   * @param packing how the input is cut into partitions, where rows may show it: part of the keys
+   *     of all rows together; empty otherwise
    * @param confDigest {@link ConfDigest} of the settings the plan was made under; rows computed
    *     under another digest must not be published
    * @param expires set where rows depend on today's date, as strings parsed to timestamps do: rows
    *     computed at or after this instant must not be published under this function, nor served
+   * @param proofs functions that have to prove in the tasks that they are what was hashed
    * @param components the ingredients by name, for people: a miss is explained by their difference
    */
   @SuppressWarnings("ArrayRecordComponent") // never compared as records
@@ -40,8 +43,10 @@ public sealed interface FingerprintResult {
       Optional<FileSourceScanExec> chunkedScan,
       List<FileChunk> chunks,
       List<List<FileChunk>> partitions,
+      byte[] packing,
       byte[] confDigest,
       Optional<Instant> expires,
+      Proofs proofs,
       SortedMap<String, String> components)
       implements FingerprintResult {
 
@@ -69,8 +74,10 @@ public sealed interface FingerprintResult {
           chunkedScan,
           chunks,
           partitions,
+          packing,
           confDigest,
           expires,
+          proofs,
           components);
     }
   }

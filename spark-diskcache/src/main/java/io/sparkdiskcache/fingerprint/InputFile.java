@@ -9,8 +9,7 @@ import java.io.Serializable;
  * @param path fully qualified: scheme, authority, absolute path
  * @param length in bytes
  * @param modificationTime milliseconds since the epoch
- * @param version the eTag; for a local file its change time and inode; empty where the file system
- *     offers neither
+ * @param version the eTag; for a local file its change time and inode; never empty in a key
  */
 public record InputFile(String path, long length, long modificationTime, String version)
     implements Serializable {

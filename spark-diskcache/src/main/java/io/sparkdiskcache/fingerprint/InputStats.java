@@ -13,6 +13,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -23,9 +24,12 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.EtagSource;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.FilterFileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
+import org.apache.hadoop.fs.viewfs.ViewFileSystem;
+import org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme;
 import org.apache.hadoop.hdfs.protocol.HdfsFileStatus;
 
 /**
@@ -34,8 +38,10 @@ import org.apache.hadoop.hdfs.protocol.HdfsFileStatus;
  * <p>A modification time alone does not tell two contents apart: most immediate overwrites of the
  * same length keep the millisecond, and {@code touch -r} restores any. Object stores give an eTag;
  * for local files the inode and the kernel's change time, which no program can set, stand in, and
- * in HDFS the inode. Where the file system has no eTag, a file is unsettled until a window has
- * passed since its last change, so that the next change cannot fall into the same tick; what is
+ * in HDFS the inode. A file system that only shows another one ({@code viewfs}, a checksum or
+ * filter of Hadoop's own) is asked for the file below; one that tells none of this is not believed,
+ * and its files are refused. Where the file system has no eTag, a file is unsettled until a window
+ * has passed since its last change, so that the next change cannot fall into the same tick; what is
  * computed from an unsettled file is never stored.
  */
 public final class InputStats {
@@ -44,6 +50,23 @@ public final class InputStats {
   private static final String ETAG_PREFIX = "etag:";
   private static final String HDFS_PREFIX = "hdfs:";
   private static final String LOCAL_PREFIX = "local:";
+
+  /** What shows the files of other file systems as they are. */
+  private static final Set<Class<?>> VIEWS =
+      Set.of(ViewFileSystem.class, ViewFileSystemOverloadScheme.class);
+
+  /** Likewise; Hive puts its own in the place of Hadoop's local file system. */
+  private static final Set<String> FILTERS =
+      Set.of(
+          FilterFileSystem.class.getName(),
+          "org.apache.hadoop.fs.ProxyFileSystem",
+          "org.apache.hadoop.hive.ql.io.ProxyLocalFileSystem",
+          "org.apache.hadoop.fs.ProxyLocalFileSystem",
+          "org.apache.hadoop.hive.shims.Hadoop23Shims$ProxyFileSystem23");
+
+  private static final Set<Class<?>> LOCAL =
+      Set.of(LocalFileSystem.class, RawLocalFileSystem.class);
+  private static final int MAX_DEPTH = 4;
 
   private final Duration settle;
   private final Clock clock;
@@ -69,6 +92,16 @@ public final class InputStats {
     } catch (IOException | UncheckedIOException e) {
       throw RefusedException.of(
           Refusal.Code.INPUT_UNREADABLE, place, "the status of " + path + " cannot be read: " + e);
+    }
+    if (file.version().isEmpty()) {
+      throw RefusedException.of(
+          Refusal.Code.INPUT_VERSION,
+          place,
+          "the file system of "
+              + path
+              + " ("
+              + fileSystem(path, conf)
+              + ") tells neither an eTag nor an inode, and a modification time can be put back");
     }
     return new Seen(file, unsettled(file, before));
   }
@@ -100,7 +133,8 @@ public final class InputStats {
   /** {@link #unchanged(Collection, Configuration)} for one file. */
   public static boolean unchanged(InputFile expected, Configuration conf) {
     try {
-      return identify(new Path(expected.path()), conf).equals(expected);
+      return !expected.version().isEmpty()
+          && identify(new Path(expected.path()), conf).equals(expected);
     } catch (IOException | UncheckedIOException e) {
       return false;
     }
@@ -139,6 +173,14 @@ public final class InputStats {
     return thread;
   }
 
+  private static String fileSystem(Path path, Configuration conf) {
+    try {
+      return path.getFileSystem(conf).getClass().getName();
+    } catch (IOException | UncheckedIOException e) {
+      return e.toString();
+    }
+  }
+
   private static InputFile identify(Path path, Configuration conf) throws IOException {
     FileSystem fs = path.getFileSystem(conf);
     FileStatus status = fs.getFileStatus(path);
@@ -149,17 +191,49 @@ public final class InputStats {
         fs.makeQualified(path).toString(),
         status.getLen(),
         status.getModificationTime(),
-        version(fs, path, status));
+        version(fs, path, status, conf));
   }
 
-  private static String version(FileSystem fs, Path path, FileStatus status) throws IOException {
-    if (status instanceof EtagSource source && source.getEtag() != null) {
+  /** Empty if nothing but times and lengths can be told. */
+  private static String version(FileSystem fs, Path path, FileStatus status, Configuration conf)
+      throws IOException {
+    FileSystem below = fs;
+    Path file = path;
+    FileStatus seen = status;
+    for (int depth = 0; depth < MAX_DEPTH; depth++) {
+      String version = ownVersion(below, file, seen);
+      if (!version.isEmpty()) {
+        return version;
+      }
+      if (VIEWS.contains(below.getClass())) {
+        file = below.resolvePath(file);
+        below = file.getFileSystem(conf);
+      } else if (below instanceof FilterFileSystem filter
+          && FILTERS.contains(below.getClass().getName())) {
+        below = filter.getRawFileSystem();
+        file = below.makeQualified(new Path(file.toUri().getPath()));
+      } else {
+        return "";
+      }
+      seen = below.getFileStatus(file);
+      if (!seen.isFile() || seen.getLen() != status.getLen()) {
+        return "";
+      }
+    }
+    return "";
+  }
+
+  /** By what the file system itself says. A subclass of a local one may read what it likes. */
+  private static String ownVersion(FileSystem fs, Path path, FileStatus status) throws IOException {
+    if (status instanceof EtagSource source
+        && source.getEtag() != null
+        && !source.getEtag().isBlank()) {
       return ETAG_PREFIX + source.getEtag();
     }
-    if (status instanceof HdfsFileStatus hdfs) {
+    if (status instanceof HdfsFileStatus hdfs && hdfs.getFileId() > 0) {
       return HDFS_PREFIX + hdfs.getFileId(); // distcp and setTimes restore times, not inodes
     }
-    if (fs instanceof LocalFileSystem || fs instanceof RawLocalFileSystem) {
+    if (LOCAL.contains(fs.getClass())) {
       java.nio.file.Path local = Paths.get(fs.makeQualified(path).toUri().getPath());
       if (!local.getFileSystem().supportedFileAttributeViews().contains("unix")) {
         return "";

@@ -39,10 +39,14 @@ public final class Keys {
     return start("packed", setKey).putBytes(packing).putInt(index).digest();
   }
 
-  /** The key of the whole output of a {@link PlanClass#RUN_BOUND} plan. */
-  public static byte[] setKey(byte[] function, Collection<InputFile> inputs) {
+  /**
+   * The key of the whole output of a plan.
+   *
+   * @param packing how its input is cut into partitions; empty if that shows in no row
+   */
+  public static byte[] setKey(byte[] function, Collection<InputFile> inputs, byte[] packing) {
     List<byte[]> files = inputs.stream().map(InputFile::digest).toList();
-    return start("set", function).putUnordered(files).digest();
+    return start("set", function).putUnordered(files).putBytes(packing).digest();
   }
 
   /** {@code key} as it is stored and looked up by an executor with this environment. */

@@ -6,14 +6,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.Set;
-import java.util.SortedMap;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.NamedExpression;
-import org.apache.spark.sql.catalyst.expressions.PlanExpression;
 import org.apache.spark.sql.catalyst.plans.logical.Range;
 import org.apache.spark.sql.catalyst.util.DateTimeUtils;
 import org.apache.spark.sql.execution.CollectMetricsExec;
@@ -34,17 +31,13 @@ import org.apache.spark.sql.execution.SparkScriptTransformationExec;
 import org.apache.spark.sql.execution.SubqueryAdaptiveBroadcastExec;
 import org.apache.spark.sql.execution.SubqueryBroadcastExec;
 import org.apache.spark.sql.execution.SubqueryExec;
+import org.apache.spark.sql.execution.UnionLoopExec;
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec;
 import org.apache.spark.sql.execution.columnar.InMemoryRelation;
 import org.apache.spark.sql.execution.columnar.InMemoryTableScanExec;
-import org.apache.spark.sql.execution.datasources.HadoopFsRelation;
-import org.apache.spark.sql.execution.datasources.csv.CSVFileFormat;
-import org.apache.spark.sql.execution.datasources.json.JsonFileFormat;
-import org.apache.spark.sql.execution.datasources.orc.OrcFileFormat;
-import org.apache.spark.sql.execution.datasources.parquet.ParquetFileFormat;
-import org.apache.spark.sql.execution.datasources.text.TextFileFormat;
 import org.apache.spark.sql.execution.datasources.v2.BatchScanExec;
 import org.apache.spark.sql.execution.datasources.v2.DataSourceV2ScanExecBase;
+import org.apache.spark.sql.execution.exchange.Exchange;
 import org.apache.spark.sql.execution.exchange.ReusedExchangeExec;
 import org.apache.spark.sql.execution.python.AttachDistributedSequenceExec;
 import org.apache.spark.sql.internal.SQLConf;
@@ -59,17 +52,6 @@ import scala.Product;
  * rows, and a test guards the list of classes that have one.
  */
 final class PlanEncoder {
-  private static final Set<Class<?>> FORMATS =
-      Set.of(
-          ParquetFileFormat.class,
-          OrcFileFormat.class,
-          CSVFileFormat.class,
-          JsonFileFormat.class,
-          TextFileFormat.class);
-
-  private static final Set<Class<?>> TEXT_PARSING_FORMATS =
-      Set.of(CSVFileFormat.class, JsonFileFormat.class);
-
   private static final List<Class<?>> SOURCES =
       List.of(
           RDDScanExec.class,
@@ -90,17 +72,21 @@ final class PlanEncoder {
 
   private static final String PYTHON = "org.apache.spark.sql.execution.python.";
   private static final int FIELDS_IN_COMPONENTS = 25;
-  private static final Pattern EXPRESSION_ID = Pattern.compile("#\\d+L?");
+
+  /** Numbers that are drawn anew for every plan. */
+  private static final Pattern IDS =
+      Pattern.compile("#\\d+L?|,? ?\\[plan_id=\\d+\\]|,? ?plan_id=\\d+");
 
   private final Encoding encoding;
   private final TypeEncoder types;
   private final ValueEncoder values;
   private final NestedRelations nested;
   private final ZoneId sessionZone;
-  private final Function<FileSourceScanExec, ScanFiles> lister;
   private final Optional<OpaqueInputs> opaque;
   private final OpaqueSources opaqueSources;
-  private final List<ScanFiles> scans = new ArrayList<>();
+  private final RecursiveQueries recursions;
+  private final ScanEncoder scans;
+  private final List<Integer> leafSlices = new ArrayList<>();
   private boolean metOpaque;
   private int nodes;
 
@@ -118,13 +104,14 @@ final class PlanEncoder {
     this.encoding = encoding;
     this.opaque = opaque;
     this.nested = nested;
-    this.lister = lister;
     sessionZone = DateTimeUtils.getZoneId(conf.sessionLocalTimeZone());
     types = new TypeEncoder(encoding, functions);
     values =
         new ValueEncoder(
-            encoding, types, new ExpressionRules(encoding, sessionZone), functions, this::plan);
+            encoding, types, new ExpressionRules(encoding, sessionZone), functions, this::subquery);
     opaqueSources = new OpaqueSources(encoding, types, values);
+    recursions = new RecursiveQueries(encoding);
+    scans = new ScanEncoder(encoding, types, values, lister, sessionZone, opaque.isPresent());
   }
 
   /** Encodes the plan and what its rows look like. */
@@ -152,11 +139,21 @@ final class PlanEncoder {
 
   /** Every file scan met, in plan order, each once. */
   List<ScanFiles> scans() {
-    return scans;
+    return scans.files();
+  }
+
+  /** Numbers of partitions of leaves without files, in plan order. */
+  List<Integer> leafSlices() {
+    return leafSlices;
   }
 
   ZoneId sessionZone() {
     return sessionZone;
+  }
+
+  /** Runs by itself, before the plan. */
+  private void subquery(SparkPlan plan) {
+    encoding.beside(() -> plan(plan));
   }
 
   private void plan(SparkPlan plan) {
@@ -167,7 +164,7 @@ final class PlanEncoder {
     if (isWrapper(plan)) {
       plan(unwrap(plan));
     } else if (plan instanceof ReusedExchangeExec reused) {
-      plan(reused.child());
+      subquery(reused.child());
       encoding.out().tag('>');
       attributes(ScalaInterop.list(reused.output()));
     } else if (plan instanceof ReusedSubqueryExec reused) {
@@ -181,13 +178,21 @@ final class PlanEncoder {
     } else if (plan instanceof SubqueryAdaptiveBroadcastExec subquery) {
       pruning(subquery, subquery.child(), subquery.indices(), subquery.buildKeys());
     } else if (plan instanceof FileSourceScanExec scan) {
-      scan(scan);
+      metOpaque |= scans.scan(scan);
     } else if (plan instanceof LocalTableScanExec local) {
       local(local);
     } else if (plan instanceof RangeExec range) {
       range(range);
     } else if (plan instanceof InMemoryTableScanExec cached) {
       cached(cached);
+    } else if (plan instanceof UnionLoopExec loop) {
+      loop(loop);
+    } else if (recursions.step(plan).isPresent()) {
+      open(plan).tag('R').putInt(recursions.step(plan).get());
+      attributes(ScalaInterop.list(plan.output()));
+    } else if (LocalRows.of(plan).isPresent()) {
+      open(plan).tag('L').putBytes(LocalRows.of(plan).get());
+      attributes(ScalaInterop.list(plan.output()));
     } else if (PythonNodes.isKnown(plan)) {
       PythonNodes.check(plan, encoding);
       byArguments(plan);
@@ -250,7 +255,11 @@ final class PlanEncoder {
 
   private void byArguments(SparkPlan plan) {
     List<SparkPlan> children = ScalaInterop.list(plan.children());
-    children.forEach(this::plan);
+    if (children.size() > 1 || plan instanceof Exchange) {
+      encoding.beside(() -> children.forEach(this::plan));
+    } else {
+      children.forEach(this::plan);
+    }
     Product product = (Product) plan;
     open(plan).putInt(children.size());
     for (int i = 0; i < product.productArity(); i++) {
@@ -280,69 +289,12 @@ final class PlanEncoder {
     values.value(buildKeys);
   }
 
-  private void scan(FileSourceScanExec scan) {
-    HadoopFsRelation relation = scan.relation();
-    Class<?> format = relation.fileFormat().getClass();
-    boolean delta = DeltaScans.isDelta(relation);
-    boolean listedBySpark = SparkClasses.isSparkSql(relation.location().getClass());
-    if (opaque.isPresent() && listedBySpark && !FORMATS.contains(format)) {
-      metOpaque = true;
-    } else if (!delta && (!FORMATS.contains(format) || !listedBySpark)) {
-      throw encoding.refused(
-          Refusal.Code.SOURCE,
-          "files of format "
-              + format.getName()
-              + " listed by "
-              + relation.location().getClass().getName()
-              + " have no known content version");
-    }
-    if (scan.stream().isDefined()) {
-      throw encoding.refused(Refusal.Code.SOURCE, "a stream's files have no fixed listing");
-    }
-    if (opaque.isPresent() && ScanSettings.mayLeaveRowsOut(relation)) {
-      metOpaque = true;
-    } else {
-      ScanSettings.check(relation, encoding);
-    }
-    if (TEXT_PARSING_FORMATS.contains(format)
-        && TypeEncoder.holdsTimestamp(scan.requiredSchema())) {
-      encoding.dependsOnToday(ScanSettings.zone(relation, sessionZone));
-    }
-    open(scan).putString(format.getName()).putBytes(ScanSettings.sessionDigest(relation));
-    if (delta) {
-      new DeltaScans(encoding).format(relation.fileFormat());
-    }
-    types.type(relation.partitionSchema());
-    types.type(relation.dataSchema());
-    values.value(relation.bucketSpec());
-    SortedMap<String, String> readOptions = ScanSettings.contentOptions(relation);
-    encoding.out().putInt(readOptions.size());
-    readOptions.forEach((key, value) -> encoding.out().putString(key).putString(value));
-    types.type(scan.requiredSchema());
-    for (Attribute column : ScalaInterop.list(scan.output())) {
-      encoding.out().putString(column.name()).putString(column.metadata().json());
-      values.expression((Expression) column);
-    }
-    values.value(scan.dataFilters());
-    // Static partition filters choose files and nothing else; the files are in the keys.
-    for (Expression filter : ScalaInterop.list(scan.partitionFilters())) {
-      if (filter.exists(ScalaInterop.predicate(PlanExpression.class))) {
-        values.expression(filter);
-      }
-    }
-    encoding.out().putBoolean(scan.bucketedScan());
-    values.value(scan.optionalBucketSet().isDefined());
-    values.value(scan.optionalNumCoalescedBuckets());
-    if (scans.stream().noneMatch(known -> known.isOf(scan))) {
-      scans.add(lister.apply(scan));
-    }
-  }
-
   private void local(LocalTableScanExec local) {
     if (local.stream().isDefined()) {
       throw encoding.refused(Refusal.Code.SOURCE, "a stream's rows have no fixed content");
     }
     List<Attribute> output = ScalaInterop.list(local.output());
+    leafSlices.add(slices(local));
     int rows = local.rows().size();
     open(local).putInt(rows);
     attributes(output);
@@ -350,6 +302,7 @@ final class PlanEncoder {
   }
 
   private void range(RangeExec exec) {
+    leafSlices.add(slices(exec));
     Range range = exec.range();
     open(exec).putLong(range.start()).putLong(range.end()).putLong(range.step());
     attributes(ScalaInterop.list(exec.output()));
@@ -366,6 +319,16 @@ final class PlanEncoder {
     return leaf instanceof LocalTableScanExec local
         ? Math.min(local.rows().size(), local.session().leafNodeDefaultParallelism())
         : 1;
+  }
+
+  /** Its id is drawn from a counter. Both parts run by themselves, before the plan. */
+  private void loop(UnionLoopExec loop) {
+    subquery(recursions.anchor(loop));
+    subquery(recursions.recursion(loop));
+    open(loop);
+    attributes(ScalaInterop.list(loop.output()));
+    values.value(loop.limit());
+    values.value(loop.maxDepth());
   }
 
   private void cached(InMemoryTableScanExec scan) {
@@ -396,7 +359,7 @@ final class PlanEncoder {
 
   private void describe(SparkPlan plan) {
     if (!isWrapper(plan)) {
-      String text = EXPRESSION_ID.matcher(plan.simpleString(FIELDS_IN_COMPONENTS)).replaceAll("");
+      String text = IDS.matcher(plan.simpleString(FIELDS_IN_COMPONENTS)).replaceAll("");
       encoding.component(String.format(Locale.ROOT, "plan.node.%03d", nodes++), text);
     }
   }

@@ -113,7 +113,9 @@ public final class PlanFingerprinter {
     List<List<FileChunk>> partitions =
         unitScan.filter(scan -> !rowLocal).map(ScanFiles::partitions).orElse(List.of());
     List<InputFile> files = files(encoder.scans());
-    describe(encoding, plan, engine, settings, shape, files);
+    describe(encoding, plan, engine, ConfDigest.settingsOfSession(conf), shape, files);
+    ConfDigest.changedInHadoop(hadoopConf)
+        .forEach((key, value) -> encoding.component("conf." + key, ConfDigest.shown(key, value)));
     byte[] functionDigest = function.digest();
     requireOneMeaning(functionDigest, encoder);
     return new Accepted(
@@ -123,8 +125,10 @@ public final class PlanFingerprinter {
         chunkedScan,
         chunks,
         partitions,
+        rowLocal ? new byte[0] : Packing.of(plan, encoder, conf),
         confDigest,
         expires,
+        encoding.proofs(),
         encoding.components());
   }
 

@@ -29,6 +29,9 @@ public record Refusal(Code code, String place, String sentence) {
     /** An input file that changed so recently that its timestamp cannot be trusted. */
     INPUT_UNSETTLED(
         "Wait until the file is older than spark.diskcache.inputs.settle, and run again."),
+    /** An input file whose next content could not be told from the one it has. */
+    INPUT_VERSION(
+        "Read the rows from a file system with eTags or inodes: copy them to HDFS, S3 or a local disk."),
     /** An input file that is gone, or whose status cannot be read. */
     INPUT_UNREADABLE("Refresh the table or read the path anew."),
     /** User code that reads state outside its arguments, or whose bytecode cannot be followed. */

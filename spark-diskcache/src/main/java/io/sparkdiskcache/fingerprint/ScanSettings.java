@@ -2,6 +2,7 @@
 package io.sparkdiskcache.fingerprint;
 
 import java.time.ZoneId;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -17,6 +18,10 @@ import org.apache.spark.sql.internal.SQLConf;
 final class ScanSettings {
   private static final List<String> PARTIAL = List.of("ignorecorruptfiles", "ignoremissingfiles");
   private static final Set<String> PATHS = Set.of("path", "paths");
+
+  /** Names a file that each task reads, and that no listing holds. */
+  private static final String XML_SCHEMA = "rowvalidationxsdpath";
+
   private static final String TIME_ZONE = "timezone";
 
   private ScanSettings() {}
@@ -30,6 +35,12 @@ final class ScanSettings {
                   Refusal.Code.CONF,
                   "read option " + key + "=true may leave rows out; read without it");
             });
+    if (contentOptions(relation).containsKey(XML_SCHEMA)) {
+      throw encoding.refused(
+          Refusal.Code.SOURCE,
+          "read option rowValidationXSDPath names a file that is no part of the key; read without"
+              + " it, or state a version with CacheOptions.inputVersion");
+    }
     ConfDigest.requireComplete(conf(relation), encoding.place());
   }
 
@@ -50,14 +61,14 @@ final class ScanSettings {
   }
 
   /** All options but the paths, which are in the identities of the files; keys in lower case. */
-  static SortedMap<String, String> contentOptions(HadoopFsRelation relation) {
-    SortedMap<String, String> options = new TreeMap<>();
+  static SortedMap<String, List<String>> contentOptions(HadoopFsRelation relation) {
+    SortedMap<String, List<String>> options = new TreeMap<>();
     ScalaInterop.map(relation.options())
         .forEach(
             (key, value) -> {
               String lowerCase = key.toLowerCase(Locale.ROOT);
               if (!PATHS.contains(lowerCase)) {
-                options.merge(lowerCase, value, (one, other) -> one + '\0' + other);
+                options.computeIfAbsent(lowerCase, k -> new ArrayList<>()).add(value);
               }
             });
     return options;

@@ -333,8 +333,9 @@ final class ValueEncoder {
       throw encoding.refused(Refusal.Code.SOURCE, "the content of an RDD has no identity");
     } else if (value instanceof InternalRow) {
       throw encoding.refused(Refusal.Code.ARGUMENT, "a row without a type has no encoding");
-    } else if (value instanceof Enumeration.Value) {
-      out().tag('N').putString(type.getName()).putString(value.toString());
+    } else if (value instanceof Enumeration.Value constant) {
+      out().tag('N').putString(constant.scala$Enumeration$$outerEnum().getClass().getName());
+      out().putInt(constant.id()).putString(value.toString());
     } else if (value instanceof Enum<?> constant) {
       out().tag('n').putString(constant.getDeclaringClass().getName()).putString(constant.name());
     } else if (value instanceof ZoneId zone) {

@@ -6,6 +6,7 @@ import io.sparkdiskcache.cluster.ProcessStores;
 import io.sparkdiskcache.conf.DiskCacheConf;
 import io.sparkdiskcache.conf.Settings;
 import io.sparkdiskcache.fingerprint.IdentityWeakMap;
+import io.sparkdiskcache.fingerprint.IgnoredSettings;
 import io.sparkdiskcache.fingerprint.OpaqueInputs;
 import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.store.DiskStore;
@@ -66,6 +67,7 @@ public final class CacheApplication {
     this.settings = settings;
     this.encryption = Encryption.of(settings.encryptionKey());
     RemoteTier.check(settings.remote(), context.hadoopConfiguration());
+    IgnoredSettings unused = IgnoredSettings.parse(settings.ignoredSettings());
   }
 
   /**

@@ -165,7 +165,10 @@ final class ClusterDetachment {
           PartitionResult.found(
               ofPartition.stream().mapToLong(ClusterLookup.Opened::rows).sum(),
               ofPartition.stream().mapToLong(ClusterLookup.Opened::bytes).sum(),
-              ofPartition.size()));
+              ofPartition.size(),
+              ofPartition.stream()
+                  .map(entry -> Findings.ofStored(entry.reads()))
+                  .reduce(Findings.NONE, Findings::and)));
     }
     long oldest =
         opened.values().stream()

@@ -12,6 +12,7 @@ import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.shim.SparkInternals;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
+import io.sparkdiskcache.store.FileRead;
 import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.SetMeta;
 import io.sparkdiskcache.store.StoreException;
@@ -119,7 +120,13 @@ final class ClusterLookup {
 
   /** What an executor opened. */
   record Opened(
-      String key, String directory, long rows, long bytes, long createdMillis, long computeMillis)
+      String key,
+      String directory,
+      long rows,
+      long bytes,
+      long createdMillis,
+      long computeMillis,
+      List<FileRead> reads)
       implements Serializable {}
 
   /** A set whose entries are fetched; every host then notes the part of it that it has. */
@@ -267,7 +274,7 @@ final class ClusterLookup {
       try {
         KeptEntry kept = mapped.get().keep();
         try {
-          OpenEntries.process().hold(rddId, key.hex(), kept);
+          OpenEntries.process().hold(rddId, key.hex(), kept, Findings.ofStored(found.reads()));
         } finally {
           kept.release();
         }
@@ -282,7 +289,8 @@ final class ClusterLookup {
               found.rows(),
               found.bytes(),
               found.createdAt().toEpochMilli(),
-              found.meta().computeTime().toMillis()));
+              found.meta().computeTime().toMillis(),
+              found.reads()));
     }
   }
 }

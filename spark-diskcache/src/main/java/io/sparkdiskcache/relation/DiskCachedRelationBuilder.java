@@ -48,6 +48,9 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
   private final Compression compression;
   private final transient AuditSample audits;
 
+  /** Nothing ran for the relation before. */
+  private final long since = DriverEvidence.process().mark();
+
   /** Zero for any age. */
   private Duration ttl;
 
@@ -189,6 +192,11 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
   /** Of what it writes. */
   Compression compression() {
     return compression;
+  }
+
+  /** When it was planned, for {@link RunEvidence}. */
+  long since() {
+    return since;
   }
 
   /** Which of its hits are audited. */

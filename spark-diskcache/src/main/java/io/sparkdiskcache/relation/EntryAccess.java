@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
-import io.sparkdiskcache.arrow.EncodeOptions;
 import io.sparkdiskcache.arrow.EntryCipher;
-import io.sparkdiskcache.arrow.EntryEncryption;
 import io.sparkdiskcache.arrow.EntrySummary;
-import io.sparkdiskcache.arrow.EntryWriter;
 import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.cluster.ProcessStores;
 import io.sparkdiskcache.conf.Admission;
 import io.sparkdiskcache.relation.UnitWriter.EntryWriteException;
 import io.sparkdiskcache.remote.RemoteTier;
-import io.sparkdiskcache.shim.TaskMemory;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
-import io.sparkdiskcache.store.EntryDescription;
-import io.sparkdiskcache.store.EntryMeta;
-import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.Lease;
 import io.sparkdiskcache.store.PendingEntry;
 import io.sparkdiskcache.store.StoreException;
@@ -26,19 +19,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
-import java.util.function.LongFunction;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.util.ArrowUtils;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import scala.collection.Iterator;
 import scala.jdk.javaapi.CollectionConverters;
 
@@ -50,8 +37,9 @@ import scala.jdk.javaapi.CollectionConverters;
  * A unit is drained to its end into a temporary file, which is then mapped and only then given its
  * name and its row in the index. What is served to the running query is the mapping: it stays
  * readable whatever becomes of the name. If the unit may not be published (an input moved, settings
- * changed) the name is dropped and the mapping is held for the relation: later queries of the
- * application read the same rows, as from Spark's own cache, and nobody else ever sees them.
+ * changed, a function did not prove itself) the name is dropped and the mapping is held for the
+ * relation: later queries of the application read the same rows, as from Spark's own cache, and
+ * nobody else ever sees them.
  *
  * <h2>Errors of the store never fail a task</h2>
  *
@@ -59,7 +47,6 @@ import scala.jdk.javaapi.CollectionConverters;
  * directory, and is private.
  */
 final class EntryAccess {
-  private static final Logger log = LoggerFactory.getLogger(EntryAccess.class);
   private static final SingleFlight FLIGHTS = new SingleFlight();
 
   /** For another process that computes the same entry. */
@@ -69,6 +56,7 @@ final class EntryAccess {
   private final RelationSpec spec;
   private final Optional<DiskStore> store;
   private final @Nullable EntryCipher cipher;
+  private final UnitFiles files;
 
   private EntryAccess(
       int rddId, RelationSpec spec, Optional<DiskStore> store, @Nullable EntryCipher cipher) {
@@ -76,6 +64,7 @@ final class EntryAccess {
     this.spec = spec;
     this.store = store;
     this.cipher = cipher;
+    this.files = new UnitFiles(spec, cipher);
   }
 
   /** Without the key nothing is stored, and what is held is encrypted all the same. */
@@ -91,19 +80,33 @@ final class EntryAccess {
   }
 
   /** The entry if it is there and sound, with a reference for the caller. */
-  Optional<MappedEntry> find(CacheUnit unit) {
-    Optional<MappedEntry> open = OpenEntries.process().held(rddId, unit.key());
+  Optional<Made> find(CacheUnit unit) {
+    Optional<OpenEntries.Open> open = OpenEntries.process().held(rddId, unit.key());
     if (open.isEmpty() && unit.publish() && spec.verify() != VerifyMode.ALWAYS) {
       open = OpenEntries.process().recent(unit.key(), spec.notBefore());
     }
     if (open.isPresent() || !unit.publish()) {
-      return open;
+      return open.map(found -> new Made(found, Origin.FOUND));
     }
     return store.flatMap(
         s ->
             s.find(unit.storeKey())
                 .filter(entry -> isYoung(s, entry))
-                .flatMap(entry -> map(s, spec, entry)));
+                .flatMap(entry -> made(s, entry, Origin.FOUND)));
+  }
+
+  private Optional<Made> made(DiskStore from, Entry entry, Origin origin) {
+    return map(from, spec, entry)
+        .map(mapped -> new Made(mapped, origin, 0, Findings.ofStored(entry.reads())));
+  }
+
+  /**
+   * Keeps for the relation what depends on files: it goes on showing these rows when they change.
+   */
+  void keep(CacheUnit unit, Made made) {
+    if (!made.findings().reads().isEmpty() && !OpenEntries.process().isHeld(rddId, unit.key())) {
+      OpenEntries.process().hold(rddId, unit.key(), made.entry(), made.findings());
+    }
   }
 
   /** The entry from another host or the remote tier; a reference for the caller. */
@@ -113,8 +116,8 @@ final class EntryAccess {
     }
     Optional<Made> ofPeer =
         new PeerReads(rddId, spec, store.get(), context)
-            .read(unit, encryption(cipher, unit.key()))
-            .map(entry -> new Made(entry, Origin.PEER, 0));
+            .read(unit, UnitFiles.encryption(cipher, unit.key()))
+            .map(found -> new Made(found, Origin.PEER));
     if (ofPeer.isPresent() || spec.generation() != null) {
       return ofPeer; // a run's entries have names that the remote tier never heard of
     }
@@ -122,8 +125,7 @@ final class EntryAccess {
         new RemoteTier.Wanted(unit.storeKey(), spec.relation(), spec.fetchedNotBefore());
     return spec.remoteTier()
         .flatMap(tier -> tier.fetch(store.get(), wanted, context::killTaskIfInterrupted))
-        .flatMap(entry -> map(store.get(), spec, entry))
-        .map(entry -> new Made(entry, Origin.FETCHED, 0));
+        .flatMap(entry -> made(store.get(), entry, Origin.FETCHED));
   }
 
   /** What is too old is removed, so that what is computed instead can take its place. */
@@ -149,7 +151,8 @@ final class EntryAccess {
       }
     }
     try {
-      MappedEntry mapped = MappedEntry.open(entry.path(), encryption(cipher, entry.key().hex()));
+      MappedEntry mapped =
+          MappedEntry.open(entry.path(), UnitFiles.encryption(cipher, entry.key().hex()));
       AdmissionLedger.process().read(entry.bytes(), System.nanoTime() - start);
       long found = mapped.rows();
       if (found != entry.rows()) {
@@ -199,15 +202,16 @@ final class EntryAccess {
   }
 
   /**
-   * An entry that was not there when it was first looked for.
+   * An entry, and how it came to be there.
    *
    * @param entry with a reference for the caller
    * @param origin how it came to be there
    * @param batches that were copied column by column for it; 0 if it was written from rows
+   * @param findings about the functions that computed it
    */
-  record Made(MappedEntry entry, Origin origin, long batches) {
-    static Made byAnother(MappedEntry entry) {
-      return new Made(entry, Origin.FOUND, 0);
+  record Made(MappedEntry entry, Origin origin, long batches, Findings findings) {
+    Made(OpenEntries.Open open, Origin origin) {
+      this(open.entry(), origin, 0, open.findings());
     }
   }
 
@@ -234,7 +238,7 @@ final class EntryAccess {
     return FLIGHTS.run(
         flight,
         context,
-        () -> find(unit).map(Made::byAnother),
+        () -> find(unit),
         () -> once(unit, partition, context, source, mayPublish));
   }
 
@@ -263,9 +267,9 @@ final class EntryAccess {
                   });
     }
     try {
-      Optional<MappedEntry> found = waited[0] ? find(unit) : Optional.empty();
+      Optional<Made> found = waited[0] ? find(unit) : Optional.empty();
       if (found.isPresent()) {
-        return Made.byAnother(found.get());
+        return found.get();
       }
       Optional<Made> fetched = fetch(unit, context);
       return fetched.isPresent()
@@ -288,34 +292,38 @@ final class EntryAccess {
       BooleanSupplier mayPublish)
       throws StoreException, EntryWriteException {
     boolean publish = mayPublish.getAsBoolean();
-    try (PendingEntry pending = into.begin(unit.storeKey())) {
+    try (PendingEntry pending = into.begin(unit.storeKey());
+        TaskEvidence.Unit evidence = TaskEvidence.begin(context)) {
       WriteTimer timer = new WriteTimer();
       UnitWriter.Written written =
-          write(
+          files.write(
               pending.path(),
               pending::requireRoom,
               context,
               unit,
               source,
               timer,
-              count -> describe(unit, partition, count, timer));
+              count -> files.describe(unit, partition, count, timer, findings(evidence).reads()));
       EntrySummary summary = written.summary();
-      MappedEntry mapped = open(pending.path(), unit);
-      Made made = new Made(mapped, Origin.COMPUTED, written.batches());
+      MappedEntry mapped = files.open(pending.path(), unit);
+      Findings findings = findings(evidence);
+      Made made = new Made(mapped, Origin.COMPUTED, written.batches(), findings);
       if (publish
+          && findings.mayPublish()
           && mayPublish.getAsBoolean()
           && pays(summary, timer)
           && mayJoinSet(partition, context)) {
         try {
           Entry stored =
               pending.publish(
-                  meta(
+                  files.meta(
                       partition,
                       summary.rows(),
                       summary.bytes(),
                       summary.crc32c(),
                       timer.computing(),
-                      timer.writing()));
+                      timer.writing(),
+                      findings.reads()));
           OpenEntries.process().remember(stored, mapped);
           spec.remoteTier().ifPresent(tier -> tier.upload(stored));
           countTowardsSet(partition, context);
@@ -324,9 +332,15 @@ final class EntryAccess {
           into.countError("Cannot publish an entry", e);
         }
       }
-      OpenEntries.process().hold(rddId, unit.key(), mapped);
+      OpenEntries.process().hold(rddId, unit.key(), mapped, findings);
       return made;
     }
+  }
+
+  /** After the last row: what is known of all functions that these rows come from. */
+  private Findings findings(TaskEvidence.Unit evidence) {
+    return evidence.end(
+        spec.proofs().ofUnits(), () -> spec.below().and(RunEvidence.ofStagesBelow(spec)));
   }
 
   /** Rows of run-bound relations also save the stages below, which are not measured here. */
@@ -363,101 +377,20 @@ final class EntryAccess {
   private Made intoScratch(CacheUnit unit, TaskContext context, UnitSource source) {
     Path file =
         SparkEnv.get().blockManager().diskBlockManager().createTempLocalBlock()._2().toPath();
-    try {
+    try (TaskEvidence.Unit evidence = TaskEvidence.begin(context)) {
       UnitWriter.Written written =
-          write(file, () -> {}, context, unit, source, new WriteTimer(), count -> "");
-      MappedEntry mapped = open(file, unit);
-      OpenEntries.process().hold(rddId, unit.key(), mapped);
-      return new Made(mapped, Origin.COMPUTED, written.batches());
+          files.write(file, () -> {}, context, unit, source, new WriteTimer(), count -> "");
+      MappedEntry mapped = files.open(file, unit);
+      Findings findings = findings(evidence);
+      OpenEntries.process().hold(rddId, unit.key(), mapped, findings);
+      return new Made(mapped, Origin.COMPUTED, written.batches(), findings);
     } catch (EntryWriteException | StoreException e) {
       throw new IllegalStateException(
           "Cannot keep a partition of %s: neither the cache directory nor Spark's scratch directory %s takes it: %s. Free disk space, set spark.local.dir, or do not cache rows of this size."
               .formatted(spec.description(), file.getParent(), e.getMessage()),
           e);
     } finally {
-      deleteQuietly(file);
-    }
-  }
-
-  private UnitWriter.Written write(
-      Path file,
-      UnitWriter.RoomCheck room,
-      TaskContext context,
-      CacheUnit unit,
-      UnitSource source,
-      WriteTimer timer,
-      LongFunction<String> describe)
-      throws EntryWriteException, StoreException {
-    TaskMemory memory = TaskMemory.of(context);
-    return new UnitWriter(create(file, unit, memory), memory, room, context, timer)
-        .write(source, describe);
-  }
-
-  private EntryWriter create(Path file, CacheUnit unit, TaskMemory memory)
-      throws EntryWriteException {
-    Map<String, String> metadata =
-        Map.of(
-            "diskcache.key", unit.key(),
-            "diskcache.relation", spec.relation(),
-            "diskcache.application", spec.application());
-    try {
-      return EntryWriter.create(
-          file,
-          spec.schema(),
-          metadata,
-          ArrowUtils.rootAllocator(),
-          memory,
-          EncodeOptions.defaults()
-              .withPrecision(spec.precision())
-              .withCompression(spec.compression()),
-          encryption(cipher, unit.key()));
-    } catch (IOException e) {
-      throw new EntryWriteException(e);
-    }
-  }
-
-  private MappedEntry open(Path file, CacheUnit unit) throws EntryWriteException {
-    try {
-      return MappedEntry.open(file, encryption(cipher, unit.key()));
-    } catch (IOException e) {
-      throw new EntryWriteException(e);
-    }
-  }
-
-  private static @Nullable EntryEncryption encryption(@Nullable EntryCipher cipher, String key) {
-    return cipher == null ? null : new EntryEncryption(cipher, key);
-  }
-
-  private String describe(CacheUnit unit, int partition, long rows, WriteTimer timer) {
-    return EntryDescription.text(
-        unit.storeKey(),
-        meta(partition, rows, 0, 0, timer.computing(), timer.writing()),
-        Instant.now(),
-        cipher == null ? spec.schema().json() : "");
-  }
-
-  private EntryMeta meta(
-      int partition, long rows, long bytes, long crc32c, Duration computing, Duration writing) {
-    return new EntryMeta(
-        spec.relation(),
-        Optional.ofNullable(spec.generation()).map(Key::new),
-        partition,
-        rows,
-        bytes,
-        crc32c,
-        computing,
-        writing,
-        spec.tag(),
-        spec.application(),
-        spec.description(),
-        spec.components());
-  }
-
-  private static void deleteQuietly(Path file) {
-    try {
-      Files.deleteIfExists(file);
-    } catch (IOException e) {
-      log.warn("Cannot delete {}: {}. Spark deletes it with its scratch directory.", file, e);
+      UnitFiles.deleteQuietly(file);
     }
   }
 }

@@ -4,6 +4,7 @@ package io.sparkdiskcache.relation;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,10 +22,21 @@ final class Generations {
   }
 
   /**
-   * Registers a generation; {@code publish} runs once, in the task that stores the last partition.
+   * Registers a generation; {@code below} tells of functions of other tasks, {@code publish} runs
+   * once, in the task that stores the last partition.
    */
-  synchronized void begin(String generation, int partitions, Runnable publish) {
-    filling.put(generation, new Filling(partitions, publish));
+  synchronized void begin(
+      String generation, int partitions, Supplier<Findings> below, Runnable publish) {
+    filling.put(generation, new Filling(partitions, below, publish));
+  }
+
+  /** What is known of the functions of the stages below, once those have run. */
+  Findings below(String generation) {
+    Filling state;
+    synchronized (this) {
+      state = filling.get(generation);
+    }
+    return state == null ? Findings.NONE : state.below.get(); // none: it is never published
   }
 
   /** A partition was published under the generation. */
@@ -59,11 +71,13 @@ final class Generations {
 
   private static final class Filling {
     private final int partitions;
+    private final Supplier<Findings> below;
     private final Runnable publish;
     private final BitSet stored = new BitSet();
 
-    Filling(int partitions, Runnable publish) {
+    Filling(int partitions, Supplier<Findings> below, Runnable publish) {
       this.partitions = partitions;
+      this.below = below;
       this.publish = publish;
     }
   }

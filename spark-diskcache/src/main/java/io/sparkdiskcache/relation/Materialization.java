@@ -6,6 +6,7 @@ import io.sparkdiskcache.fingerprint.ConfDigest;
 import io.sparkdiskcache.fingerprint.InputFile;
 import io.sparkdiskcache.fingerprint.InputStats;
 import io.sparkdiskcache.relation.RelationFingerprint.Identity;
+import io.sparkdiskcache.store.FileLook;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
@@ -78,6 +79,15 @@ final class Materialization {
     return results.size() == partitions;
   }
 
+  /** What is known of the functions that computed its partitions so far. */
+  Findings findings() {
+    return results.findings();
+  }
+
+  PartitionResults results() {
+    return results;
+  }
+
   long rows() {
     return results.value().values().stream().mapToLong(PartitionResult::rows).sum();
   }
@@ -115,6 +125,8 @@ final class Materialization {
   /** Whether a query executed now would be given the same rows by plain Spark. */
   boolean stillValid(Configuration hadoopConf) {
     return Arrays.equals(confDigest, ConfDigest.of(SQLConf.get()))
-        && InputStats.unchanged(inputs, hadoopConf);
+        && InputStats.unchanged(inputs, hadoopConf)
+        && (!rdd.sparkContext().isLocal() // elsewhere the files are those of the executors
+            || new FileLook().isUnchanged(findings().reads()));
   }
 }

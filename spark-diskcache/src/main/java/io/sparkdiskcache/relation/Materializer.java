@@ -78,7 +78,7 @@ final class Materializer {
     this.tag = tag;
     this.plan = builder.cachedPlan();
     this.hadoopConf = builder.fingerprint().hadoopConf();
-    this.results = new PartitionResults(application.counters());
+    this.results = new PartitionResults(application.counters(), description());
     this.notBefore = builder.notBefore();
     this.cluster = ClusterLookup.of(application.context());
     this.sets = new SetPublisher(application, builder);
@@ -268,6 +268,7 @@ final class Materializer {
                   List.of(),
                   local || cluster.isPresent())));
     }
+    RunEvidence evidence = evidence(now);
     RelationSpec spec = spec(now, Optional.of(generation));
     DiskCachedRDD rdd =
         DiskCachedRDD.attached(spec, ParentRows.of(plan, parent), partitions(units), results);
@@ -282,7 +283,8 @@ final class Materializer {
               generation,
               n,
               meta,
-              () -> sets.mayPublish(spec, now),
+              evidence::encoded,
+              () -> sets.mayPublish(spec, now, evidence),
               () ->
                   spec.remoteTier()
                       .ifPresent(tier -> tier.uploadSet(setKey, generation, members, meta)));
@@ -293,14 +295,14 @@ final class Materializer {
         () ->
             sets.publish(
                 store,
-                new SetPublisher.Run(setKey, generation, rdd.unitKeys()),
+                new SetPublisher.Run(setKey, generation, rdd.unitKeys(), evidence),
                 now,
                 spec,
                 toCompare);
     if (n == 0) {
       publish.run();
     } else if (local) {
-      Generations.process().begin(generation.hex(), n, publish);
+      Generations.process().begin(generation.hex(), n, evidence::now, publish);
     }
     return ready(rdd, n, Optional.of(Units.runIdentity(setKey, generation, now)), now);
   }
@@ -430,7 +432,11 @@ final class Materializer {
           DiskCachedRDD.detached(application.context(), spec, partitions(parentless), results);
       for (int i = 0; i < entries.size(); i++) {
         OpenEntries.process()
-            .hold(rdd.id(), entries.get(i).key().hex(), mapped.get(i).orElseThrow());
+            .hold(
+                rdd.id(),
+                entries.get(i).key().hex(),
+                mapped.get(i).orElseThrow(),
+                Findings.ofStored(entries.get(i).reads()));
         OpenEntries.process().pin(rdd.id(), store.pin(entries.get(i)));
       }
       application.counters().skipped(PlanShapes.exchanges(plan));
@@ -563,7 +569,10 @@ final class Materializer {
             PartitionResult.found(
                 entries.stream().mapToLong(Entry::rows).sum(),
                 entries.stream().mapToLong(Entry::bytes).sum(),
-                entries.size()));
+                entries.size(),
+                entries.stream()
+                    .map(entry -> Findings.ofStored(entry.reads()))
+                    .reduce(Findings.NONE, Findings::and)));
       }
     }
   }
@@ -584,6 +593,7 @@ final class Materializer {
 
   private RelationSpec spec(Accepted now, Optional<Key> generation) {
     Encryption encryption = application.encryption();
+    RunEvidence evidence = evidence(now);
     return new RelationSpec(
         application.storeOptions(),
         application.settings().admission(),
@@ -601,7 +611,15 @@ final class Materializer {
         encryption == null ? now.components() : encryption.seal(now.components()),
         encryption,
         application.settings().remote(),
+        now.proofs(),
+        evidence.now(),
+        evidence.isPossible(),
         new SerializableConfiguration(hadoopConf));
+  }
+
+  private RunEvidence evidence(Accepted now) {
+    return new RunEvidence(
+        builder.since(), now.proofs().elsewhere(), builder.fingerprint().nestedResults());
   }
 
   private String description() {

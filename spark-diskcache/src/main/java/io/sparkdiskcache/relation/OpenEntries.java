@@ -4,6 +4,7 @@ package io.sparkdiskcache.relation;
 import io.sparkdiskcache.arrow.KeptEntry;
 import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.store.Entry;
+import io.sparkdiskcache.store.FileLook;
 import io.sparkdiskcache.store.Pin;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -37,11 +38,21 @@ final class OpenEntries {
 
   private static final OpenEntries PROCESS = new OpenEntries();
 
-  private final Map<Integer, Map<String, KeptEntry>> held = new HashMap<>();
+  private final Map<Integer, Map<String, Held>> held = new HashMap<>();
   private final Map<Integer, List<Pin>> pins = new HashMap<>();
   private final Map<Integer, Set<Integer>> announced = new HashMap<>();
   private final Map<Integer, Set<Integer>> shown = new HashMap<>();
   private final LinkedHashMap<String, Recent> recent = new LinkedHashMap<>(64, 0.75f, true);
+
+  /** What a relation holds, and what is known of the functions that computed it. */
+  private record Held(KeptEntry entry, Findings findings) {}
+
+  /**
+   * An entry that was open.
+   *
+   * @param entry with a reference for whoever asked
+   */
+  record Open(MappedEntry entry, Findings findings) {}
 
   /** What is mapped of an entry of the store. */
   private record Recent(Entry stored, KeptEntry entry) {
@@ -55,41 +66,43 @@ final class OpenEntries {
   }
 
   /** An entry that the relation holds, with a reference for the caller. */
-  Optional<MappedEntry> held(int rddId, String key) {
+  Optional<Open> held(int rddId, String key) {
     KeptEntry kept;
+    Findings findings;
     synchronized (this) {
-      KeptEntry found = held.getOrDefault(rddId, Map.of()).get(key);
+      Held found = held.getOrDefault(rddId, Map.of()).get(key);
       if (found == null) {
         return Optional.empty();
       }
-      kept = found.keep();
+      kept = found.entry.keep();
+      findings = found.findings;
     }
-    return reader(kept);
+    return reader(kept).map(entry -> new Open(entry, findings));
   }
 
   /**
-   * An entry that was used lately and has not been evicted since, by whomever, with a reference for
-   * the caller.
+   * An entry that was used lately and has not been evicted since, by whomever, and for which no
+   * function read a file that has changed; with a reference for the caller.
    *
    * @param notBefore what was stored before is passed over
    */
-  Optional<MappedEntry> recent(String key, Instant notBefore) {
+  Optional<Open> recent(String key, Instant notBefore) {
     KeptEntry kept;
-    Path file;
+    Entry stored;
     synchronized (this) {
       Recent found = recent.get(key);
       if (found == null || found.stored.isOlderThan(notBefore)) {
         return Optional.empty();
       }
-      file = found.file();
+      stored = found.stored;
       kept = found.entry.keep();
     }
-    if (!Files.exists(file)) {
+    if (!Files.exists(stored.path()) || !new FileLook().isUnchanged(stored.reads())) {
       kept.release();
-      forget(key, file);
+      forget(key, stored.path());
       return Optional.empty();
     }
-    return reader(kept);
+    return reader(kept).map(entry -> new Open(entry, Findings.ofStored(stored.reads())));
   }
 
   private synchronized void forget(String key, Path file) {
@@ -113,11 +126,17 @@ final class OpenEntries {
   }
 
   /** Keeps {@code entry} until {@link #release}; takes a reference of its own. */
-  synchronized void hold(int rddId, String key, KeptEntry entry) {
-    KeptEntry previous = held.computeIfAbsent(rddId, id -> new HashMap<>()).put(key, entry.keep());
+  synchronized void hold(int rddId, String key, KeptEntry entry, Findings findings) {
+    Held previous =
+        held.computeIfAbsent(rddId, id -> new HashMap<>())
+            .put(key, new Held(entry.keep(), findings));
     if (previous != null) {
-      previous.release();
+      previous.entry.release();
     }
+  }
+
+  synchronized boolean isHeld(int rddId, String key) {
+    return held.getOrDefault(rddId, Map.of()).containsKey(key);
   }
 
   /** Keeps an entry of the relation from being evicted by this process until {@link #release}. */
@@ -160,9 +179,9 @@ final class OpenEntries {
     if (pinned != null) {
       pinned.forEach(Pin::close);
     }
-    Map<String, KeptEntry> entries = held.remove(rddId);
+    Map<String, Held> entries = held.remove(rddId);
     if (entries != null) {
-      entries.values().forEach(KeptEntry::release);
+      entries.values().forEach(found -> found.entry.release());
     }
   }
 
@@ -172,7 +191,7 @@ final class OpenEntries {
     shown.clear();
     pins.values().forEach(pinned -> pinned.forEach(Pin::close));
     pins.clear();
-    held.values().forEach(entries -> entries.values().forEach(KeptEntry::release));
+    held.values().forEach(entries -> entries.values().forEach(found -> found.entry.release()));
     held.clear();
     recent.values().forEach(found -> found.entry.release());
     recent.clear();

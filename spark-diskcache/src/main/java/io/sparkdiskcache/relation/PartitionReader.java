@@ -73,15 +73,16 @@ final class PartitionReader {
     int fromPeers = 0;
     int audited = 0;
     int unequal = 0;
+    Findings findings = Findings.NONE;
     boolean keysHold = keysHold(partition.index(), access);
     // What the application has shown once is not put in question any more.
     boolean audits = !OpenEntries.process().wasShown(rddId, partition.index());
     for (CacheUnit named : partition.units()) {
       CacheUnit unit = keysHold ? named : named.withoutName();
-      Optional<MappedEntry> found = access.find(unit);
-      found.ifPresent(toRelease::add);
+      Optional<EntryAccess.Made> found = access.find(unit);
+      found.ifPresent(there -> toRelease.add(there.entry()));
       if (found.isPresent() && audits && unit.audit() && parent != null) {
-        Audit.Outcome outcome = audit(access, unit, found.get());
+        Audit.Outcome outcome = audit(access, unit, found.get().entry());
         audited += outcome == Audit.Outcome.UNKNOWN ? 0 : 1;
         if (outcome == Audit.Outcome.OTHER) {
           unequal++;
@@ -89,25 +90,29 @@ final class PartitionReader {
           found = Optional.empty();
         }
       }
-      MappedEntry entry;
+      EntryAccess.Made made;
       if (found.isPresent()) {
-        entry = found.get();
+        made = found.get();
+        MappedEntry entry = made.entry();
         context.taskMetrics().inputMetrics().incBytesRead(entry.bytes());
         context.taskMetrics().inputMetrics().incRecordsRead(entry.rows());
       } else {
-        EntryAccess.Made made = compute(access, unit, partition);
-        entry = made.entry();
-        toRelease.add(entry);
+        made = compute(access, unit, partition);
+        toRelease.add(made.entry());
         computed += made.origin() == EntryAccess.Origin.COMPUTED ? 1 : 0;
         fromPeers += made.origin() == EntryAccess.Origin.PEER ? 1 : 0;
         fetched += made.origin() == EntryAccess.Origin.FETCHED ? 1 : 0;
         batches += made.batches();
       }
+      access.keep(unit, made);
+      findings = findings.and(made.findings());
+      MappedEntry entry = made.entry();
       entries.add(entry);
       memory.take(entry.decryptedBytes());
       rows += entry.rows();
       bytes += entry.bytes();
     }
+    TaskEvidence.include(context, findings);
     OpenEntries.process().show(rddId, partition.index());
     if (OpenEntries.process().firstAnnouncement(rddId, partition.index())) {
       SparkInternals.announce(rddId, partition.index(), bytes);
@@ -124,16 +129,23 @@ final class PartitionReader {
                 computed,
                 batches,
                 audited,
-                unequal)));
+                unequal,
+                findings)));
     return batches(entries);
   }
 
   private Audit.Outcome audit(EntryAccess access, CacheUnit unit, MappedEntry stored) {
     BooleanSupplier comparable = () -> sameSettings() && inputs.unchanged(unit.inputs());
-    return comparable.getAsBoolean()
-        ? access.audit(
-            unit, stored, source(unit).rows(), comparable, context::killTaskIfInterrupted)
-        : Audit.Outcome.UNKNOWN;
+    if (!comparable.getAsBoolean()) {
+      return Audit.Outcome.UNKNOWN;
+    }
+    try (TaskEvidence.Unit evidence = TaskEvidence.begin(context)) {
+      Audit.Outcome outcome =
+          access.audit(
+              unit, stored, source(unit).rows(), comparable, context::killTaskIfInterrupted);
+      boolean same = evidence.end(spec.proofs().ofUnits(), spec::below).mayPublish();
+      return same ? outcome : Audit.Outcome.UNKNOWN;
+    }
   }
 
   private EntryAccess.Made compute(EntryAccess access, CacheUnit unit, CachedPartition partition) {

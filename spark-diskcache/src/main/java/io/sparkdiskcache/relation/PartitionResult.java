@@ -15,6 +15,7 @@ import java.io.Serializable;
  * @param batchesCopied column by column, from plans that hand out columns
  * @param unitsAudited units computed only to be compared with what is stored
  * @param unitsUnequal those of the audited that were stored with other rows
+ * @param findings about the functions that computed the rows, now or when they were stored
  */
 record PartitionResult(
     long rows,
@@ -25,11 +26,12 @@ record PartitionResult(
     int unitsComputed,
     long batchesCopied,
     int unitsAudited,
-    int unitsUnequal)
+    int unitsUnequal,
+    Findings findings)
     implements Serializable {
 
   /** Of a partition that is stored. */
-  static PartitionResult found(long rows, long bytes, int units) {
-    return new PartitionResult(rows, bytes, units, 0, 0, 0, 0, 0, 0);
+  static PartitionResult found(long rows, long bytes, int units, Findings findings) {
+    return new PartitionResult(rows, bytes, units, 0, 0, 0, 0, 0, 0, findings);
   }
 }

@@ -2,9 +2,12 @@
 package io.sparkdiskcache.relation;
 
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.apache.spark.util.AccumulatorV2;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import scala.Tuple2;
 
 /**
@@ -13,18 +16,29 @@ import scala.Tuple2;
  */
 final class PartitionResults
     extends AccumulatorV2<Tuple2<Integer, PartitionResult>, Map<Integer, PartitionResult>> {
+  private static final Logger log = LoggerFactory.getLogger(PartitionResults.class);
+
   private final Map<Integer, PartitionResult> results = new HashMap<>();
 
   /** Only on the driver, where results of tasks are merged. */
   private final transient @Nullable RelationCounters counters;
 
-  /** For the driver. */
-  PartitionResults(RelationCounters counters) {
+  private final transient String relation;
+  private transient boolean told;
+
+  /**
+   * For the driver.
+   *
+   * @param relation for people
+   */
+  PartitionResults(RelationCounters counters, String relation) {
     this.counters = counters;
+    this.relation = relation;
   }
 
   private PartitionResults() {
     this.counters = null;
+    this.relation = "";
   }
 
   @Override
@@ -63,9 +77,34 @@ final class PartitionResults
               counters.computed(result.unitsComputed());
               counters.copied(result.batchesCopied());
               counters.audited(result.unitsAudited(), result.unitsUnequal());
+              withheld(result.findings().objections());
             }
           });
     }
+  }
+
+  private void withheld(List<Objection> objections) {
+    if (counters == null) {
+      return;
+    }
+    for (Objection objection : objections) {
+      counters.withheld(objection);
+      if (!told) {
+        told = true;
+        log.info(
+            "{} is kept for this application only: {}. {}.",
+            relation,
+            objection,
+            objection.reason().cure());
+      }
+    }
+  }
+
+  /** What is known of the functions that computed the partitions so far. */
+  synchronized Findings findings() {
+    return results.values().stream()
+        .map(PartitionResult::findings)
+        .reduce(Findings.NONE, Findings::and);
   }
 
   @Override

@@ -7,6 +7,7 @@ import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.conf.Admission;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.EntryDescription;
+import io.sparkdiskcache.store.FileLook;
 import io.sparkdiskcache.store.PendingEntry;
 import io.sparkdiskcache.store.StoreException;
 import java.io.IOException;
@@ -21,10 +22,11 @@ import org.slf4j.LoggerFactory;
  * Entries that this host lacks and another one has, for a task that was sent here because all slots
  * there were busy.
  *
- * <p>A copy is taken for what it says of itself only after every byte of it was compared with its
- * checksums, as from the remote tier. It is published in the store of this host if it would have
- * been had it been computed here. A partition of a run's set is nothing by itself: its copy has no
- * name and is held for the application.
+ * <p>Files that functions read for it are looked at here, where its rows would be computed
+ * otherwise. A copy is taken for what it says of itself only after every byte of it was compared
+ * with its checksums, as from the remote tier. It is published in the store of this host if it
+ * would have been had it been computed here. A partition of a run's set is nothing by itself: its
+ * copy has no name and is held for the application.
  */
 final class PeerReads {
   private static final Logger log = LoggerFactory.getLogger(PeerReads.class);
@@ -45,7 +47,7 @@ final class PeerReads {
    * The entry of a unit from another host, with a reference for the caller; empty if none there can
    * be had.
    */
-  Optional<MappedEntry> read(CacheUnit unit, @Nullable EntryEncryption encryption) {
+  Optional<OpenEntries.Open> read(CacheUnit unit, @Nullable EntryEncryption encryption) {
     Optional<InputStream> opened =
         ExecutorInventory.process()
             .flatMap(
@@ -61,9 +63,10 @@ final class PeerReads {
         log.warn("Entry {} of another host is damaged or another one: not used.", unit.key());
         return Optional.empty();
       }
-      return found.get().createdAt().isBefore(spec.fetchedNotBefore())
-          ? Optional.empty()
-          : take(pending, found.get(), unit, encryption);
+      boolean stale =
+          found.get().createdAt().isBefore(spec.fetchedNotBefore())
+              || !new FileLook().isUnchanged(found.get().meta().reads());
+      return stale ? Optional.empty() : take(pending, found.get(), unit, encryption);
     } catch (IOException e) { // of the network, or the file is not what it should be
       log.warn("Entry {} is not read from another host: {}", unit.key(), e.toString());
     } catch (StoreException e) {
@@ -76,7 +79,7 @@ final class PeerReads {
     return found.key().equals(unit.storeKey()) && found.meta().relation().equals(spec.relation());
   }
 
-  private Optional<MappedEntry> take(
+  private Optional<OpenEntries.Open> take(
       PendingEntry pending,
       EntryDescription found,
       CacheUnit unit,
@@ -87,16 +90,17 @@ final class PeerReads {
       mapped.release();
       throw new IOException("it does not hold the rows that it says");
     }
+    Findings findings = Findings.ofStored(found.meta().reads());
     if (found.meta().generation().isEmpty() && isAdmitted()) {
       try {
         OpenEntries.process().remember(pending.publish(found.meta(), found.createdAt()), mapped);
-        return Optional.of(mapped);
+        return Optional.of(new OpenEntries.Open(mapped, findings));
       } catch (StoreException e) {
         store.countError("Cannot publish an entry from another host", e);
       }
     }
-    OpenEntries.process().hold(rddId, unit.key(), mapped);
-    return Optional.of(mapped);
+    OpenEntries.process().hold(rddId, unit.key(), mapped, findings);
+    return Optional.of(new OpenEntries.Open(mapped, findings));
   }
 
   private boolean isAdmitted() {

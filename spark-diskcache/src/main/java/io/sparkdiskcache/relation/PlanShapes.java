@@ -3,6 +3,7 @@ package io.sparkdiskcache.relation;
 
 import org.apache.spark.sql.execution.BaseSubqueryExec;
 import org.apache.spark.sql.execution.SparkPlan;
+import org.apache.spark.sql.execution.UnionLoopExec;
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec;
 import org.apache.spark.sql.execution.adaptive.QueryStageExec;
 import org.apache.spark.sql.execution.columnar.InMemoryTableScanExec;
@@ -24,6 +25,7 @@ final class PlanShapes {
         || plan instanceof QueryStageExec
         || plan instanceof BaseSubqueryExec
         || plan instanceof InMemoryTableScanExec
+        || plan instanceof UnionLoopExec
         || !plan.subqueries().isEmpty()
         || CollectionConverters.asJava(plan.children()).stream().anyMatch(PlanShapes::runsJobs);
   }

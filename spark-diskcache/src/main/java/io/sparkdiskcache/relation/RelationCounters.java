@@ -22,6 +22,7 @@ public final class RelationCounters {
   private final LongAdder audits = new LongAdder();
   private final LongAdder auditMismatches = new LongAdder();
   private final LongAdder notAudited = new LongAdder();
+  private final Map<Objection.Reason, LongAdder> withheld = new ConcurrentHashMap<>();
   private final Map<Refusal.Code, LongAdder> refused = new ConcurrentHashMap<>();
 
   /** Entries found, each with what computing it took. */
@@ -67,6 +68,10 @@ public final class RelationCounters {
 
   void couldNotAudit() {
     notAudited.increment();
+  }
+
+  void withheld(Objection objection) {
+    withheld.computeIfAbsent(objection.reason(), reason -> new LongAdder()).increment();
   }
 
   void refused(Refusal refusal) {
@@ -131,6 +136,13 @@ public final class RelationCounters {
   /** Relations chosen for an audit whose rows may differ from run to run. */
   public long notAudited() {
     return notAudited.sum();
+  }
+
+  /** Objections to publishing partitions that were computed, by reason. */
+  public Map<Objection.Reason, Long> withheld() {
+    Map<Objection.Reason, Long> counts = new TreeMap<>();
+    withheld.forEach((reason, count) -> counts.put(reason, count.sum()));
+    return counts;
   }
 
   /** Relations left to Spark, by reason. */

@@ -15,6 +15,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
@@ -45,6 +46,9 @@ final class RelationFingerprint {
   private final CacheApplication application;
   private final Optional<OpaqueInputs> opaque;
   private final PrecisionPolicy precision;
+
+  /** Relations that the plan was found to read. */
+  private final Set<DiskCachedRelationBuilder> nestedBuilders = ConcurrentHashMap.newKeySet();
 
   RelationFingerprint(
       CacheApplication application,
@@ -100,6 +104,14 @@ final class RelationFingerprint {
     return take(SQLConf.get(), DiskCachedRelationBuilder::peekIdentity);
   }
 
+  /** What tasks tell of the partitions of the relations that the plan reads. */
+  List<PartitionResults> nestedResults() {
+    return nestedBuilders.stream()
+        .flatMap(builder -> builder.materialization().stream())
+        .map(Materialization::results)
+        .toList();
+  }
+
   Configuration hadoopConf() {
     return plan.session().sessionState().newHadoopConf();
   }
@@ -118,6 +130,7 @@ final class RelationFingerprint {
           if (!(relation.cacheBuilder() instanceof DiskCachedRelationBuilder builder)) {
             return Optional.empty();
           }
+          nestedBuilders.add(builder);
           Optional<Identity> identity = identityOf.apply(builder);
           identity.ifPresent(i -> nestedInputs.addAll(i.inputs()));
           return identity.map(Identity::key);

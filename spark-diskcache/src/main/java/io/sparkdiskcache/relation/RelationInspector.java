@@ -10,6 +10,7 @@ import io.sparkdiskcache.fingerprint.FingerprintResult.Refused;
 import io.sparkdiskcache.fingerprint.PlanClass;
 import io.sparkdiskcache.fingerprint.Refusal;
 import io.sparkdiskcache.shim.SparkInternals;
+import io.sparkdiskcache.store.FileRead;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,6 +20,7 @@ import org.apache.spark.sql.classic.Dataset;
 import org.apache.spark.sql.classic.SparkSession;
 import org.apache.spark.sql.execution.columnar.CachedRDDBuilder;
 import org.apache.spark.sql.execution.columnar.InMemoryRelation;
+import org.apache.spark.sql.internal.SQLConf;
 import scala.jdk.javaapi.CollectionConverters;
 
 /** Looks at the cached relations of a query without changing anything. */
@@ -59,6 +61,8 @@ public final class RelationInspector {
    * @param precision what became of the columns that need not be exact, in what is stored
    * @param differences for what is not wholly stored: what distinguishes it from the nearest
    *     relation that is, in sentences; empty if nothing is near
+   * @param reads local files that functions read to compute what is stored
+   * @param withheld why partitions that this application computed are not stored
    */
   public record Inspection(
       Status status,
@@ -72,10 +76,17 @@ public final class RelationInspector {
       String directory,
       Optional<Refusal> reason,
       List<ColumnPrecision> precision,
-      List<String> differences) {}
+      List<String> differences,
+      List<String> reads,
+      List<Objection> withheld) {}
 
   /** Every cached relation that the query reads; if there is none, the query itself. */
   public List<Inspection> inspect(Dataset<?> df) {
+    // The settings that count are those of the frame's own session, whichever the thread has.
+    return SQLConf.withExistingConf(SparkInternals.conf(df), () -> inspections(df));
+  }
+
+  private List<Inspection> inspections(Dataset<?> df) {
     List<InMemoryRelation> relations = new ArrayList<>();
     collect(SparkInternals.withCachedRelations(df), relations);
     List<Inspection> inspections = new ArrayList<>();
@@ -154,7 +165,9 @@ public final class RelationInspector {
         application.settings().directory().toString(),
         stored.complete() ? Optional.empty() : notKept,
         builder.fingerprint().lowers() ? stored.precision(application.encryption()) : List.of(),
-        stored.complete() ? List.of() : differences(builder, accepted, stored));
+        stored.complete() ? List.of() : differences(builder, accepted, stored),
+        stored.reads().stream().map(FileRead::toString).toList(),
+        builder.materialization().map(built -> built.findings().objections()).orElse(List.of()));
   }
 
   private Inspection refused(CachedRDDBuilder builder, boolean cached, Refusal refusal) {
@@ -170,6 +183,8 @@ public final class RelationInspector {
         application.settings().directory().toString(),
         Optional.of(refusal),
         List.of(),
+        List.of(),
+        List.of(),
         List.of());
   }
 
@@ -179,6 +194,14 @@ public final class RelationInspector {
       return List.of(
           "Of what is stored, %d partitions are from before %s: older than the time to live."
               .formatted(stored.tooOld(), builder.notBefore()));
+    }
+    if (!stored.changed().isEmpty()) {
+      return stored.changed().entrySet().stream()
+          .map(
+              of ->
+                  "a function read %s, which has changed: %d stored partitions are computed anew"
+                      .formatted(of.getKey(), of.getValue()))
+          .toList();
     }
     return ProcessStores.find(application.storeOptions())
         .map(store -> Differences.toNearest(store, application.encryption(), wanted.components()))

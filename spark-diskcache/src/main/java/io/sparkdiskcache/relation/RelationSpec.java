@@ -4,6 +4,7 @@ package io.sparkdiskcache.relation;
 import io.sparkdiskcache.arrow.Compression;
 import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.conf.Admission;
+import io.sparkdiskcache.fingerprint.Proofs;
 import io.sparkdiskcache.remote.RemoteOptions;
 import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.store.StoreOptions;
@@ -36,6 +37,10 @@ import org.jspecify.annotations.Nullable;
  * @param components what the key was made of, for people
  * @param encryption of the entries; null if they are plain
  * @param remote where copies of entries are
+ * @param proofs functions that have to prove in the tasks that they are what was hashed
+ * @param below what is known of the functions that ran before the RDD was made: in broadcast sides,
+ *     subqueries and stages that adaptive execution has run
+ * @param asksBelow whether more may become known of stages below while the RDD is computed
  * @param hadoopConf for asking whether input files have changed
  */
 @SuppressWarnings("ArrayRecordComponent") // never compared
@@ -56,6 +61,9 @@ record RelationSpec(
     SortedMap<String, String> components,
     @Nullable Encryption encryption,
     RemoteOptions remote,
+    Proofs proofs,
+    Findings below,
+    boolean asksBelow,
     SerializableConfiguration hadoopConf)
     implements Serializable {
 

@@ -52,23 +52,34 @@ final class SetPublisher {
     return inexact.map(columns -> new Comparison(set, columns));
   }
 
-  boolean mayPublish(RelationSpec spec, Accepted now) {
+  boolean mayPublish(RelationSpec spec, Accepted now, RunEvidence evidence) {
     boolean same =
         System.currentTimeMillis() < spec.expires()
             && InputStats.unchanged(now.inputs(), builder.fingerprint().hadoopConf());
     if (!same) {
       log.info("{} is not published: its input changed meanwhile.", spec.description());
+      return false;
     }
-    return same;
+    List<Objection> objections = evidence.now().objections();
+    objections.forEach(application.counters()::withheld);
+    if (!objections.isEmpty()) {
+      Objection first = objections.get(0);
+      log.info("{} is not published: {}. {}.", spec.description(), first, first.reason().cure());
+    }
+    return objections.isEmpty();
   }
 
   /** Partitions of one run, all of them stored. */
-  record Run(Key setKey, Key generation, List<Key> members) {}
+  record Run(Key setKey, Key generation, List<Key> members, RunEvidence evidence) {}
 
   /** Runs in the task that stored the last partition. */
   void publish(
       DiskStore store, Run run, Accepted now, RelationSpec spec, Optional<Comparison> audit) {
-    if (!mayPublish(spec, now)) {
+    if (!mayPublish(spec, now, run.evidence())) {
+      return;
+    }
+    if (run.members().isEmpty() && !run.evidence().now().reads().isEmpty()) {
+      log.info("{} is not published: no entry can name the files read.", spec.description());
       return;
     }
     // Only of the same input the same rows can be asked.

@@ -9,10 +9,14 @@ import io.sparkdiskcache.fingerprint.PlanClass;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntrySet;
+import io.sparkdiskcache.store.FileLook;
+import io.sparkdiskcache.store.FileRead;
 import io.sparkdiskcache.store.Key;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -33,6 +37,8 @@ import org.slf4j.LoggerFactory;
  * @param complete whether a query would compute nothing
  * @param entries of what is stored
  * @param tooOld units that are stored and older than the relation's time to live
+ * @param changed units that are stored and not used, by the file that a function read for them and
+ *     that has changed since
  */
 record StoredPart(
     int found,
@@ -41,17 +47,18 @@ record StoredPart(
     Duration computeTime,
     boolean complete,
     List<Entry> entries,
-    int tooOld) {
+    int tooOld,
+    Map<FileRead, Integer> changed) {
   private static final Logger log = LoggerFactory.getLogger(StoredPart.class);
   private static final StoredPart NOTHING =
-      new StoredPart(0, 0, 0, Duration.ZERO, false, List.of(), 0);
+      new StoredPart(0, 0, 0, Duration.ZERO, false, List.of(), 0, Map.of());
 
   /** Runs no job and changes nothing. */
   static StoredPart of(DiskCachedRelationBuilder builder, Accepted now, DiskStore store) {
     Instant notBefore = builder.notBefore();
     return unitKeys(builder, now)
-        .map(keys -> of(keys, store.findAll(keys), notBefore))
-        .or(() -> store.findSet(Units.setKey(now)).map(set -> of(set, notBefore)))
+        .map(keys -> of(store.peek(keys), (int) keys.stream().distinct().count(), notBefore))
+        .or(() -> store.peekSet(Units.setKey(now)).map(set -> of(set, notBefore)))
         .orElse(NOTHING);
   }
 
@@ -71,14 +78,14 @@ record StoredPart(
             set -> {
               int n = set.holders().size();
               return set.createdAt().isBefore(builder.notBefore())
-                  ? of(List.of(), 0, n)
+                  ? of(List.of(), 0, n, Map.of())
                   : there(n, n);
             })
         .orElse(NOTHING);
   }
 
   private static StoredPart there(int found, int wanted) {
-    return new StoredPart(found, wanted, 0, Duration.ZERO, found == wanted, List.of(), 0);
+    return new StoredPart(found, wanted, 0, Duration.ZERO, found == wanted, List.of(), 0, Map.of());
   }
 
   /** Of the units that are kept one by one; empty if those of a run are, all or none. */
@@ -102,16 +109,33 @@ record StoredPart(
   /** Used whole or not at all. */
   private static StoredPart of(EntrySet set, Instant notBefore) {
     int n = set.entries().size();
-    return set.isOlderThan(notBefore) ? of(List.of(), 0, n) : of(set.entries(), n, 0);
+    if (set.isOlderThan(notBefore)) {
+      return of(List.of(), 0, n, Map.of());
+    }
+    StoredPart members = of(set.entries(), n, notBefore);
+    return members.changed.isEmpty() ? members : of(List.of(), 0, 0, members.changed);
   }
 
-  private static StoredPart of(List<Key> keys, Map<Key, Entry> found, Instant notBefore) {
-    List<Entry> young =
-        found.values().stream().filter(entry -> !entry.isOlderThan(notBefore)).toList();
-    return of(young, (int) keys.stream().distinct().count(), found.size() - young.size());
+  private static StoredPart of(List<Entry> found, int wanted, Instant notBefore) {
+    List<Entry> young = new ArrayList<>();
+    Map<FileRead, Integer> changed = new LinkedHashMap<>();
+    FileLook files = new FileLook();
+    int tooOld = 0;
+    for (Entry entry : found) {
+      Optional<FileRead> other = files.changed(entry.reads());
+      if (entry.isOlderThan(notBefore)) {
+        tooOld++;
+      } else if (other.isPresent()) {
+        changed.merge(other.get(), 1, Integer::sum);
+      } else {
+        young.add(entry);
+      }
+    }
+    return of(young, wanted, tooOld, changed);
   }
 
-  private static StoredPart of(List<Entry> found, int wanted, int tooOld) {
+  private static StoredPart of(
+      List<Entry> found, int wanted, int tooOld, Map<FileRead, Integer> changed) {
     Duration computing = Duration.ZERO;
     long bytes = 0;
     for (Entry entry : found) {
@@ -123,9 +147,15 @@ record StoredPart(
         wanted,
         bytes,
         computing,
-        found.size() == wanted && tooOld == 0,
+        found.size() == wanted && tooOld == 0 && changed.isEmpty(),
         found,
-        tooOld);
+        tooOld,
+        changed);
+  }
+
+  /** Files that functions read to compute what is stored. */
+  List<FileRead> reads() {
+    return entries.stream().flatMap(entry -> entry.reads().stream()).distinct().toList();
   }
 
   /**

@@ -86,7 +86,7 @@ final class Units {
     if (lineage.isEmpty()) {
       return Optional.empty();
     }
-    byte[] setKey = Keys.setKey(now.function(), now.inputs());
+    byte[] setKey = Keys.setKey(now.function(), now.inputs(), now.packing());
     List<List<CacheUnit>> units = new ArrayList<>();
     for (int i = 0; i < n; i++) {
       boolean settled =
@@ -113,7 +113,7 @@ final class Units {
 
   /** Of all rows together. */
   static Key setKey(Accepted now) {
-    return key(Keys.setKey(now.function(), now.inputs()));
+    return key(Keys.setKey(now.function(), now.inputs(), now.packing()));
   }
 
   /** Of what one of several hosts has of all rows. */
@@ -131,7 +131,8 @@ final class Units {
   /** Of rows that do not depend on the run; none while an input is unsettled. */
   static Optional<Identity> identity(Accepted now) {
     return now.settled()
-        ? Optional.of(new Identity(Keys.setKey(now.function(), now.inputs()), now.inputs()))
+        ? Optional.of(
+            new Identity(Keys.setKey(now.function(), now.inputs(), now.packing()), now.inputs()))
         : Optional.empty();
   }
 

@@ -4,6 +4,7 @@ package io.sparkdiskcache.remote;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntryDescription;
+import io.sparkdiskcache.store.FileLook;
 import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.PendingEntry;
 import io.sparkdiskcache.store.SetMeta;
@@ -227,7 +228,8 @@ public final class RemoteTier {
           objects.entry(wanted.key()));
       return Optional.empty();
     }
-    if (found.get().createdAt().isBefore(wanted.notBefore())) {
+    if (found.get().createdAt().isBefore(wanted.notBefore())
+        || !new FileLook().isUnchanged(found.get().meta().reads())) {
       counters.misses.increment();
       uploads.replaceNext(wanted.key());
       return Optional.empty();

@@ -204,6 +204,11 @@ public final class SparkInternals {
         .withCachedData();
   }
 
+  /** The settings of the frame's own session. */
+  public static SQLConf conf(Dataset<?> df) {
+    return df.sparkSession().sessionState().conf();
+  }
+
   /**
    * Whether columnar output would make plain Python UDFs of this application hang. PySpark sets a
    * serializer option that hardly anybody else sets; a Connect server runs its clients' functions.

@@ -41,6 +41,7 @@ final class Counters {
         evicted(EvictionCause.FREE_SPACE),
         evicted(EvictionCause.TAG_LIMIT),
         evicted(EvictionCause.EXPIRED),
+        evicted(EvictionCause.FILE_CHANGED),
         evicted(EvictionCause.REQUEST),
         evicted(EvictionCause.REPLACED),
         evicted(EvictionCause.UNFINISHED),

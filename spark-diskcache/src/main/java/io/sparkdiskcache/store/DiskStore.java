@@ -203,6 +203,19 @@ public final class DiskStore implements AutoCloseable {
     return closed ? lookups.missed(1, Optional.empty()) : lookups.findSet(setKey);
   }
 
+  /**
+   * {@link #findAll} for those who only look: nothing is counted or removed, and entries for which
+   * a function read a file that has changed since are among them.
+   */
+  public List<Entry> peek(Collection<Key> keys) {
+    return closed ? List.of() : lookups.peek(keys);
+  }
+
+  /** {@link #peek} for a set. */
+  public Optional<EntrySet> peekSet(Key setKey) {
+    return closed ? Optional.empty() : lookups.peekSet(setKey);
+  }
+
   /** What the key was made of, stored with the entry; empty if there is no entry. */
   public Optional<Map<String, String>> components(Key key) {
     return lookUp(

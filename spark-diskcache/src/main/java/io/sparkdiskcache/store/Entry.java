@@ -3,6 +3,7 @@ package io.sparkdiskcache.store;
 
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -57,5 +58,10 @@ public record Entry(
 
   public String description() {
     return meta.description();
+  }
+
+  /** Local files that functions read while the rows were computed. */
+  public List<FileRead> reads() {
+    return meta.reads();
   }
 }

@@ -15,6 +15,7 @@ import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
@@ -51,6 +52,7 @@ public record EntryDescription(Key key, EntryMeta meta, Instant createdAt, Strin
 
   private static final String COMPONENT = "component.";
   private static final String INPUT = "input.";
+  private static final String READS = "reads";
 
   /**
    * For the writer.
@@ -71,6 +73,10 @@ public record EntryDescription(Key key, EntryMeta meta, Instant createdAt, Strin
     properties.setProperty("description", meta.description());
     properties.setProperty("created", createdAt.toString());
     properties.setProperty("schema", schema);
+    if (!meta.reads().isEmpty()) {
+      properties.setProperty(
+          READS, Base64.getEncoder().encodeToString(FileRead.encode(meta.reads())));
+    }
     long chars =
         meta.components().entrySet().stream()
             .mapToLong(c -> c.getKey().length() + c.getValue().length())
@@ -202,7 +208,8 @@ public record EntryDescription(Key key, EntryMeta meta, Instant createdAt, Strin
               required(properties, "tag"),
               required(properties, "application"),
               required(properties, "description"),
-              components);
+              components,
+              FileRead.decode(Base64.getDecoder().decode(properties.getProperty(READS, ""))));
       return Optional.of(
           new EntryDescription(
               new Key(required(properties, "key")),

@@ -2,6 +2,7 @@
 package io.sparkdiskcache.store;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -18,6 +19,8 @@ import java.util.Optional;
  * @param application who wrote it, or empty
  * @param description for people, or empty
  * @param components what the key was made of
+ * @param reads local files that functions read while the rows were computed; the entry is served
+ *     only while they are unchanged
  */
 public record EntryMeta(
     String relation,
@@ -31,7 +34,8 @@ public record EntryMeta(
     String tag,
     String application,
     String description,
-    Map<String, String> components) {
+    Map<String, String> components,
+    List<FileRead> reads) {
   public EntryMeta {
     if (partition < 0 || rows < 0 || bytes < 0 || crc32c < 0 || crc32c > 0xFFFF_FFFFL) {
       throw new IllegalArgumentException(
@@ -39,6 +43,37 @@ public record EntryMeta(
               .formatted(partition, rows, bytes, crc32c));
     }
     components = Map.copyOf(components);
+    reads = List.copyOf(reads);
+  }
+
+  /** Of rows for which no function read a file. */
+  public EntryMeta(
+      String relation,
+      Optional<Key> generation,
+      int partition,
+      long rows,
+      long bytes,
+      long crc32c,
+      Duration computeTime,
+      Duration writeTime,
+      String tag,
+      String application,
+      String description,
+      Map<String, String> components) {
+    this(
+        relation,
+        generation,
+        partition,
+        rows,
+        bytes,
+        crc32c,
+        computeTime,
+        writeTime,
+        tag,
+        application,
+        description,
+        components,
+        List.of());
   }
 
   EntryMeta withoutComponents() {
@@ -58,6 +93,7 @@ public record EntryMeta(
         tag,
         application,
         description,
-        others);
+        others,
+        reads);
   }
 }

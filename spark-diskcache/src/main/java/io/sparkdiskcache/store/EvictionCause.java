@@ -11,6 +11,8 @@ enum EvictionCause {
   TAG_LIMIT,
   /** Older than {@code ttl}. */
   EXPIRED,
+  /** A file that a function read to compute it is not what it was. */
+  FILE_CHANGED,
   /** Somebody asked for it. */
   REQUEST,
   /** A newer generation of the set. */

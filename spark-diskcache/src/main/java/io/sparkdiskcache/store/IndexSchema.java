@@ -10,7 +10,8 @@ final class IndexSchema {
 
   /**
    * {@code entries.writer} is the owner token that may still complete the entry's generation; null
-   * for entries without one, of complete sets, and of sets that were dropped. {@code seal} is a
+   * for entries without one, of complete sets, and of sets that were dropped. {@code reads} are
+   * files that functions read, see {@link FileRead}; null if they read none. {@code seal} is a
    * checksum over what decides which rows are served, see {@link Rows}.
    */
   private static final List<String> STATEMENTS =
@@ -36,6 +37,7 @@ final class IndexSchema {
             hits INTEGER NOT NULL,
             writer TEXT,
             components_id INTEGER NOT NULL,
+            reads BLOB,
             seal INTEGER NOT NULL) STRICT""",
           "CREATE INDEX entries_by_age ON entries(created_millis, id)",
           """

@@ -4,6 +4,7 @@ package io.sparkdiskcache.store;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -37,7 +38,8 @@ record KnownEntry(
       Optional<Key> generation,
       String tag,
       String application,
-      String description) {}
+      String description,
+      List<FileRead> reads) {}
 
   /** The 256 bits of a key. */
   record Bits(long a, long b, long c, long d) {
@@ -80,7 +82,8 @@ record KnownEntry(
                 meta.generation(),
                 meta.tag(),
                 meta.application(),
-                meta.description()),
+                meta.description(),
+                meta.reads()),
             Long.parseLong(name, last + 1, end, 10),
             meta.partition(),
             (int) meta.crc32c(),
@@ -134,7 +137,8 @@ record KnownEntry(
             common.tag,
             common.application,
             common.description,
-            Map.of()),
+            Map.of(),
+            common.reads),
         Instant.ofEpochMilli(createdMillis),
         Instant.ofEpochMilli(accessMillis),
         hits);

@@ -15,7 +15,8 @@ import java.util.Optional;
 
 /**
  * How entries are found: {@link Front} knows what was found lately, the index the rest, and in both
- * cases the file has to be there. Nothing here throws: what cannot be read is not found.
+ * cases the file has to be there, and the files that functions read for it have to be what they
+ * were. Nothing here throws: what cannot be read is not found.
  */
 final class Lookups {
   private final Index index;
@@ -60,7 +61,8 @@ final class Lookups {
   /** See {@link DiskStore#find}. */
   Optional<Entry> find(Key key) {
     Instant now = clock.instant();
-    Optional<Entry> entry = known(key, now);
+    Usable usable = new Usable(now);
+    Optional<Entry> entry = known(key, usable);
     if (entry.isEmpty()) {
       long ticket = front.ticket();
       try {
@@ -68,7 +70,8 @@ final class Lookups {
       } catch (SQLException e) {
         trouble.report("Cannot look up an entry", e);
       }
-      if (entry.isEmpty() || !isUsable(entry.get(), now)) {
+      if (entry.isEmpty() || !usable.test(entry.get())) {
+        usable.removeStale();
         return missed(1, Optional.empty());
       }
       read(entry.get(), ticket);
@@ -83,16 +86,18 @@ final class Lookups {
     Instant now = clock.instant();
     Map<Key, Entry> found = new HashMap<>();
     List<Key> unknown = new ArrayList<>();
+    Usable usable = new Usable(now);
     for (Key key : keys) {
-      known(key, now).ifPresentOrElse(entry -> found.put(key, entry), () -> unknown.add(key));
+      known(key, usable).ifPresentOrElse(entry -> found.put(key, entry), () -> unknown.add(key));
     }
     long ticket = front.ticket();
     for (Entry entry : unknown.isEmpty() ? List.<Entry>of() : byKeys(unknown)) {
-      if (isUsable(entry, now)) {
+      if (usable.test(entry)) {
         read(entry, ticket);
         found.put(entry.key(), entry);
       }
     }
+    usable.removeStale();
     Map<Key, Entry> ordered = new LinkedHashMap<>();
     for (Key key : keys) {
       Entry entry = found.get(key);
@@ -129,9 +134,11 @@ final class Lookups {
     } catch (SQLException e) {
       trouble.report("Cannot look up a set", e);
     }
+    Usable usable = new Usable(now);
     // Every file is looked at, so that all missing ones are dropped at once.
     if (set.isEmpty()
-        || set.get().entries().stream().filter(entry -> !isUsable(entry, now)).count() > 0) {
+        || set.get().entries().stream().filter(entry -> !usable.test(entry)).count() > 0) {
+      usable.removeStale();
       return missed(1, Optional.empty());
     }
     counters.hits.increment();
@@ -145,9 +152,29 @@ final class Lookups {
     return answer;
   }
 
-  private Optional<Entry> known(Key key, Instant now) {
-    Optional<Entry> entry = front.get(key);
-    return entry.isPresent() && isUsable(entry.get(), now) ? entry : Optional.empty();
+  /** What is there and has not expired, for those who only look. */
+  List<Entry> peek(Collection<Key> keys) {
+    return byKeys(List.copyOf(keys)).stream().filter(this::isThere).toList();
+  }
+
+  /** {@link #peek} for a set. */
+  Optional<EntrySet> peekSet(Key setKey) {
+    try {
+      return index
+          .readSnapshot(session -> rows.set(session, setKey))
+          .filter(set -> set.entries().stream().allMatch(this::isThere));
+    } catch (SQLException e) {
+      trouble.report("Cannot look up a set", e);
+      return Optional.empty();
+    }
+  }
+
+  private boolean isThere(Entry entry) {
+    return !room.isExpired(entry.createdAt(), clock.instant()) && Files.exists(entry.path());
+  }
+
+  private Optional<Entry> known(Key key, Usable usable) {
+    return front.get(key).filter(usable::test);
   }
 
   private void read(Entry entry, long ticket) {
@@ -160,20 +187,49 @@ final class Lookups {
     trace.hit(entry, now);
   }
 
-  /**
-   * Whether it has not expired and its file is there; the row of one that is gone is dropped in the
-   * background.
-   */
-  private boolean isUsable(Entry entry, Instant now) {
-    if (room.isExpired(entry.createdAt(), now)) {
-      return false;
+  /** One lookup's judgement of entries. */
+  private final class Usable {
+    private final Instant now;
+    private final FileLook files = new FileLook();
+    private final Map<FileRead, List<Entry>> stale = new LinkedHashMap<>();
+
+    Usable(Instant now) {
+      this.now = now;
     }
-    if (Files.exists(entry.path())) {
-      return true;
+
+    /**
+     * Whether it has not expired, its file is there and what its functions read is unchanged; the
+     * row of one whose file is gone is dropped in the background.
+     */
+    boolean test(Entry entry) {
+      if (room.isExpired(entry.createdAt(), now)) {
+        return false;
+      }
+      if (!Files.exists(entry.path())) {
+        if (Files.notExists(entry.path())) {
+          background.run("Cannot drop an entry without a file", () -> removal.dropMissing(entry));
+        }
+        return false;
+      }
+      Optional<FileRead> changed =
+          entry.reads().isEmpty() ? Optional.empty() : files.changed(entry.reads());
+      changed.ifPresent(file -> stale.computeIfAbsent(file, f -> new ArrayList<>()).add(entry));
+      return changed.isEmpty();
     }
-    if (Files.notExists(entry.path())) {
-      background.run("Cannot drop an entry without a file", () -> removal.dropMissing(entry));
+
+    /** At once, so that what is computed instead can take the place. */
+    void removeStale() {
+      stale.forEach(
+          (file, entries) -> {
+            try {
+              removal.remove(
+                  entries,
+                  EvictionCause.FILE_CHANGED,
+                  "a function read " + file + ", which has changed");
+            } catch (SQLException e) {
+              trouble.report("Cannot remove entries of a changed file", e);
+            }
+          });
     }
-    return false;
   }
 }

@@ -131,6 +131,10 @@ final class Publisher {
         long ticket = front.ticket();
         Addition addition = index.write(session -> add(session, entry, meta, writer));
         added = addition.existing == null;
+        if (addition.replaced != null) {
+          removal.deleteFiles(List.of(addition.replaced));
+          counters.evicted(EvictionCause.FILE_CHANGED, 1);
+        }
         if (addition.isOver) {
           evictor.justPublished(key);
           background.run("Cannot evict", evictor::run);
@@ -158,18 +162,27 @@ final class Publisher {
 
   /**
    * @param existing the entry that was there first, or null
+   * @param replaced an entry of the same key that was computed from other files, or null
    * @param isOver whether a limit is exceeded now
    */
-  private record Addition(@Nullable Entry existing, boolean isOver) {}
+  private record Addition(@Nullable Entry existing, @Nullable Entry replaced, boolean isOver) {}
 
   private Addition add(Session session, Entry entry, EntryMeta meta, String writer)
       throws SQLException {
     Entry existing = rows.byKey(session, entry.key()).orElse(null);
+    boolean replaces = existing != null && !existing.reads().equals(meta.reads());
     if (existing != null && existing.path().equals(entry.path())) {
       // The index was lost after the move, and a Reindexer found the file before its row was added.
       Rows.delete(session, existing);
       existing = null;
     } else if (existing != null && removal.droppedAsMissing(session, existing)) {
+      existing = null;
+    }
+    Entry replaced = null;
+    if (existing != null && replaces) {
+      // Of two that saw files differently, this one has just looked at them.
+      Rows.delete(session, existing);
+      replaced = existing;
       existing = null;
     }
     if (existing == null) {
@@ -182,7 +195,7 @@ final class Publisher {
     String tag = meta.tag();
     boolean tagIsOver =
         room.tags().containsKey(tag) && room.isTagOver(tag, Sums.tagBytes(session, tag));
-    return new Addition(existing, tagIsOver || room.isOver(Sums.totals(session)));
+    return new Addition(existing, replaced, tagIsOver || room.isOver(Sums.totals(session)));
   }
 
   /** Undoes the move, for a file without a row is nobody's. */

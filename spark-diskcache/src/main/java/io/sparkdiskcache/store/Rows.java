@@ -34,11 +34,12 @@ final class Rows {
   private static final String COLUMNS =
       "key, file, relation, generation, partition, row_count, bytes, crc32c, compute_nanos,"
           + " write_nanos, tag, application, description, created_millis, access_millis, hits, seal,"
-          + " components_id";
+          + " components_id, reads";
   private static final String SELECT = "SELECT " + COLUMNS + ", id FROM entries ";
 
   private static final int COMPONENTS_COLUMN = 18;
-  private static final int ID_COLUMN = 19;
+  private static final int READS_COLUMN = 19;
+  private static final int ID_COLUMN = 20;
 
   private final CacheDirectory directory;
   private final DamageListener damage;
@@ -197,7 +198,7 @@ final class Rows {
     session.update(
         "INSERT INTO entries("
             + COLUMNS
-            + ", writer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            + ", writer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         bytes(entry.key()),
         file,
         meta.relation(),
@@ -216,6 +217,7 @@ final class Rows {
         entry.hits(),
         Seals.ofEntry(entry.key(), file, meta),
         Components.intern(session, components),
+        meta.reads().isEmpty() ? null : FileRead.encode(meta.reads()),
         meta.generation().isPresent() ? owner : null);
   }
 
@@ -403,6 +405,7 @@ final class Rows {
       Key key = key(row.getBytes(1));
       String file = row.getString(2);
       byte[] generation = row.getBytes(4);
+      byte[] reads = row.getBytes(READS_COLUMN);
       EntryMeta meta =
           new EntryMeta(
               row.getString(3),
@@ -416,7 +419,8 @@ final class Rows {
               row.getString(11),
               row.getString(12),
               row.getString(13),
-              Map.of());
+              Map.of(),
+              reads == null ? List.of() : FileRead.decode(reads));
       if (row.getLong(17) == Seals.ofEntry(key, file, meta)) {
         return Optional.of(
             new Entry(

@@ -19,6 +19,9 @@ final class Seals {
     numbers.putLong(meta.partition());
     numbers.putLong(meta.rows()).putLong(meta.bytes()).putLong(meta.crc32c());
     crc.update(numbers.flip());
+    if (!meta.reads().isEmpty()) {
+      crc.update(FileRead.encode(meta.reads()));
+    }
     return crc.getValue();
   }
 

@@ -12,6 +12,7 @@ package io.sparkdiskcache.store;
  * @param evictedForSpace entries removed to leave the disk its free space
  * @param evictedForTag entries removed to keep a tag below its limit
  * @param evictedExpired entries removed because they were older than the time to live
+ * @param evictedFileChanged entries removed because a file that a function read had changed
  * @param evictedOnRequest entries removed by evict, clear and dropSet
  * @param evictedReplaced entries of sets that a newer generation replaced
  * @param evictedUnfinished entries of generations that nobody will complete
@@ -34,6 +35,7 @@ public record StoreStats(
     long evictedForSpace,
     long evictedForTag,
     long evictedExpired,
+    long evictedFileChanged,
     long evictedOnRequest,
     long evictedReplaced,
     long evictedUnfinished,

@@ -54,13 +54,13 @@ class KeysTest {
             hex(Keys.partitionKey(FUNCTION, 0, List.of(one))),
             hex(Keys.partitionKey(FUNCTION, 0, List.of(one, two))),
             hex(Keys.partitionKey(FUNCTION, 0, List.of(two, one))),
-            hex(Keys.setKey(FUNCTION, List.of())),
-            hex(Keys.setKey(OTHER_FUNCTION, List.of())),
-            hex(Keys.setKey(FUNCTION, List.of(file("/a")))),
-            hex(Keys.setKey(FUNCTION, List.of(new InputFile("/a", 11, 20, "v")))),
-            hex(Keys.setKey(FUNCTION, List.of(new InputFile("/a", 10, 21, "v")))),
-            hex(Keys.setKey(FUNCTION, List.of(new InputFile("/a", 10, 20, "w")))),
-            hex(Keys.setKey(FUNCTION, List.of(file("/a"), file("/b")))),
+            hex(Keys.setKey(FUNCTION, List.of(), new byte[0])),
+            hex(Keys.setKey(OTHER_FUNCTION, List.of(), new byte[0])),
+            hex(Keys.setKey(FUNCTION, List.of(file("/a")), new byte[0])),
+            hex(Keys.setKey(FUNCTION, List.of(new InputFile("/a", 11, 20, "v")), new byte[0])),
+            hex(Keys.setKey(FUNCTION, List.of(new InputFile("/a", 10, 21, "v")), new byte[0])),
+            hex(Keys.setKey(FUNCTION, List.of(new InputFile("/a", 10, 20, "w")), new byte[0])),
+            hex(Keys.setKey(FUNCTION, List.of(file("/a"), file("/b")), new byte[0])),
             hex(Keys.inEnvironment(FUNCTION, FUNCTION)),
             hex(Keys.inEnvironment(FUNCTION, OTHER_FUNCTION)));
     Set<String> distinct = new HashSet<>(keys);
@@ -69,8 +69,8 @@ class KeysTest {
 
   @Test
   void orderOfFilesInASetHasNoMeaning() {
-    assertThat(Keys.setKey(FUNCTION, List.of(file("/a"), file("/b"))))
-        .isEqualTo(Keys.setKey(FUNCTION, List.of(file("/b"), file("/a"))));
+    assertThat(Keys.setKey(FUNCTION, List.of(file("/a"), file("/b")), new byte[0]))
+        .isEqualTo(Keys.setKey(FUNCTION, List.of(file("/b"), file("/a")), new byte[0]));
   }
 
   @Test

@@ -23,7 +23,7 @@ import org.scalatest.funsuite.AnyFunSuite
 class IgnoredSettingsSuite extends AnyFunSuite with Applications {
 
   /** Values of settings that are no flags and no numbers, or whose default alone says little. */
-  private val ofSession: Map[String, Seq[String]] = Map(
+  private val valuesOfSession: Map[String, Seq[String]] = Map(
     "spark.sql.autoBroadcastJoinThreshold" -> Seq("-1"),
     "spark.sql.defaultCacheStorageLevel" -> Seq("DISK_ONLY"),
     "spark.sql.dataset.queryExecution.id" -> Seq("1", "2"),
@@ -81,7 +81,7 @@ class IgnoredSettingsSuite extends AnyFunSuite with Applications {
     "spark.sql.codegen.maxFields")
 
   /** Read by streaming queries, user interfaces and logs only, or names of what runs: tried together. */
-  private val together = Seq("spark.sql.streaming.", "spark.sql.thriftServer.", "spark.sql.ui.", "spark.sql.planChangeLog.",
+  private val together = Seq("spark.sql.repl.", "spark.sql.streaming.", "spark.sql.thriftServer.", "spark.sql.ui.", "spark.sql.planChangeLog.",
     "spark.sql.dataset.", "spark.sql.execution.", "spark.connect.", "spark.job", "spark.rdd.", "spark.stage.")
 
   private val ofApplication: Seq[(String, String, String)] = Seq(
@@ -101,6 +101,22 @@ class IgnoredSettingsSuite extends AnyFunSuite with Applications {
     ("spark.sql.ui.retainedExecutions", "1", "100"),
     ("spark.acls.enable", "false", "true"),
     ("spark.admin.acls", "a", "b"),
+    ("spark.airflow.dag_run_id", "a", "b"),
+    ("spark.databricks.clusterUsageTags.clusterId", "a", "b"),
+    ("spark.databricks.env.name", "a", "b"),
+    ("spark.databricks.job.runId", "1", "2"),
+    ("spark.databricks.notebook.id", "1", "2"),
+    ("spark.databricks.workspace.id", "1", "2"),
+    ("spark.databricks.workspaceUrl", "a", "b"),
+    ("spark.datahub.run.id", "a", "b"),
+    ("spark.dataproc.job.id", "a", "b"),
+    ("spark.emr-containers.job.id", "a", "b"),
+    ("spark.emr-serverless.job.id", "a", "b"),
+    ("spark.emr.job.id", "a", "b"),
+    ("spark.extraListeners", "", ""),
+    ("spark.livy.session.id", "1", "2"),
+    ("spark.openlineage.parentRunId", "a", "b"),
+    ("spark.sql.queryExecutionListeners", "", ""),
     ("spark.app.name", "one", "two"),
     ("spark.archives", "", ""),
     ("spark.authenticate", "false", "true"),
@@ -165,7 +181,7 @@ class IgnoredSettingsSuite extends AnyFunSuite with Applications {
   /** Every ignored setting that a session may have, with the values that are tried. */
   private lazy val tried: Seq[(String, Seq[String])] = {
     val registered = SettingsRegistry.modifiable.filter(ignored).filterNot(ConfDigest.COUNTED.contains)
-    (registered ++ ofSession.keys).distinct.sorted.map(key => key -> ofSession.getOrElse(key, SettingsRegistry.other(key).toSeq))
+    (registered ++ valuesOfSession.keys).distinct.sorted.map(key => key -> valuesOfSession.getOrElse(key, SettingsRegistry.other(key).toSeq))
   }
 
   private lazy val input: String = {
@@ -246,6 +262,64 @@ class IgnoredSettingsSuite extends AnyFunSuite with Applications {
     for ((key, some) <- values; value <- some) {
       assert(digest(key -> value) == digest(), s"$key=$value")
     }
+  }
+
+  private def ofSession(settings: (String, String)*): Seq[Byte] = {
+    val conf = new SQLConf
+    settings.foreach { case (key, value) => conf.setConfString(key, value) }
+    ConfDigest.ofSession(conf).toSeq
+  }
+
+  test("keys outside of spark. that no code reads are no part of the digest, others are") {
+    val plain = ofSession()
+    for (key <- Seq("airflow.ctx.dag_run_id", "openlineage.run.id", "run_id", "dbt.invocation_id", "my.team.job",
+        "kubernetes.pod.uid", "prefect.flow", "mlflow.runId", "notebook", "de.acme.batch")) {
+      assert(ofSession(key -> "1") == plain, key)
+    }
+    for (key <- Seq("parquet.filter.dictionary.enabled", "orc.schema.evolution.case.sensitive", "io.file.buffer.size",
+        "mapreduce.input.fileinputformat.split.maxsize", "textinputformat.record.delimiter", "fs.s3a.endpoint",
+        "dfs.client.use.datanode.hostname", "hive.exec.orc.skip.corrupt.data", "avro.mapred.ignore.inputs.without.extension",
+        "hadoop.tmp.dir", "seq.io.sort.mb", "sparkling.water")) {
+      assert(ofSession(key -> "1") != plain, key)
+    }
+  }
+
+  test("settings that the user names are ignored, unless rows are computed with them") {
+    val named = IgnoredSettings.KEY -> "spark.acme.runId, spark.team.*, spark.x.*.id"
+    val plain = digest(named)
+    for (key <- Seq("spark.acme.runId", "spark.team.a", "spark.team.b.c", "spark.x.job.id"))
+      assert(digest(named, key -> "1") == plain, key)
+    for (key <- Seq("spark.acme.runIds", "spark.acme", "spark.teams", "spark.x.job.name"))
+      assert(digest(named, key -> "1") != plain, key)
+    for (bad <- Seq("*", "spark.*", "spark.sql.*", "spark.sql.ansi.enabled", "spark.s*", "spark.hadoop.fs.x", "spark.files.*",
+        "spark.executorEnv.TZ", "*.runId", "parquet.*", "p*", "spark.diskcache.precision", "spark.python.*",
+        "spark.driver.extraJavaOptions")) {
+      val error = intercept[IllegalArgumentException](IgnoredSettings.parse(s"spark.acme.x,$bad"))
+      assert(error.getMessage.contains(s"'$bad'") && error.getMessage.contains(IgnoredSettings.KEY), error)
+      // Set behind the back of the application, it costs hits.
+      val late = IgnoredSettings.KEY -> bad
+      assert(digest(late, "spark.sql.caseSensitive" -> "true") != digest(late), bad)
+    }
+    val stopped = intercept[IllegalArgumentException](application(
+      directory("bad-patterns"),
+      IgnoredSettings.KEY -> "spark.sql.*",
+      "spark.plugins" -> "io.sparkdiskcache.DiskCachePlugin")(_ => ()))
+    assert(stopped.getMessage.contains("spark.sql.*"), stopped)
+  }
+
+  test("a run id that is named, and one outside of spark., leave hits") {
+    val cache = directory("run-ids")
+    def again(run: Int): (Long, Long) = application(cache,
+      (interpreted ++ Seq(IgnoredSettings.KEY -> "spark.acme.*", "spark.acme.run" -> s"$run",
+        "spark.openlineage.parentRunId" -> s"$run", "spark.emr-serverless.job.id" -> s"$run")): _*) { spark =>
+      spark.conf.set("airflow.ctx.run_id", s"$run")
+      spark.conf.set("spark.sql.repl.eagerEval.maxNumRows", s"${run + 10}")
+      spark.read.parquet(s"$input/t").filter("k < 4").cache().count()
+      (stats(spark).hits, stats(spark).computed)
+    }
+    assert(again(1)._2 > 0)
+    val (hits, computed) = again(2)
+    assert(hits > 0 && computed == 0)
   }
 
   Seq(false, true).foreach { code =>

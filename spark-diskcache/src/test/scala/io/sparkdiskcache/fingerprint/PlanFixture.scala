@@ -113,7 +113,7 @@ object PlanFixture {
         accepted.partitions.asScala.zipWithIndex.map { case (chunks, i) =>
           Keys.partitionKey(accepted.function, i, chunks)
         }.toSeq :+ accepted.function
-      case PlanClass.RUN_BOUND => Seq(Keys.setKey(accepted.function, accepted.inputs))
+      case PlanClass.RUN_BOUND => Seq(Keys.setKey(accepted.function, accepted.inputs, accepted.packing))
     }
     raw.map(HexFormat.of().formatHex(_))
   }

@@ -6,6 +6,7 @@ import java.nio.file.{Files, Paths}
 import scala.jdk.CollectionConverters._
 
 import io.sparkdiskcache.fingerprint.Refusal.Code._
+import io.sparkdiskcache.harness.ForeignFormat
 import org.apache.spark.sql.{DataFrame, Dataset, Encoders, Observation}
 import org.apache.spark.sql.catalyst.encoders.OuterScopes
 import org.apache.spark.sql.functions._
@@ -48,7 +49,9 @@ class RefusalSuite extends AnyFunSuite with PlanFixture {
     ("RDD of objects", SOURCE, () => spark.createDataset(rt.sparkSession.sparkContext.parallelize(Seq(1, 2)))(Encoders.scalaInt)),
     ("checkpoint", SOURCE, () => rt.localCheckpoint()),
     ("v2 scan", SOURCE, () => withConf("spark.sql.sources.useV1SourceList" -> "")(planned(spark.read.parquet(t)))),
-    ("foreign format", SOURCE, () => spark.read.format("binaryFile").load(t)),
+    ("foreign format", SOURCE, () => spark.read.format(ForeignFormat.name).load(t)),
+    ("schema file of XML", SOURCE, () => spark.read.format("xml").schema("a int").option("rowTag", "r")
+      .option("rowValidationXSDPath", "/tmp/x.xsd").load(t)),
     ("observe", SIDE_EFFECT, () => rt.observe(Observation("o"), count(lit(1)))),
     ("foreign expression in Spark's package", EXPRESSION, () => rt.select(org.apache.spark.sql.foreign.Foreign.of(col("id")))),
     ("schema file of an XML parser", SOURCE, s("from_xml(s, 'a int', map('rowValidationXSDPath', '/tmp/x.xsd'))")),

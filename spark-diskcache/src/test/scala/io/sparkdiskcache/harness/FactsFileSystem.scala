@@ -2,6 +2,7 @@
 package io.sparkdiskcache.harness
 
 import java.net.URI
+import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Paths}
 import java.security.MessageDigest
 import java.util.HexFormat
@@ -10,13 +11,16 @@ import java.util.concurrent.atomic.AtomicReference
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs._
 import org.apache.hadoop.fs.permission.FsPermission
+import org.apache.hadoop.hdfs.protocol.HdfsFileStatus
 import org.apache.hadoop.util.Progressable
 
 /**
- * Local files under a scheme of their own, told by what an object store tells: length, time, and an
- * eTag if asked for. Of the time only whole seconds, as of many stores. Read-only.
+ * Local files under a scheme of their own, told by length, time, and an eTag as object stores have
+ * it, or an inode as in HDFS: one that a file keeps that is written again in place. Of the time only
+ * whole seconds, as of many stores. Read-only.
  */
-abstract class FactsFileSystem(scheme: String, etags: Boolean) extends FileSystem {
+abstract class FactsFileSystem(scheme: String, etags: Boolean, inodes: Boolean = true)
+    extends FileSystem {
   private val raw = new RawLocalFileSystem
 
   override def initialize(name: URI, conf: Configuration): Unit = {
@@ -35,6 +39,16 @@ abstract class FactsFileSystem(scheme: String, etags: Boolean) extends FileSyste
     val path = new Path(s"$scheme://${status.getPath.toUri.getPath}")
     val time = status.getModificationTime / 1000 * 1000
     if (etags && status.isFile) new FactsFileSystem.Tagged(status, time, path)
+    else if (inodes && status.isFile)
+      new HdfsFileStatus.Builder()
+        .length(status.getLen)
+        .replication(1)
+        .blocksize(status.getBlockSize)
+        .mtime(time)
+        .path(path.getName.getBytes(UTF_8))
+        .fileId(1L + (path.hashCode & Int.MaxValue))
+        .build()
+        .makeQualified(getUri, path.getParent)
     else new FileStatus(status.getLen, status.isDirectory, 1, status.getBlockSize, time, path)
   }
 
@@ -57,6 +71,9 @@ abstract class FactsFileSystem(scheme: String, etags: Boolean) extends FileSyste
 }
 
 final class NoFactsFileSystem extends FactsFileSystem("nofacts", etags = false)
+
+/** Tells nothing that an overwrite could not leave as it was. */
+final class BareFileSystem extends FactsFileSystem("bare", etags = false, inodes = false)
 final class EtagFileSystem extends FactsFileSystem("etag", etags = true)
 
 object FactsFileSystem {
@@ -65,6 +82,7 @@ object FactsFileSystem {
 
   val settings: Seq[(String, String)] = Seq(
     "spark.hadoop.fs.nofacts.impl" -> classOf[NoFactsFileSystem].getName,
+    "spark.hadoop.fs.bare.impl" -> classOf[BareFileSystem].getName,
     "spark.hadoop.fs.etag.impl" -> classOf[EtagFileSystem].getName)
 
   private final class Tagged(status: FileStatus, time: Long, path: Path)

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.relation;
+
+import io.sparkdiskcache.arrow.EncodeOptions;
+import io.sparkdiskcache.arrow.EntryCipher;
+import io.sparkdiskcache.arrow.EntryEncryption;
+import io.sparkdiskcache.arrow.EntryWriter;
+import io.sparkdiskcache.arrow.MappedEntry;
+import io.sparkdiskcache.relation.UnitWriter.EntryWriteException;
+import io.sparkdiskcache.shim.TaskMemory;
+import io.sparkdiskcache.store.EntryDescription;
+import io.sparkdiskcache.store.EntryMeta;
+import io.sparkdiskcache.store.FileRead;
+import io.sparkdiskcache.store.Key;
+import io.sparkdiskcache.store.StoreException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.LongFunction;
+import org.apache.spark.TaskContext;
+import org.apache.spark.sql.util.ArrowUtils;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The files that units of one relation are written to, and what is said of them. */
+final class UnitFiles {
+  private static final Logger log = LoggerFactory.getLogger(UnitFiles.class);
+
+  private final RelationSpec spec;
+  private final @Nullable EntryCipher cipher;
+
+  UnitFiles(RelationSpec spec, @Nullable EntryCipher cipher) {
+    this.spec = spec;
+    this.cipher = cipher;
+  }
+
+  /** Drains a unit into a file. */
+  UnitWriter.Written write(
+      Path file,
+      UnitWriter.RoomCheck room,
+      TaskContext context,
+      CacheUnit unit,
+      UnitSource source,
+      WriteTimer timer,
+      LongFunction<String> describe)
+      throws EntryWriteException, StoreException {
+    TaskMemory memory = TaskMemory.of(context);
+    return new UnitWriter(create(file, unit, memory), memory, room, context, timer)
+        .write(source, describe);
+  }
+
+  private EntryWriter create(Path file, CacheUnit unit, TaskMemory memory)
+      throws EntryWriteException {
+    Map<String, String> metadata =
+        Map.of(
+            "diskcache.key", unit.key(),
+            "diskcache.relation", spec.relation(),
+            "diskcache.application", spec.application());
+    try {
+      return EntryWriter.create(
+          file,
+          spec.schema(),
+          metadata,
+          ArrowUtils.rootAllocator(),
+          memory,
+          EncodeOptions.defaults()
+              .withPrecision(spec.precision())
+              .withCompression(spec.compression()),
+          encryption(cipher, unit.key()));
+    } catch (IOException e) {
+      throw new EntryWriteException(e);
+    }
+  }
+
+  /** What was written, mapped; with a reference for the caller. */
+  MappedEntry open(Path file, CacheUnit unit) throws EntryWriteException {
+    try {
+      return MappedEntry.open(file, encryption(cipher, unit.key()));
+    } catch (IOException e) {
+      throw new EntryWriteException(e);
+    }
+  }
+
+  static @Nullable EntryEncryption encryption(@Nullable EntryCipher cipher, String key) {
+    return cipher == null ? null : new EntryEncryption(cipher, key);
+  }
+
+  /** What the file says of itself. */
+  String describe(
+      CacheUnit unit, int partition, long rows, WriteTimer timer, List<FileRead> reads) {
+    return EntryDescription.text(
+        unit.storeKey(),
+        meta(partition, rows, 0, 0, timer.computing(), timer.writing(), reads),
+        Instant.now(),
+        cipher == null ? spec.schema().json() : "");
+  }
+
+  EntryMeta meta(
+      int partition,
+      long rows,
+      long bytes,
+      long crc32c,
+      Duration computing,
+      Duration writing,
+      List<FileRead> reads) {
+    return new EntryMeta(
+        spec.relation(),
+        Optional.ofNullable(spec.generation()).map(Key::new),
+        partition,
+        rows,
+        bytes,
+        crc32c,
+        computing,
+        writing,
+        spec.tag(),
+        spec.application(),
+        spec.description(),
+        spec.components(),
+        reads);
+  }
+
+  static void deleteQuietly(Path file) {
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException e) {
+      log.warn("Cannot delete {}: {}. Spark deletes it with its scratch directory.", file, e);
+    }
+  }
+}

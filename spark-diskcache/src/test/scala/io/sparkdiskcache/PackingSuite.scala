@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache
+
+import java.nio.file.Path
+
+import scala.util.Random
+
+import io.sparkdiskcache.harness.{Applications, ExactRows}
+import org.apache.spark.sql.{DataFrame, SparkSession}
+import org.apache.spark.sql.functions._
+import org.scalatest.funsuite.AnyFunSuite
+
+/**
+ * Rows that show how the input was cut into partitions: under other settings, or on another number
+ * of cores, they are those of plain Spark under these.
+ */
+class PackingSuite extends AnyFunSuite with Applications {
+  private lazy val input: Path = {
+    val dir = directory("input")
+    application(directory("unused"), "spark.diskcache.enabled" -> "false") { spark =>
+      spark.range(0, 120, 1, 6).selectExpr("id", "id % 7 as k", "id * 3 as v").write.parquet(s"$dir/t")
+      spark.range(0, 7, 1, 1).selectExpr("id as k", "id * 10 as w").write.parquet(s"$dir/d")
+    }
+    dir
+  }
+
+  override protected def beforeAll(): Unit = {
+    super.beforeAll()
+    assert(input.toFile.isDirectory)
+  }
+
+  private def table(spark: SparkSession): DataFrame = spark.read.parquet(s"$input/t")
+
+  private def perPartition(df: DataFrame): DataFrame = {
+    import df.sparkSession.implicits._
+    df.select("id").as[Long].mapPartitions(rows => Iterator.single(rows.length)).toDF("n")
+  }
+
+  private def joined(spark: SparkSession, left: DataFrame): DataFrame =
+    left.join(broadcast(spark.read.parquet(s"$input/d")), "k")
+
+  private val queries: Seq[(String, SparkSession => DataFrame)] = Seq(
+    "partitions of a scan under a broadcast join" -> (s => perPartition(joined(s, table(s)))),
+    "partitions of a range under a broadcast join" ->
+      (s => perPartition(joined(s, s.range(100).selectExpr("id", "id % 7 as k")))),
+    "partitions of a range" -> (s => perPartition(s.range(100).toDF())),
+    "partitions of local rows under a broadcast join" -> { s =>
+      import s.implicits._
+      perPartition(joined(s, (1L to 40L).map(i => (i, i % 7)).toDF("id", "k")))
+    },
+    "coalesced files" -> (s => perPartition(table(s).coalesce(2))),
+    "a union of files and a range, coalesced" ->
+      (s => perPartition(table(s).select("id").union(s.range(500, 530).toDF()).coalesce(3))),
+    "a product" -> { s =>
+      perPartition(table(s).hint("shuffle_replicate_nl").crossJoin(s.range(3).selectExpr("id as x")))
+    },
+    "rows that were shuffled" -> (s => perPartition(table(s).repartition(col("k")))),
+    "groups" -> (s => perPartition(table(s).groupBy("k").agg(max("id").as("id")))),
+    "the first rows" -> (s => table(s).select("id").limit(5)),
+    "the first of a group" -> (s => table(s).coalesce(1).groupBy().agg(first("id"), last("v"))),
+    "one row of each" -> (s => table(s).coalesce(1).dropDuplicates("k")),
+    "sorted partitions" -> { s =>
+      import s.implicits._
+      table(s).sortWithinPartitions(desc("v")).select("v").as[Long].coalesce(2)
+        .mapPartitions(rows => rows.take(1)).toDF("top")
+    },
+    "a subquery that counts partitions" -> { s =>
+      perPartition(table(s)).createOrReplaceTempView("cuts")
+      table(s).filter("id < (select count(*) from cuts)").select("id")
+    },
+    "a cached relation below" -> { s =>
+      val below = table(s).filter("id > 3").cache()
+      perPartition(below)
+    })
+
+  private def settings(few: Boolean, adaptive: Boolean = true): Seq[(String, String)] = Seq(
+    "spark.sql.adaptive.enabled" -> adaptive.toString,
+    "spark.default.parallelism" -> (if (few) "2" else "5"),
+    "spark.sql.files.maxPartitionBytes" -> (if (few) "100m" else "700"),
+    "spark.sql.files.openCostInBytes" -> (if (few) "1" else "10"),
+    "spark.sql.adaptive.coalescePartitions.minPartitionSize" -> "1b",
+    "spark.sql.adaptive.advisoryPartitionSizeInBytes" -> (if (few) "10m" else "40"))
+
+  /** Rows of all queries as plain Spark caches them: a plan that is cached is cut in its own way. */
+  private def plain(few: Boolean, adaptive: Boolean): Map[String, Seq[String]] =
+    application(directory("unused"), (settings(few, adaptive) :+ ("spark.diskcache.enabled" -> "false")): _*) { spark =>
+      chosen(adaptive).map { case (name, query) =>
+        val rows = ExactRows.of(query(spark).cache())
+        spark.catalog.clearCache()
+        name -> rows
+      }.toMap
+    }
+
+  /** Rows with the cache, and how many partitions were computed for them. */
+  private def kept(cache: Path, few: Boolean, adaptive: Boolean): Map[String, (Seq[String], Long)] =
+    application(cache, settings(few, adaptive): _*) { spark =>
+      chosen(adaptive).map { case (name, query) =>
+        val before = stats(spark).computed
+        val rows = ExactRows.of(query(spark).cache())
+        val computed = stats(spark).computed - before
+        spark.catalog.clearCache()
+        name -> ((rows, computed))
+      }.toMap
+    }
+
+  /** Adaptive execution changes how shuffled rows are cut, and plans with a broadcast. */
+  private def chosen(adaptive: Boolean): Seq[(String, SparkSession => DataFrame)] =
+    if (adaptive) queries.filter(q => Seq("broadcast", "shuffled", "groups", "subquery", "below").exists(q._1.contains))
+    else queries
+
+  private val seed: Long = java.lang.Long.getLong("diskcache.seed", 20261129L)
+
+  for (adaptive <- Seq(false, true)) {
+    test(s"${if (adaptive) "with" else "without"} adaptive execution") {
+      val cache = directory(s"cache-$adaptive")
+      val Seq(ofFew, ofMany) = Seq(true, false).map(plain(_, adaptive))
+      val first = kept(cache, few = true, adaptive)
+      val other = kept(cache, few = false, adaptive)
+      val again = kept(cache, few = false, adaptive)
+      println(s"seed $seed: ${first.size} queries")
+      for ((name, _) <- new Random(seed).shuffle(chosen(adaptive))) withClue(s"$name: ") {
+        assert(first(name)._1 == ofFew(name))
+        assert(other(name)._1 == ofMany(name), "rows of the other packing")
+        assert(again(name)._1 == ofMany(name))
+        assert(again(name)._2 == 0, "a hit under the same settings")
+      }
+      val refused = first.collect { case (name, (_, 0)) => name }
+      println(s"not kept: ${refused.mkString(", ")}")
+      assert(refused.size <= 1)
+      val differing = first.keySet.filter(name => ofFew(name) != ofMany(name))
+      println(s"rows that show the packing: ${differing.mkString(", ")}")
+      assert(differing.size >= (if (adaptive) 4 else 10), "the settings change the packing")
+    }
+  }
+
+  test("rows that show no packing are found whatever the settings") {
+    val cache = directory("blind")
+    def blind(spark: SparkSession): DataFrame =
+      joined(spark, table(spark)).groupBy("k").agg(sum("v").as("v"), count("*").as("n"))
+    application(cache, settings(few = true): _*)(spark => blind(spark).cache().count())
+    application(cache, settings(few = false): _*) { spark =>
+      blind(spark).cache().count()
+      assert(stats(spark).computed == 0 && stats(spark).hits > 0)
+    }
+  }
+}
