@@ -34,6 +34,12 @@ MAX_BYTES = 256 << 20
 MAX_VALUES = 2_000_000
 """How many values it may consist of, those in lists and dicts of plain values not counted."""
 
+# Attributes of libraries' objects in which they keep what follows from the others, and send it.
+_CACHES = {
+    "pandas": frozenset(["_cache"]),
+    "sklearn": frozenset(["_stop_words_id"]),  # an address
+    "scipy": frozenset(["_has_canonical_format", "_has_sorted_indices"]),
+}
 # The order of a set of these does not depend on the process, but for the hash seed.
 _ORDERED_BY_VALUE = (bool, int, float, complex, str, bytes)
 
@@ -278,7 +284,8 @@ class Values:
                 self._made_by(argument)
             else:
                 self.within(f" argument {i + 1}" if len(arguments) > 1 else "", argument)
-        self._state(v, _without_caches(state) if kind.__module__.startswith("pandas.") else state)
+        caches = _CACHES.get(kind.__module__.partition(".")[0])
+        self._state(v, state if caches is None else _without(caches, state))
         for name, content in (("items", items), ("pairs", pairs), ("setter", setter)):
             if content is not None:
                 self.out.put(name)
@@ -412,11 +419,10 @@ def _module_of(v: Any, name: str) -> str:
     return found
 
 
-def _without_caches(state: Any) -> Any:
-    """Of pandas' objects, which send what they have computed so far."""
+def _without(caches: frozenset[str], state: Any) -> Any:
     if isinstance(state, tuple):
-        return tuple(map(_without_caches, state))
-    return {k: x for k, x in state.items() if k != "_cache"} if isinstance(state, dict) else state
+        return tuple(_without(caches, part) for part in state)
+    return {k: x for k, x in state.items() if k not in caches} if isinstance(state, dict) else state
 
 
 _COLLECTIONS: dict[type, Callable[[Any, Any], None]] = {
