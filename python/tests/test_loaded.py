@@ -122,6 +122,27 @@ def test_every_change_of_a_module_is_seen(worker: Worker, tmp_path: Path, change
     assert found[1][0] == "refused"
 
 
+CACHES = {
+    "@functools.lru_cache(maxsize=None)\ndef table(): return {}\ndef use(x):\n    table()[x] = 1\n    return len(table())": False,
+    "@functools.lru_cache\ndef table(): return []\ndef use(x):\n    table().append(x)\n    return len(table())": False,
+    "@functools.cache\ndef table(k): return itertools.count()\ndef use(x): return next(table(1))": False,
+    "@functools.lru_cache\ndef words(x): return str(x).split()\ndef use(x): return words(x)": True,
+    "@functools.cache\ndef pattern(): return re.compile('a')\ndef use(x): return pattern().sub('b', str(x))": True,
+    "@functools.lru_cache(maxsize=1)\ndef use(x): return x": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", CACHES)
+def test_what_a_cache_keeps_is_state_if_every_call_may_write_to_it(
+    worker: Worker, tmp_path: Path, text: str
+) -> None:
+    files(tmp_path, {"h.py": f"import functools, itertools, re\n{text}\n"})
+    source = "def f(x):\n    import h\n    return h.use(x)"
+    first, second = worker.run([str(tmp_path)], (define(source), [1, 2]), (define(source), [3]))
+    kept = (expected(source, tmp_path), True)
+    assert (first[:2] == kept, second[:2] == kept) == (CACHES[text], CACHES[text])
+
+
 def test_what_imports_do_to_other_modules_is_no_change(worker: Worker, tmp_path: Path) -> None:
     files(
         tmp_path,

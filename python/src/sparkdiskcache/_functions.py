@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import enum
 import functools
+import gc
 import os
+import sys
 import types
 import weakref
 from typing import Any
@@ -68,9 +70,25 @@ class Walk(Values):
             self.out.put("lru_cache", repr(v.cache_parameters()))
             self.value(v.__wrapped__)
             self.value({k: x for k, x in v.__dict__.items() if k != "__wrapped__"})
+            if self.raw:
+                self._kept(v)
         else:
             return False
         return True
+
+    def _kept(self, cached: Any) -> None:
+        """Results that a cache keeps are no state, but for those that every call may get and write to."""
+        code = getattr(cached.__wrapped__, "__code__", None)
+        takes_nothing = code is not None and not code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        held = [r for r in gc.get_referents(cached) if r is not cached.__dict__]
+        table = max((at for at, r in enumerate(held) if type(r) is dict), default=0)
+        # Results are in the table, or, if their number is limited, come before it.
+        limited = cached.cache_parameters()["maxsize"] is not None
+        for result in held[:table] if limited else list(held[table].values()):
+            if isinstance(result, type):
+                continue  # of the cache itself
+            if hasattr(type(result), "__next__") or takes_nothing and not is_whole(result):
+                self.value(result)
 
     def _module(self, v: types.ModuleType) -> None:
         name = v.__name__
@@ -240,17 +258,25 @@ def line_of(code: types.CodeType) -> str:
     return f"{'cell' if cell else os.path.basename(file)}, line {code.co_firstlineno}"
 
 
+# Of these modules of Python all objects are values.
+_VALUES_OF = {"re", "datetime", "zoneinfo", "decimal", "fractions", "uuid", "pathlib", "string", "operator", "struct", "ipaddress", "json"}  # fmt: skip
+# Objects of these are containers, or generators of random numbers.
+_CONTAINERS_OF = {"numpy", "pandas", "pyarrow", "polars"}
+
+
 def is_whole(v: Any) -> bool:
     """Whether a value that a function has loaded is of a kind that functions use and do not write to: plain
     values, and models and parsers of libraries."""
     kind = type(v)
+    if kind in ATOMS:
+        return True
     if kind in (tuple, frozenset):
         return all(map(is_whole, v))
+    if hasattr(kind, "__next__") or hasattr(kind, "__setitem__") or hasattr(kind, "add"):
+        return False
     top = kind.__module__.partition(".")[0]
-    return (
-        kind in ATOMS
-        or top not in ("builtins", "collections", "types", "numpy", "pandas", "array")
-        and is_library(kind.__module__)
+    return top in _VALUES_OF or (
+        top not in _CONTAINERS_OF and top not in sys.stdlib_module_names and is_library(kind.__module__)
     )
 
 
