@@ -204,7 +204,7 @@ class IndexFileTest {
       assertThat(store.entries()).extracting(Entry::key).containsExactly(key(2));
       assertThat(files(temp.resolve("quarantine"))).anyMatch(name -> name.startsWith("index.db"));
     }
-    assertThat(Files.readString(temp.resolve("format"))).isEqualTo("spark-diskcache 2\n");
+    assertThat(Files.readString(temp.resolve("format"))).isEqualTo("spark-diskcache " + CacheDirectory.FORMAT + "\n");
   }
 
   @Test
@@ -327,6 +327,6 @@ class IndexFileTest {
       assertThat(session.first("PRAGMA foreign_keys", row -> row.getInt(1))).contains(1);
     }
     assertThat(new String(Files.readAllBytes(temp.resolve("format")), StandardCharsets.UTF_8))
-        .isEqualTo("spark-diskcache 2\n");
+        .isEqualTo("spark-diskcache " + CacheDirectory.FORMAT + "\n");
   }
 }
