@@ -16,7 +16,7 @@ import java.util.regex.Pattern;
  * Names and shape of the directory, and the reasons to refuse one.
  *
  * <pre>
- * format                                 "spark-diskcache 2"
+ * format                                 "spark-diskcache 3"
  * index.db                               and its -wal, -shm
  * data/ab/cd/KEY-OWNER-N.arrow           published entries; ab, cd: first digits of KEY
  * tmp/OWNER-N.arrow, tmp/OWNER.lock      files being written; the lock says that OWNER lives

@@ -99,11 +99,12 @@ class CacheDirectoryTest {
   @Test
   void newerFormatIsRefusedUntouched() throws Exception {
     open(temp).close();
-    Files.writeString(temp.resolve("format"), "spark-diskcache 3\n");
+    Files.writeString(
+        temp.resolve("format"), "spark-diskcache " + (CacheDirectory.FORMAT + 1) + "\n");
     Map<String, Long> before = modificationTimes();
     assertRefused(temp, DirectoryProbe.system())
-        .hasMessageContaining("has format 3")
-        .hasMessageContaining("reads format 2")
+        .hasMessageContaining("has format " + (CacheDirectory.FORMAT + 1))
+        .hasMessageContaining("reads format " + CacheDirectory.FORMAT)
         .hasMessageContaining("Use the spark-diskcache version that wrote it");
     assertThat(modificationTimes()).isEqualTo(before);
   }

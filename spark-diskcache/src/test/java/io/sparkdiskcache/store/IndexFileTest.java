@@ -204,7 +204,8 @@ class IndexFileTest {
       assertThat(store.entries()).extracting(Entry::key).containsExactly(key(2));
       assertThat(files(temp.resolve("quarantine"))).anyMatch(name -> name.startsWith("index.db"));
     }
-    assertThat(Files.readString(temp.resolve("format"))).isEqualTo("spark-diskcache " + CacheDirectory.FORMAT + "\n");
+    assertThat(Files.readString(temp.resolve("format")))
+        .isEqualTo("spark-diskcache " + CacheDirectory.FORMAT + "\n");
   }
 
   @Test
