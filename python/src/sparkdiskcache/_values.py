@@ -16,7 +16,8 @@ import pickle
 import sys
 import types
 import weakref
-from collections.abc import Callable, Iterable
+from collections import ChainMap
+from collections.abc import Callable, Iterable, MutableMapping
 from itertools import chain
 from typing import Any
 
@@ -31,7 +32,7 @@ _SHOWN_DIGITS = 16
 _MANY = 32
 MAX_BYTES = 256 << 20
 """What all that a function captures may take."""
-MAX_VALUES = 2_000_000
+MAX_VALUES = 500_000
 """How many values it may consist of, those in lists and dicts of plain values not counted."""
 
 # Attributes of libraries' objects in which they keep what follows from the others, and send it.
@@ -59,7 +60,8 @@ class Values:
         """Of sets, whose order in a worker follows from that on the driver but is not the same."""
         self.hash_seed = False
         self.path: list[str] = []
-        self._seen: dict[int, int] = {}
+        self._seen: MutableMapping[int, int] = {}
+        self._numbered = 0
         self._alive: list[object] = []
         self._bytes = 0
         self._values = 0
@@ -124,7 +126,8 @@ class Values:
         if number is not None:
             self.out.put("seen", number)
             return
-        self._seen[id(v)] = len(self._seen)
+        self._seen[id(v)] = self._numbered
+        self._numbered += 1
         self._alive.append(v)
         self._count(0)
         encode = _COLLECTIONS.get(kind)
@@ -135,13 +138,13 @@ class Values:
 
     def _leaf(self, v: Any) -> None:
         """Types of elements and single numbers: whether two are the same object is chance."""
-        seen, self._seen = self._seen, {}
+        seen, self._seen, numbered, self._numbered = self._seen, {}, self._numbered, 0
         try:
             self._alive.append(v)
             if not self._foreign(v):
                 self._object(v)
         finally:
-            self._seen = seen
+            self._seen, self._numbered = seen, numbered
 
     def _sequence(self, v: Any) -> None:
         self.out.put(type(v).__name__, len(v))
@@ -198,19 +201,10 @@ class Values:
         self.set(v, shows_order=True)
 
     def set(self, v: Any, shows_order: bool) -> None:
-        digests = []
-        seen = self._seen
-        for element in v:
-            if type(element) in ATOMS:
-                digests.append(encoded(element))
-            else:
-                # Numbers given inside an element would depend on the order.
-                outer, self.out, self._seen = self.out, Digest(), dict(seen)
-                try:
-                    self.within(" element", element)
-                    digests.append(self.out.digest())
-                finally:
-                    self.out, self._seen = outer, seen
+        if ATOMS.issuperset(map(type, v)):
+            digests = list(map(encoded, v))
+        else:
+            digests = [self._apart(element) for element in v]
         self._count(sum(map(len, digests)))
         self.out.put(type(v).__name__, *sorted(digests))
         if shows_order and len(v) > 1:
@@ -221,6 +215,18 @@ class Values:
                     raise self.refused(
                         "captures a set whose order is that of addresses in memory; capture a sorted tuple"
                     )
+
+    def _apart(self, element: Any) -> bytes:
+        """Numbers given inside of an element would depend on the order."""
+        if type(element) in ATOMS or type(element) is tuple and ATOMS.issuperset(map(type, element)):
+            return encoded(element)
+        outer, self.out, seen, numbered = self.out, Digest(), self._seen, self._numbered
+        self._seen = ChainMap({}, seen)
+        try:
+            self.within(" element", element)
+            return self.out.digest()
+        finally:
+            self.out, self._seen, self._numbered = outer, seen, numbered
 
     def _hashed_by_address(self, element: Any) -> bool:
         if element is None:

@@ -112,7 +112,7 @@ def _guarded(function: object, compute: Callable[[], _T]) -> _T:
         raise
     except RecursionError:
         raise FunctionRefused(STATE, _name(function), "captures values that are nested too deeply") from None
-    except Exception as e:  # of code that describes the user's objects: reductions, properties
+    except (Exception, SystemExit) as e:  # of code that describes the user's objects: reductions, properties
         raise FunctionRefused(STATE, _name(function), f"cannot be hashed: {type(e).__name__}: {e}") from e
 
 
