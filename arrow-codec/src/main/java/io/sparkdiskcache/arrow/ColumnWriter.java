@@ -2,7 +2,6 @@
 package io.sparkdiskcache.arrow;
 
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.List;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
@@ -107,17 +106,6 @@ abstract class ColumnWriter implements AutoCloseable {
     for (ColumnWriter child : children()) {
       child.collect(nodes, buffers);
     }
-  }
-
-  /** Bytes of all buffers of this column. */
-  final long encodedBytes() {
-    List<ArrowBuf> buffers = new ArrayList<>();
-    collect(new ArrayList<>(), buffers);
-    long bytes = 0;
-    for (ArrowBuf buffer : buffers) {
-      bytes += buffer.readableBytes();
-    }
-    return bytes;
   }
 
   /** Adds the buffers after the bitmap. */

@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * Statistics of every batch of an entry, kept as they lie in the file and decoded a batch at a
  * time.
  *
- * <p>For each batch and column, big endian: null count (int), bytes of all buffers as collected,
- * before numbers are shortened (long) and, where {@link #hasBounds}, one byte that says whether
+ * <p>For each batch and column, big endian: null count (int), what its values take in Spark's own
+ * cache, see {@link SparkSizes} (long) and, where {@link #hasBounds}, one byte that says whether
  * bounds follow: two booleans, two longs for every integer type, two doubles for both floating
  * types, two 128-bit numbers for decimals, two strings with a 16-bit length. Bounds are absent when
  * all values are null or a string is long; readers must not take absence for "no row matches". See
@@ -42,8 +42,11 @@ final class EntryStats {
   private final ByteBuffer bytes;
   private final int[] rows;
   private final int[] starts;
+  private final long dataBytes;
 
-  private EntryStats(List<ColumnLayout> columns, ByteBuffer bytes, int[] rows, int[] starts) {
+  private EntryStats(
+      List<ColumnLayout> columns, ByteBuffer bytes, int[] rows, int[] starts, long dataBytes) {
+    this.dataBytes = dataBytes;
     this.columns = columns;
     this.bytes = bytes;
     this.rows = rows;
@@ -89,6 +92,7 @@ final class EntryStats {
     }
     int[] rows = new int[batches.size()];
     int[] starts = new int[batches.size()];
+    long dataBytes = 0;
     try {
       for (int i = 0; i < rows.length; i++) {
         rows[i] = batches.get(i).rows();
@@ -98,17 +102,28 @@ final class EntryStats {
           if (nulls != batches.get(i).nullCount(column)) {
             throw new InvalidStatsException("null count " + nulls + " in batch " + i);
           }
-          bytes.getLong();
+          long size = bytes.getLong();
+          if (size < 0) {
+            throw new InvalidStatsException("size " + size + " in batch " + i);
+          }
+          dataBytes = Math.addExact(dataBytes, size);
           readBounds(column.type, bytes);
         }
       }
     } catch (BufferUnderflowException e) {
       throw new InvalidStatsException("they end early");
+    } catch (ArithmeticException e) {
+      throw new InvalidStatsException("sizes add up to more than is possible");
     }
     if (bytes.hasRemaining()) {
       throw new InvalidStatsException(bytes.remaining() + " bytes too many");
     }
-    return new EntryStats(layout.columns(), bytes, rows, starts);
+    return new EntryStats(layout.columns(), bytes, rows, starts, dataBytes);
+  }
+
+  /** What all values take in Spark's own cache. */
+  long dataBytes() {
+    return dataBytes;
   }
 
   /** Spark's row of statistics of a batch: {@link #VALUES} values per column. */

@@ -451,7 +451,8 @@ public final class EntryWriter implements Closeable {
                 target.arrow().crc32c())));
     target.finish(description);
     state = State.FINISHED;
-    return new EntrySummary(rows, target.bytes(), blocks.size(), target.crc32c());
+    return new EntrySummary(
+        rows, target.bytes(), stats.dataBytes(), blocks.size(), target.crc32c());
   }
 
   /**

@@ -312,6 +312,11 @@ public final class MappedEntry implements KeptEntry {
     return bytes;
   }
 
+  /** What the values take by the count of Spark's own cache, whose statistics are of that. */
+  public long dataBytes() {
+    return stats.dataBytes();
+  }
+
   /** Memory that the rows take outside of the heap because they were decrypted; 0 if mapped. */
   public long decryptedBytes() {
     return encrypted == null ? 0 : mapping.size();

@@ -16,17 +16,25 @@ import org.apache.spark.unsafe.types.UTF8String;
 final class StatsCollector {
   private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
   private final DataOutputStream out = new DataOutputStream(bytes);
+  private long dataBytes;
 
   /** Adds a batch; to be called before the writers are reset. */
   void add(List<ColumnWriter> columns) throws IOException {
     for (ColumnWriter column : columns) {
       boolean isNullType = column.layout.kind == ColumnLayout.Kind.NULL;
       out.writeInt(isNullType ? column.count() : column.nullCount());
-      out.writeLong(column.encodedBytes());
+      long size = SparkSizes.of(column);
+      dataBytes += size;
+      out.writeLong(size);
       if (EntryStats.hasBounds(column.layout.type)) {
         addBounds(column);
       }
     }
+  }
+
+  /** What all values so far take in Spark's own cache, see {@link SparkSizes}. */
+  long dataBytes() {
+    return dataBytes;
   }
 
   /** Everything so far, as {@link EntryStats} reads it. */

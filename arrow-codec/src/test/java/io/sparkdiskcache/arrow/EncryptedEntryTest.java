@@ -80,7 +80,9 @@ final class EncryptedEntryTest {
     MappedEntry entry = MappedEntry.open(other, encryption);
     Entries.assertHolds(entry, SCHEMA, rows);
     assertThat(entry.metadata()).isEqualTo(Map.of("k", SECRET));
-    assertThat(new EntrySummary(entry.rows(), entry.bytes(), entry.batchCount(), entry.crc32c()))
+    assertThat(
+            new EntrySummary(
+                entry.rows(), entry.bytes(), entry.dataBytes(), entry.batchCount(), entry.crc32c()))
         .isEqualTo(summary);
     entry.release();
     assertThat(Files.size(other)).isEqualTo(summary.bytes()).isGreaterThan(3 * SEGMENT);

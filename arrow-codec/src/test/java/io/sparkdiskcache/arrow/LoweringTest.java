@@ -56,7 +56,9 @@ final class LoweringTest {
     EncodeOptions options = new EncodeOptions(rowsPerBatch, 1 << 20).withPrecision(policy);
     EntrySummary summary = Entries.write(file, schema, rows, options);
     MappedEntry entry = MappedEntry.open(file);
-    assertThat(new EntrySummary(entry.rows(), entry.bytes(), entry.batchCount(), entry.crc32c()))
+    assertThat(
+            new EntrySummary(
+                entry.rows(), entry.bytes(), entry.dataBytes(), entry.batchCount(), entry.crc32c()))
         .isEqualTo(summary);
     assertThat(Files.size(file)).isEqualTo(summary.bytes());
     assertThat(MappedEntry.precision(file, null)).isEqualTo(entry.precision());

@@ -127,7 +127,9 @@ final class RoundTripTest {
     MappedEntry entry = MappedEntry.open(file);
     assertThat(entry.schema()).as("schema").isEqualTo(ColumnLayout.storageSchema(schema));
     assertThat(entry.metadata()).as("metadata").isEqualTo(Map.of("k", "v"));
-    assertThat(new EntrySummary(entry.rows(), entry.bytes(), entry.batchCount(), entry.crc32c()))
+    assertThat(
+            new EntrySummary(
+                entry.rows(), entry.bytes(), entry.dataBytes(), entry.batchCount(), entry.crc32c()))
         .as("what was written")
         .isEqualTo(summary);
     assertThat(Files.size(file)).as("size").isEqualTo(summary.bytes());
