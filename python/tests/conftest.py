@@ -31,6 +31,15 @@ CONF = {
 }
 
 
+def warnings_of(log: str) -> list[str]:
+    """Lines at WARN or above that are from the cache or about it."""
+    return [
+        line
+        for line in log.splitlines()
+        if "diskcache" in line.lower() and any(f" {level} " in f" {line} " for level in ("WARN", "ERROR"))
+    ]
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Three files, 300 rows: id, s (text of id), k (id % 5), v (id / 2)."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyspark
 import pytest
-from conftest import Programs
+from conftest import Programs, warnings_of
 
 PROGRAMS = Path(__file__).parent / "programs"
 HELPER = "RATE = 7\n\n\ndef rate(x):\n    return x * RATE\n\n\ndef score(x):\n    return rate(x) + 1\n"
@@ -215,6 +215,7 @@ def connect_server(programs: Programs) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait()
+    assert warnings_of(log.read_text()) == []
 
 
 def test_through_connect_cache_is_enough(programs: Programs, data: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from conftest import CONF
+from conftest import CONF, warnings_of
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
@@ -59,6 +59,15 @@ class Kernels:
             resources={"metadata": {"path": str(self.directory)}},
         )
         client.execute()
+        logged = "".join(
+            output.text
+            for cell in copy.cells
+            if cell.cell_type == "code"
+            for output in cell.outputs
+            if output.get("name") == "stderr"
+        )
+        assert " WARN " in logged, "what Spark logs is there"
+        assert warnings_of(logged) == []
         (log,) = set(self.events.iterdir()) - before
         tasks: Counter[str] = Counter()
         for line in log.read_text().splitlines():

@@ -12,7 +12,7 @@ from pyspark import StorageLevel
 from pyspark.sql.functions import pandas_udf, udf, udtf
 
 import sparkdiskcache
-from sparkdiskcache import DiskCache, DiskCacheError
+from sparkdiskcache import DiskCache, DiskCacheError, _line
 
 
 def relation(cache: DiskCache, df: Any) -> sparkdiskcache.Relation:
@@ -290,13 +290,14 @@ def test_explain_reads_as_text(cache: DiskCache, spark: Any, data: str) -> None:
     assert text.startswith("miss\n") and "not cached" in text
 
 
-def test_a_version_of_spark_that_is_not_supported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    import pyspark
-    from pyspark.sql import SparkSession
+@pytest.mark.parametrize("version", ["4.2", "4.2.0", "4.2.1", "4.2.10", "4.2.2.dev0", "4.2.1-vendor"])
+def test_any_version_of_the_line_is_supported(version: str) -> None:
+    assert _line.supported(version)
 
-    monkeypatch.setattr(pyspark, "__version__", "3.5.9")
-    with pytest.raises(DiskCacheError, match=r"^Cannot use PySpark 3\.5\.9: .* install pyspark==4\.2\.1\.$"):
-        sparkdiskcache.configure(SparkSession.builder)
+
+@pytest.mark.parametrize("version", ["3.5.7", "4.0.4", "4.1.3", "4.3.0", "4.20.0", "14.2.0", "4.2a", "", "5"])
+def test_another_line_is_not(version: str) -> None:
+    assert not _line.supported(version)
 
 
 def test_a_missing_jar_is_named(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyspark
-from conftest import CONF
+from conftest import CONF, warnings_of
 
 import sparkdiskcache
 
@@ -63,6 +63,8 @@ class Shell:
             check=False,
         )
         assert result.exists(), done.stdout + done.stderr
+        assert " WARN " in done.stderr, "what is logged at WARN is there: Hadoop's native library is not"
+        assert warnings_of(done.stdout + done.stderr) == []
         counters, _, rows = result.read_text().partition("\n")
         return counters, rows
 
@@ -94,3 +96,32 @@ def test_cells_at_other_lines_hit_and_edited_ones_do_not(tmp_path: Path, data: s
     counters, recaptured = shell.run(both)
     assert recaptured.startswith("1 4 7 ")
     assert counters == computed
+
+
+def test_spark_sql_starts_without_a_warning(tmp_path: Path, data: str) -> None:
+    home = Path(pyspark.__file__).parent
+    jar = next((Path(sparkdiskcache.__file__).parent / "jars").glob("*.jar"))
+    conf = {
+        **CONF,
+        "spark.diskcache.dir": str(tmp_path / "cache"),
+        "spark.plugins": "io.sparkdiskcache.DiskCachePlugin",
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.warehouse.dir": str(tmp_path / "warehouse"),
+    }
+    command = [str(home / "bin" / "spark-sql"), "--master", "local[2]", "--jars", str(jar)]
+    for key, value in conf.items():
+        command += ["--conf", f"{key}={value}"]
+    query = f"CACHE TABLE t AS SELECT k, count(*) FROM parquet.`{data}` GROUP BY k; SELECT count(*) FROM t;"
+    query += " SELECT value FROM diskcache_stats() WHERE name = 'computed';"
+    done = subprocess.run(
+        [*command, "-e", query],
+        env={**os.environ, "SPARK_HOME": str(home)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.split() == ["5", "2"]
+    assert " WARN " in done.stderr and warnings_of(done.stdout + done.stderr) == []

@@ -16,10 +16,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._cache import DiskCache, Explanation, Relation, Stats
-from ._install import configure
-from ._memo import memo_apply, memoize
+from . import _line
+from ._report import Explanation, Relation, Stats
 from .errors import DiskCacheError
+
+if TYPE_CHECKING or _line.supported():
+    from ._cache import DiskCache
+    from ._install import configure
+    from ._memo import memo_apply, memoize
+else:
+    from ._plain import DiskCache, configure, memo_apply, memoize
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -32,6 +38,9 @@ __version__ = "0.1.0.dev0"
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """``%load_ext sparkdiskcache``: the magics ``%diskcache`` and ``%%cached``."""
+    if not _line.supported():
+        _line.warn_once()
+        return
     try:
         from ._notebook import load
     except ImportError as e:

@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyspark
 from pyspark.errors.exceptions.captured import IllegalArgumentException
 
-from . import _html
 from ._hooks import bridge_class
-from ._install import PLUGIN, require_supported
+from ._install import PLUGIN
+from ._report import ENTRY_COLUMNS, Explanation, Relation, Stats
 from .errors import DiskCacheError
 
 if TYPE_CHECKING:
@@ -22,69 +21,6 @@ if TYPE_CHECKING:
 _CURE = "build the session with sparkdiskcache.configure(SparkSession.builder).getOrCreate(), after stopping the one that runs"
 
 
-@dataclass(frozen=True)
-class Relation:
-    """One cached relation of a query.
-
-    :param status: ``hit``, ``partial``, ``miss`` or ``refused``
-    :param cached: ``False`` if nobody has cached it: then this is what caching would find
-    :param found: partitions (file chunks) stored
-    :param wanted: partitions (file chunks) there are; 0 if only an execution can tell
-    :param bytes: size of what is stored
-    :param seconds: task time that computing what is stored took, without the stages below
-    :param fingerprint: function hash in hexadecimal; empty if refused
-    :param reason: name of the reason of a refusal; empty otherwise
-    :param place: where in the plan it was found
-    :param sentence: the reason for people
-    :param cure: what could be done about it
-    :param precision: what became of each column that need not be exact, in what is stored
-    :param differences: for what is not wholly stored: what distinguishes it from the nearest that is
-    :param reads: local files that functions read to compute what is stored
-    :param withheld: why partitions that this application computed are not stored
-    """
-
-    status: str
-    name: str
-    cached: bool
-    found: int
-    wanted: int
-    bytes: int
-    seconds: float
-    fingerprint: str
-    directory: str
-    reason: str = ""
-    place: str = ""
-    sentence: str = ""
-    cure: str = ""
-    precision: tuple[str, ...] = ()
-    differences: tuple[str, ...] = ()
-    reads: tuple[str, ...] = ()
-    withheld: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """What the cache makes of a query; ``print`` it."""
-
-    relations: tuple[Relation, ...]
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return _html.explanation(self)
-
-
-class Stats(dict[str, Any]):
-    """Counters of an application by name; those of its store under ``store``, of memoised functions under ``memo``."""
-
-    def _repr_html_(self) -> str:
-        return _html.stats(self)
-
-
 class DiskCache:
     """The cache of a classic session. Cheap to make; holds no resources.
 
@@ -92,7 +28,6 @@ class DiskCache:
     """
 
     def __init__(self, spark: SparkSession) -> None:
-        require_supported()
         if not hasattr(spark, "_jsparkSession"):
             raise DiskCacheError(
                 "Cannot inspect the cache through Spark Connect: it runs in the server. df.cache() is enough here,"
@@ -141,25 +76,12 @@ class DiskCache:
     def explain(self, df: DataFrame) -> Explanation:
         """What the cache makes of a query, and why. Runs no job and changes nothing."""
         report = self._java.explain(df._jdf)
-        return Explanation(tuple(_relation(r) for r in report.relations()), report.toString())
+        return Explanation(tuple(_relation(r) for r in report.relations()), self._bridge.text(report))
 
     def entries(self) -> pd.DataFrame:
         """Everything stored in the cache directory, of all applications."""
         import pandas as pd
 
-        columns = [
-            "key",
-            "relation",
-            "description",
-            "tag",
-            "application",
-            "partition",
-            "rows",
-            "bytes",
-            "compute_ms",
-            "created",
-            "hits",
-        ]
         rows = [
             (
                 e.key().hex(),
@@ -176,7 +98,7 @@ class DiskCache:
             )
             for e in self._java.entries()
         ]
-        return pd.DataFrame(rows, columns=columns)
+        return pd.DataFrame(rows, columns=ENTRY_COLUMNS)
 
     def stats(self) -> Stats:
         """Counters of this application; those of the store under ``store``, of the remote tier under ``remote``."""
@@ -190,7 +112,7 @@ class DiskCache:
         """
         try:
             if dry_run:
-                return sum(entry.bytes() for entry in self._java.select(selector))
+                return int(self._java.wouldEvict(selector))
             return int(self._java.evict(selector))
         except IllegalArgumentException as e:
             raise ValueError(e.getMessage() or str(e)) from None
@@ -227,7 +149,7 @@ def _relation(java: Any) -> Relation:
         reason=refusal.code().name() if refusal else "",
         place=refusal.place() if refusal else "",
         sentence=refusal.sentence() if refusal else "",
-        cure=refusal.code().cure() if refusal else "",
+        cure=refusal.code().cureInPython() if refusal else "",
         precision=tuple(column.toString() for column in java.precision()),
         differences=tuple(java.differences()),
         reads=tuple(java.reads()),

@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._cache import Explanation, Relation
+    from ._report import Explanation, Relation
 
 # Borders have the text's colour, so that they are seen on a dark page as well.
 _TABLE = '<table style="border-collapse: collapse; margin: 0.5em 0; text-align: left">'
@@ -87,6 +87,8 @@ def headline(r: Relation) -> str:
 
 
 def stats(values: Mapping[str, Any]) -> str:
+    if not values:
+        return table("spark-diskcache in this application", [])
     store: Mapping[str, Any] = values["store"]
     rows = [
         ("partitions found", f"{values['hits']:,}"),

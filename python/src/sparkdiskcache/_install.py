@@ -4,11 +4,8 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import pyspark
 
 from . import _hooks, _local
 from .errors import DiskCacheError
@@ -17,7 +14,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 PLUGIN = "io.sparkdiskcache.DiskCachePlugin"
-_SUPPORTED = re.compile(r"4\.2\.\d+([.a-z].*)?")
 
 
 def configure(
@@ -31,9 +27,8 @@ def configure(
 
     :param jar: instead of the one in this package
     :returns: the same builder
-    :raises DiskCacheError: for a version of Spark that is not supported, or if there is no jar
+    :raises DiskCacheError: if there is no jar, or for a Spark Connect client
     """
-    require_supported()
     options: dict[str, str] = builder._options
     if "spark.remote" in options or "SPARK_REMOTE" in os.environ:
         raise DiskCacheError(
@@ -48,14 +43,6 @@ def configure(
     _hooks.install()
     _local.install()
     return builder
-
-
-def require_supported() -> None:
-    if not _SUPPORTED.fullmatch(pyspark.__version__):
-        raise DiskCacheError(
-            f"Cannot use PySpark {pyspark.__version__}: this release of sparkdiskcache is made for 4.2;"
-            " install pyspark==4.2.1."
-        )
 
 
 def jar_path(jar: str | os.PathLike[str] | None = None) -> Path:

@@ -12,10 +12,10 @@ import datetime
 import decimal
 import functools
 import hashlib
+import inspect
 import logging
 import os
 import threading
-import typing
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,8 +27,10 @@ from pyspark.sql import types as t
 from . import _hooks
 from . import _memocolumns as columns_
 from . import _memovalues as values
+from ._hostdirectory import of_this_process
 from ._memobatch import Batch, ColumnBatch
 from ._memofront import front
+from ._memokinds import kind_of
 from ._memoremote import Remote
 from ._memostore import NEVER, Function, Store
 from ._refusal import FunctionRefused
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _KEY_FORMAT = "memo-python-2"
 _ON_ERROR = ("fail", "null", "report")
-_KINDS = ("plain", "pandas", "arrow")
 _PLAIN = (str, bytes, bool, int, float, decimal.Decimal, datetime.date, datetime.datetime, datetime.timedelta)
 
 
@@ -113,9 +114,8 @@ def memoize(
         inner = dict(func._options.params)
         version = version if version is not None else func._options.version
         func = func._function
-    kind = kind or _kind_of(func)
-    if kind not in _KINDS:
-        raise DiskCacheError(f"Cannot memoize with kind={kind!r}: use one of {', '.join(_KINDS)}.")
+    _require_callable(func)
+    kind = kind_of(func, kind)
     if max_bytes is not None and max_bytes <= 0:
         raise DiskCacheError(f"Cannot memoize with max_bytes={max_bytes}: it must be more than zero.")
     seconds = ttl.total_seconds() if isinstance(ttl, datetime.timedelta) else ttl
@@ -140,6 +140,20 @@ def memoize(
         max_bytes,
     )
     return Memoized(func, return_type, options)
+
+
+def _require_callable(func: Any) -> None:
+    name = getattr(func, "__name__", type(func).__name__)
+    called = func.func if isinstance(func, functools.partial) else func
+    if not inspect.isroutine(called) and not isinstance(called, type):
+        called = getattr(type(called), "__call__", called)
+    if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
+        raise DiskCacheError(
+            f"Cannot memoize {name}: it is an async def, whose call returns a coroutine and no result; memoize a"
+            f" plain function that runs it, such as lambda x: asyncio.run({name}(x))."
+        )
+    if not callable(func):
+        raise DiskCacheError(f"Cannot memoize {func!r}: it is no function.")
 
 
 def _params(params: Mapping[str, Any]) -> dict[str, bytes]:
@@ -189,25 +203,6 @@ def memo_apply(df: DataFrame, name: str, function: Memoized, *columns: ColumnOrN
     homed = _bridge(df.sparkSession).homed(df._jdf, arguments)
     rows = ClassicDataFrame(homed, df.sparkSession)
     return rows.withColumn(name, function(*columns))
-
-
-def _kind_of(func: Callable[..., Any]) -> str:
-    """By type hints, as for Spark's own functions."""
-    try:
-        hints = typing.get_type_hints(func)
-    except (NameError, TypeError):  # of names that are imported for type checkers only
-        hints = getattr(func, "__annotations__", {})
-    for hint in hints.values():
-        shown = hint if isinstance(hint, str) else f"{getattr(hint, '__module__', '')}.{hint!r}"
-        for kind, prefixes in (("pandas", ("pandas.", "pd.")), ("arrow", ("pyarrow.", "pa."))):
-            if shown.startswith(prefixes):
-                return kind
-            if "Iterator[" in shown and any(prefix in shown for prefix in prefixes):
-                raise DiskCacheError(
-                    f"Cannot memoize {getattr(func, '__name__', 'function')}: it takes an iterator of batches;"
-                    " write it for one batch."
-                )
-    return "plain"
 
 
 class Memoized:
@@ -362,12 +357,6 @@ def _bridge(session: SparkSession) -> Any:
     return bridge
 
 
-def _of_this_host(configured: str) -> str:
-    """The directory that this host's environment names in place of the configured one, as in the JVM."""
-    of_host = os.environ.get("SPARK_DISKCACHE_DIR", "")
-    return of_host if os.path.isabs(of_host) else configured
-
-
 def _evaluator(calls: _Calls, name: str) -> Callable[..., Any]:
     def evaluate(*columns: Any) -> Any:
         return calls.evaluate(columns)
@@ -431,7 +420,7 @@ class _Calls:
     def _known(self, prefix: bytes, types: tuple[str, ...]) -> dict[Any, Any] | None:
         if self._store() is None:  # which makes the directory that the front looks at
             return None
-        front().forget_evicted(_of_this_host(self.directory))
+        front().forget_evicted(of_this_process(self.directory))
         return front().of(prefix, types)
 
     @property
@@ -458,8 +447,8 @@ class _Calls:
         if not self.directory:
             return None
         try:
-            return Store.of(_of_this_host(self.directory))
-        except OSError as e:
+            return Store.of(of_this_process(self.directory))
+        except (OSError, DiskCacheError) as e:
             if not self._here.get("warned"):
                 self._here["warned"] = True
                 _log.warning("Cannot keep results of %s: %s. It is called for all rows", self.options.name, e)

@@ -53,6 +53,8 @@ class Batch:
         self._made: set[bytes] = set()  # of those that wait: not fetched
         self._unkept: list[bytes] = []
         self._failures: list[Exception] = []
+        self._nanos = 0  # of the last call that returned
+        self._raised: Exception | None = None  # by the last call that did not
         self._committed = time.monotonic()
 
     def answers(self, rows: list[Any], known: dict[Any, Answer] | None) -> list[Any]:
@@ -257,7 +259,7 @@ class Batch:
     def _value(self, row: Any) -> tuple[Any, Result | None]:
         """Calls, and counts; no result where an error became null."""
         call = functools.partial(self._calls.function, *self._arguments(row))
-        return self._values(lambda: [self._encoded(self._attempt(call))], 1)[0]
+        return self._values(lambda: [self._encoded(self._attempt(call, 1))], 1)[0]
 
     def _encoded(self, returned: Any) -> tuple[bytes, Any]:
         """As it will be read back, so that the first row is no other than the second."""
@@ -267,19 +269,18 @@ class Batch:
     def _values(
         self, call: Callable[[], list[tuple[bytes, Any]]], rows: int
     ) -> list[tuple[Any, Result | None]]:
-        start = time.perf_counter_ns()
         try:
             returned = call()
         except Exception as e:
-            self._counts.errors += rows
-            self._counts.nanos_spent += time.perf_counter_ns() - start
+            if e is not self._raised:  # the function returned what is no result
+                self._failed(rows, self._nanos)
             if self._options.on_error == "fail":
                 raise
             if self._options.on_error == "report":
                 self._failures.append(e)
             _log.warning("%s failed, %d rows get null: %r", self._options.name, rows, e)
             return [(None, None)] * rows
-        nanos = (time.perf_counter_ns() - start) // rows
+        nanos = self._nanos // rows
         created = now_millis()
         return [(value, self._result(content, value, created, nanos)) for content, value in returned]
 
@@ -302,16 +303,28 @@ class Batch:
             _log.warning("The price of a result of %s cannot be told: %r", self._options.name, e)
             return 0.0
 
-    def _attempt(self, call: Callable[[], Any]) -> Any:
+    def _attempt(self, call: Callable[[], Any], rows: int) -> Any:
+        """Every attempt that raises is an error of the ledger; waiting between them is no time in calls."""
         back_off = self._options.back_off
-        for _ in range(self._options.retries):
+        for left in range(self._options.retries, -1, -1):
+            start = time.perf_counter_ns()
             try:
-                return call()
+                returned = call()
+                self._nanos = time.perf_counter_ns() - start
+                return returned
             except Exception as e:
+                self._failed(rows, time.perf_counter_ns() - start)
+                if left == 0:
+                    self._raised = e
+                    raise
                 _log.debug("An attempt at %s failed: %r", self._options.name, e)
             time.sleep(back_off)
             back_off = min(2 * back_off, _LONGEST_BACK_OFF)
-        return call()
+        raise AssertionError("the last attempt returns or raises")
+
+    def _failed(self, rows: int, nanos: int) -> None:
+        self._counts.errors += rows
+        self._counts.nanos_spent += nanos
 
 
 class ColumnBatch(Batch):
@@ -349,7 +362,7 @@ class ColumnBatch(Batch):
         arguments = [columns_.picked(column, places) for column in self._columns]
 
         def call() -> list[tuple[bytes, Any]]:
-            column = self._attempt(lambda: self._calls.function(*arguments))
+            column = self._attempt(lambda: self._calls.function(*arguments), len(places))
             returned = columns_.returned(column, self._calls.declared)
             if len(returned) != len(places):
                 raise ValueError(f"{self._options.name} returned {len(returned)} rows for {len(places)}")

@@ -104,10 +104,52 @@ def arguments(row: tuple[Any, ...]) -> bytes:
 
 
 def encode(value: Any, declared: t.DataType) -> bytes:
-    """A result.
+    """A result: whatever a function of Spark's may return for the declared type.
 
     :raises TypeError: if it is no value of the declared type
     """
+    try:
+        return _encode(value, declared)
+    except TypeError:
+        taken = _as_spark_takes(value, declared)
+        if taken is value:
+            raise
+        return _encode(taken, declared)
+
+
+def _as_spark_takes(value: Any, declared: t.DataType) -> Any:
+    """A value that has not the very type in place of which Spark takes it; the same one if it does not."""
+    import pyarrow as pa
+    from pyspark.sql.conversion import LocalDataToArrowConversion
+    from pyspark.sql.pandas.types import to_arrow_type
+
+    plain = _without_numpy(value)
+    try:
+        converted = LocalDataToArrowConversion._create_converter(declared)(plain)
+        return pa.array([converted], to_arrow_type(declared, timezone="UTC"))[0].as_py()
+    except (AssertionError, ValueError, TypeError, AttributeError, OverflowError, pa.ArrowException):
+        return plain
+
+
+def _without_numpy(value: Any) -> Any:
+    """Lists and numbers of Python in place of arrays and scalars of NumPy."""
+    if type(value).__module__ == "numpy":
+        if getattr(value, "ndim", 0) > 0:
+            return [_without_numpy(item) for item in value]
+        if value.dtype.kind in "mM":
+            value = value.astype(f"{value.dtype.kind}8[us]")
+        return value.item()
+    if isinstance(value, list):
+        return [_without_numpy(item) for item in value]
+    if isinstance(value, tuple):
+        items = [_without_numpy(item) for item in value]
+        return t.Row(*value.__fields__)(*items) if hasattr(value, "__fields__") else tuple(items)
+    if isinstance(value, dict):
+        return {_without_numpy(key): _without_numpy(item) for key, item in value.items()}
+    return value
+
+
+def _encode(value: Any, declared: t.DataType) -> bytes:
     if value is None:
         return b"0"
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
@@ -124,7 +166,7 @@ def encode(value: Any, declared: t.DataType) -> bytes:
     if kind in _INTEGERS and isinstance(value, int) and not isinstance(value, bool):
         tag, form = _INTEGERS[kind]
         return tag + form.pack(value)
-    if kind in _FLOATS and isinstance(value, float):
+    if kind in _FLOATS and isinstance(value, (float, int)) and not isinstance(value, bool):
         tag, form = _FLOATS[kind]
         return tag + form.pack(value)
     if kind is t.BinaryType and isinstance(value, (bytes, bytearray)):
@@ -146,20 +188,20 @@ def encode(value: Any, declared: t.DataType) -> bytes:
 
 def _nested(value: Any, declared: t.DataType) -> bytes:
     if isinstance(declared, t.ArrayType) and isinstance(value, (list, tuple)):
-        return _counted(b"a", [encode(item, declared.elementType) for item in value])
+        return _counted(b"a", [_encode(item, declared.elementType) for item in value])
     if isinstance(declared, t.MapType) and isinstance(value, (dict, list)):  # Arrow has pairs
         pairs = value.items() if isinstance(value, dict) else value
-        keys = b"".join(encode(key, declared.keyType) for key, _ in pairs)
-        values = b"".join(encode(item, declared.valueType) for _, item in pairs)
+        keys = b"".join(_encode(key, declared.keyType) for key, _ in pairs)
+        values = b"".join(_encode(item, declared.valueType) for _, item in pairs)
         return b"m" + _LENGTH.pack(len(value)) + keys + values
     if isinstance(declared, t.StructType):
         names = declared.names
         if isinstance(value, dict) and set(value) <= set(names):
-            return _counted(b"r", [encode(value.get(f.name), f.dataType) for f in declared.fields])
+            return _counted(b"r", [_encode(value.get(f.name), f.dataType) for f in declared.fields])
         if isinstance(value, tuple) and len(value) == len(names):
             if isinstance(value, t.Row) and getattr(value, "__fields__", names) != names:
                 raise TypeError(f"{value} does not have the fields {names}")
-            return _counted(b"r", [encode(v, f.dataType) for v, f in zip(value, declared.fields)])
+            return _counted(b"r", [_encode(v, f.dataType) for v, f in zip(value, declared.fields)])
     raise TypeError(f"{value!r} is not a value of {declared.simpleString()}")
 
 

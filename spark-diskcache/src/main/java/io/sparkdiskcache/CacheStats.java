@@ -23,6 +23,8 @@ import java.util.Map;
  * @param refused relations left to Spark, by name of the reason
  * @param withheld objections to publishing what was computed, by name of the reason: the task could
  *     not show that its rows are what the key promises
+ * @param hostsWithoutStore hosts whose processes cannot use their cache directories, and why; the
+ *     driver's only in local mode
  * @param fetched partitions (file chunks) that tasks fetched from the remote tier
  * @param fromPeers partitions (file chunks) that tasks read from another host of the cluster
  * @param remote the remote tier, as this process used it
@@ -40,6 +42,7 @@ public record CacheStats(
     long notAudited,
     Map<String, Long> refused,
     Map<String, Long> withheld,
+    Map<String, String> hostsWithoutStore,
     long fetched,
     long fromPeers,
     RemoteStats remote,
@@ -62,6 +65,7 @@ public record CacheStats(
         application.counters().notAudited(),
         refused,
         withheld,
+        application.hostsWithoutStore(),
         application.counters().fetched(),
         application.counters().fromPeers(),
         RemoteTier.stats(application.settings().remote()),

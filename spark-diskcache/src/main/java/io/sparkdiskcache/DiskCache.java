@@ -23,6 +23,7 @@ import io.sparkdiskcache.store.MemoTotals;
 import io.sparkdiskcache.store.MemoUse;
 import io.sparkdiskcache.store.Selector;
 import io.sparkdiskcache.store.StoreException;
+import io.sparkdiskcache.store.StoreStats;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -133,20 +134,29 @@ public final class DiskCache {
         new RelationInspector(session).inspect((org.apache.spark.sql.classic.Dataset<?>) df));
   }
 
-  /** Everything stored in the cache directory of the driver's host, of all applications. */
+  /**
+   * Everything stored in the cache directory of the driver's host, of all applications; nothing if
+   * it cannot be used, which {@link #stats} tells.
+   */
   public List<Entry> entries() {
-    return store().entries();
+    return application.findStore().map(DiskStore::entries).orElse(List.of());
   }
 
-  /** Counters of this application and the size of the store. */
+  /**
+   * Counters of this application and the size of the store of this process. Where there is none
+   * {@link CacheStats#hostsWithoutStore} says why.
+   */
   public CacheStats stats() {
-    return CacheStats.of(application, memoTotals(), store().stats());
+    return CacheStats.of(
+        application,
+        memoTotals(),
+        application.findStore().map(DiskStore::stats).orElse(StoreStats.NONE));
   }
 
   /** Looking creates nothing; a ledger that cannot be read says so where it is asked for itself. */
   private MemoTotals memoTotals() {
-    Path directory = HostDirectory.at(application.settings().directory());
     try {
+      Path directory = HostDirectory.of(application.settings().directory());
       return MemoStore.exists(directory) ? MemoTotals.of(memo().ledger()) : MemoTotals.NONE;
     } catch (StoreException e) {
       log.warn("The counts of memoised functions are missing: {}", e.getMessage());
@@ -160,7 +170,7 @@ public final class DiskCache {
    * @return bytes freed
    */
   public long evict(Predicate<Entry> selector) {
-    return store().evict(selector);
+    return ofStore(store -> store.evict(selector), 0L);
   }
 
   /**
@@ -172,8 +182,21 @@ public final class DiskCache {
    * @throws IllegalStateException if the remote system does not remove results
    */
   public long evict(String selector) {
-    long bytes = store().evict(Selector.parse(selector)) + evictMemoHere(selectMemo(selector));
+    Selector parsed = Selector.parse(selector);
+    long bytes = ofStore(store -> store.evict(parsed), 0L) + evictMemoHere(selectMemo(selector));
     return bytes + evictElsewhere(selector);
+  }
+
+  /**
+   * What {@link #evict(String)} would free on the hosts, in bytes; removes nothing.
+   *
+   * @throws IllegalArgumentException if it is not a selector
+   */
+  public long wouldEvict(String selector) {
+    long bytes = select(selector).stream().mapToLong(Entry::bytes).sum();
+    bytes += selectMemo(selector).stream().mapToLong(MemoEntry::bytes).sum();
+    return bytes
+        + HostEviction.wouldEvict(session.sparkContext(), application.settings().store(), selector);
   }
 
   /** What other hosts hold, and have written to the remote tier; bytes freed on the hosts. */
@@ -224,33 +247,28 @@ public final class DiskCache {
 
   /** On the driver's host only; bytes freed. */
   long evictMemoHere(List<MemoEntry> entries) {
-    try {
-      return memo().remove(entries);
-    } catch (StoreException e) {
-      throw new IllegalStateException(e.getMessage(), e);
-    }
+    return ofMemo(memo -> memo.remove(entries), 0L);
   }
 
   /** What {@link #evict(String)} would remove of relations, oldest first. */
   public List<Entry> select(String selector) {
-    return store().select(Selector.parse(selector));
+    Selector parsed = Selector.parse(selector);
+    return ofStore(store -> store.select(parsed), List.of());
   }
 
   /** What {@link #evict(String)} would remove of memoised results, oldest first. */
   public List<MemoEntry> selectMemo(String selector) {
-    try {
-      return memo().entries(Selector.parse(selector));
-    } catch (StoreException e) {
-      throw new IllegalStateException(e.getMessage(), e);
-    }
+    Selector parsed = Selector.parse(selector);
+    return ofMemo(memo -> memo.entries(parsed), List.of());
   }
 
-  /** Calls, hits, time and money of memoised functions, by day. */
+  /** Calls, hits, time and money of memoised functions, by day; nothing if they cannot be read. */
   public List<MemoUse> memoStats() {
     try {
       return memo().ledger();
     } catch (StoreException e) {
-      throw new IllegalStateException(e.getMessage(), e);
+      log.warn("The ledger of memoised functions cannot be read: {}", e.getMessage());
+      return List.of();
     }
   }
 
@@ -316,7 +334,7 @@ public final class DiskCache {
    * @return bytes freed
    */
   public long clear() {
-    return store().clear() + evictOnHosts(null);
+    return ofStore(DiskStore::clear, 0L) + evictOnHosts(null);
   }
 
   private Memoizer memoizer() {
@@ -332,23 +350,25 @@ public final class DiskCache {
         session
             .conf()
             .get(DiskCacheConf.ENABLED.key(), Boolean.toString(application.settings().enabled()));
-    return DiskCacheConf.ENABLED.parse(enabled) && application.keepsMemo()
-        ? memoDirectory().toString()
-        : "";
+    return DiskCacheConf.ENABLED.parse(enabled) && application.keepsMemo() ? memoDirectory() : "";
   }
 
-  /** As {@link #keptMemoDirectory}, examined: for those who open it by other means. */
+  /**
+   * As {@link #keptMemoDirectory}, examined where this process runs the tasks: for those who open
+   * it by other means.
+   */
   String usableMemoDirectory() {
     String directory = keptMemoDirectory();
-    return directory.isEmpty() || MemoRuntime.find(Path.of(directory)).isEmpty() ? "" : directory;
+    boolean here = session.sparkContext().isLocal();
+    return directory.isEmpty() || (here && MemoRuntime.find(directory).isEmpty()) ? "" : directory;
   }
 
   String remoteDirectory() {
     return application.settings().remote().directory();
   }
 
-  private Path memoDirectory() {
-    Path directory = application.settings().directory();
+  private String memoDirectory() {
+    String directory = application.settings().directory();
     application.atEnd("memo", () -> MemoRuntime.close(directory));
     return directory;
   }
@@ -357,11 +377,35 @@ public final class DiskCache {
     return MemoRuntime.store(memoDirectory());
   }
 
-  private DiskStore store() {
+  private interface MemoQuestion<T> {
+    T of(MemoStore memo) throws StoreException;
+  }
+
+  /**
+   * @param otherwise on a cluster whose driver has no store
+   */
+  private <T> T ofMemo(MemoQuestion<T> question, T otherwise) {
     try {
-      return application.store();
+      return question.of(memo());
     } catch (StoreException e) {
-      throw new IllegalStateException(e.getMessage(), e);
+      if (application.needsStoreHere()) {
+        throw new IllegalStateException(e.getMessage(), e);
+      }
+      return otherwise;
+    }
+  }
+
+  /**
+   * @param otherwise on a cluster whose driver has no store
+   */
+  private <T> T ofStore(Function<DiskStore, T> question, T otherwise) {
+    try {
+      return question.apply(application.store());
+    } catch (StoreException e) {
+      if (application.needsStoreHere()) {
+        throw new IllegalStateException(e.getMessage(), e);
+      }
+      return otherwise;
     }
   }
 }

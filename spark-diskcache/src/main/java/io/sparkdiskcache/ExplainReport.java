@@ -2,9 +2,11 @@
 package io.sparkdiskcache;
 
 import io.sparkdiskcache.arrow.ColumnPrecision;
+import io.sparkdiskcache.fingerprint.Refusal;
 import io.sparkdiskcache.relation.Objection;
 import io.sparkdiskcache.relation.RelationInspector.Inspection;
 import java.util.List;
+import java.util.function.Function;
 import org.apache.spark.util.Utils;
 
 /**
@@ -18,6 +20,15 @@ public record ExplainReport(List<Inspection> relations) {
   /** For people: a few lines per relation. */
   @Override
   public String toString() {
+    return text(Refusal.Code::cure);
+  }
+
+  /** {@link #toString} with the names of Python. */
+  String inPython() {
+    return text(Refusal.Code::cureInPython);
+  }
+
+  private String text(Function<Refusal.Code, String> cure) {
     StringBuilder text = new StringBuilder();
     for (Inspection relation : relations) {
       text.append(headline(relation)).append('\n');
@@ -34,7 +45,7 @@ public record ExplainReport(List<Inspection> relations) {
                 if (!refusal.place().isEmpty()) {
                   text.append("  place        ").append(refusal.place()).append('\n');
                 }
-                text.append("  what to do   ").append(refusal.code().cure()).append('\n');
+                text.append("  what to do   ").append(cure.apply(refusal.code())).append('\n');
               });
       for (String difference : relation.differences()) {
         text.append("  difference   ").append(difference).append('\n');

@@ -66,8 +66,9 @@ public final class PythonBridge {
   }
 
   /**
-   * The directory for results of memoised functions of a session; empty where the cache is off or
-   * the directory cannot be used.
+   * The directory for results of memoised functions of a session, as {@link
+   * io.sparkdiskcache.store.HostDirectory} takes it; empty where the cache is off or the directory
+   * cannot be used.
    */
   public static String memoDirectory(SparkSession session) {
     return DiskCache.of(session).usableMemoDirectory();
@@ -95,6 +96,11 @@ public final class PythonBridge {
       columns.put(column.getKey(), column.getValue().toString());
     }
     return columns;
+  }
+
+  /** A report for people, with the names of Python's API. */
+  public static String text(ExplainReport report) {
+    return report.inPython();
   }
 
   /** Names of the options that can be set, as in {@code withTag}. */

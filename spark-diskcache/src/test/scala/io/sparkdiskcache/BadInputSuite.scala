@@ -40,6 +40,16 @@ class BadInputSuite extends AnyFunSuite with Applications {
       assert(report.status() == Status.REFUSED)
       assert(report.reason().get().code() == Refusal.Code.STORE)
       words.foreach(word => assert(report.reason().get().sentence().contains(word)))
+      // Statistics say why, and fail no query either.
+      val told = stats(spark).hostsWithoutStore()
+      assert(told.size == 1)
+      words.foreach(word => assert(told.values().iterator().next().contains(word)))
+      assert(DiskCache.of(spark).entries().isEmpty)
+      assert(spark.sql("select * from diskcache_entries()").collect().isEmpty)
+      assert(spark.sql("select * from diskcache_memo()").collect().isEmpty)
+      val said = spark.sql("select value from diskcache_stats() where name = 'hostsWithoutStore'")
+        .collect().map(_.getString(0)).toSeq
+      assert(said == Seq(told.toString))
     }
 
   test("a bad value stops the application, naming key, value and what is allowed") {

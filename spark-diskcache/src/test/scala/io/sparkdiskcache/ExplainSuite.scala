@@ -61,6 +61,23 @@ class ExplainSuite extends AnyFunSuite with Applications {
     }
   }
 
+  test("a frame of another session is explained by the settings of that session") {
+    val input = directory("sessions-input").resolve("t").toString
+    application(directory("sessions")) { spark =>
+      spark.range(10).write.parquet(input)
+      val other = spark.newSession()
+      other.conf.set("spark.diskcache.enabled", "false")
+      assert(SparkSession.active eq spark)
+      val ofOther = DiskCache.of(spark).explain(other.read.parquet(input)).relations().get(0)
+      assert(ofOther.status() == Status.REFUSED)
+      assert(ofOther.reason().get().code().name() == "DISABLED")
+      other.withActive {
+        assert(status(other, spark.read.parquet(input)) == Status.MISS)
+      }
+      assert(SparkSession.active eq spark)
+    }
+  }
+
   test("a setting") {
     val said = missAfter("conf", "spark.sql.mapKeyDedupPolicy" -> "LAST_WIN")(filtered)(filtered)
     assert(said == Seq("setting spark.sql.mapKeyDedupPolicy: (unset) -> LAST_WIN"))

@@ -62,7 +62,7 @@ class OpaqueInputSuite extends AnyFunSuite with Scenarios {
 
   test("JDBC is refused without a version, and explain says what to do") {
     val seen = run(directory("jdbc-none"))(jdbc(_, "orders_eu"))
-    assert(seen.refusedBy(Code.SOURCE, "CacheOptions.inputVersion"), seen)
+    assert(seen.refusedBy(Code.SOURCE, "a version of the input"), seen)
   }
 
   test("JDBC under a version: found in the next application, until the word changes") {
@@ -163,7 +163,7 @@ class OpaqueInputSuite extends AnyFunSuite with Scenarios {
       val cache = directory("hive-cache")
       def query(table: String): Query = _.table(table).filter("id > 0").selectExpr("upper(name) as n")
       val refused = run(cache, hive: _*)(query("events"))
-      assert(refused.refusedBy(Code.SOURCE, "CacheOptions.inputVersion"), refused)
+      assert(refused.refusedBy(Code.SOURCE, "a version of the input"), refused)
       val first = under("v", cache, hive: _*)(query("events"))
       assert(first.miss && first.rows == Seq("{String:A}", "{String:B}"), first)
       sql("insert into events values (3, 'c')")
@@ -191,7 +191,7 @@ class OpaqueInputSuite extends AnyFunSuite with Scenarios {
       def query(at: KafkaBroker): Query = _.read.format("kafka")
         .option("kafka.bootstrap.servers", at.address).option("subscribe", "events").load()
         .selectExpr("upper(cast(value as string)) as v")
-      assert(run(cache)(query(broker)).refusedBy(Code.SOURCE, "CacheOptions.inputVersion"))
+      assert(run(cache)(query(broker)).refusedBy(Code.SOURCE, "a version of the input"))
       val first = under("v", cache)(query(broker))
       assert(first.miss && first.rows == Seq("{String:A}", "{String:B}"), first)
       broker.send("events", "c")
@@ -217,7 +217,7 @@ class OpaqueInputSuite extends AnyFunSuite with Scenarios {
   test("an RDD under a version, and without") {
     val cache = directory("rdd")
     val query: Query = rows(_, 1, 2, 3).filter("n > 1")
-    assert(run(cache)(query).refusedBy(Code.SOURCE, "CacheOptions.inputVersion"))
+    assert(run(cache)(query).refusedBy(Code.SOURCE, "a version of the input"))
     assert(under("monday", cache)(query).miss)
     val again = under("monday", cache, "spark.master" -> "local[4]")(query)
     assert(again.hit && again.rows == Seq("{Long:2}", "{Long:3}"))

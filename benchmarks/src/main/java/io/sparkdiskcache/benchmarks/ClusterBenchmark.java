@@ -18,6 +18,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -69,7 +70,8 @@ final class ClusterBenchmark {
   private static void inventory(Path cache, int entries) throws Exception {
     try (SparkSession spark = start("local[2]", cache)) {
       ClusterDirectory directory =
-          ClusterDirectory.start(spark.sparkContext(), Duration.ZERO, cache.resolve("driver"));
+          ClusterDirectory.start(
+              spark.sparkContext(), Duration.ZERO, Optional.of(cache.resolve("driver")));
       long[] keys = new Random(1).longs(entries).toArray();
       List<byte[]> messages = new ArrayList<>();
       long bytes = 0;

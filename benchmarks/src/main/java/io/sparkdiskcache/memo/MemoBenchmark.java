@@ -63,8 +63,8 @@ public final class MemoBenchmark {
         rate(
             distinct,
             () -> all(function, inputs, distinct),
-            () -> MemoRuntime.close(directory)); // and with it what is in memory
-    MemoRuntime.close(directory);
+            () -> MemoRuntime.close(directory.toString())); // and with it what is in memory
+    MemoRuntime.close(directory.toString());
     System.out.printf(Locale.ROOT, "| %s | %,.0f | %,.0f |%n", what, fromMemory, fromFiles);
   }
 

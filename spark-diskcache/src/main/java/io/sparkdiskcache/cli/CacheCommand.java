@@ -4,6 +4,7 @@ package io.sparkdiskcache.cli;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EvictionPolicy;
+import io.sparkdiskcache.store.HostDirectory;
 import io.sparkdiskcache.store.Selector;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreLimits;
@@ -19,8 +20,8 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
 /** What all commands share: the directory, the form of the output, opening and closing. */
@@ -28,14 +29,7 @@ import picocli.CommandLine.Spec;
 abstract class CacheCommand implements Callable<Integer> {
   @Spec private @Nullable CommandSpec spec;
 
-  @Option(
-      names = "--dir",
-      paramLabel = "DIR",
-      description = "The cache directory; by default $XDG_CACHE_HOME or ~/.cache, spark-diskcache.")
-  private @Nullable Path directory;
-
-  @Option(names = "--json", description = "Print JSON.")
-  private boolean json;
+  @ParentCommand private @Nullable Main main;
 
   /** The command itself; the store is closed by the caller. */
   abstract int run(DiskStore store, Output out) throws IOException, StoreException;
@@ -54,7 +48,7 @@ abstract class CacheCommand implements Callable<Integer> {
             VerifyMode.OPEN,
             EvictionPolicy.NONE);
     try (DiskStore store = DiskStore.open(options)) {
-      int code = run(store, new Output(commandLine().getOut(), json));
+      int code = run(store, new Output(commandLine().getOut(), main().json()));
       long errors = store.stats().errors(); // which cost a query a hit, but here the answer
       if (errors > 0) {
         commandLine().getErr().println(errors + " errors in the cache, see the warnings above.");
@@ -63,8 +57,16 @@ abstract class CacheCommand implements Callable<Integer> {
     }
   }
 
-  private Path chosen() {
-    return directory == null ? StoreOptions.defaultDirectory() : directory;
+  private Main main() {
+    if (main == null) {
+      throw new IllegalStateException("picocli sets the parent before it calls");
+    }
+    return main;
+  }
+
+  private Path chosen() throws StoreException {
+    Path directory = main().directory();
+    return directory == null ? HostDirectory.of(HostDirectory.DEFAULT) : directory;
   }
 
   /** The caller closes it. */

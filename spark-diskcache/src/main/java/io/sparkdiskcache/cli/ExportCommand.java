@@ -2,10 +2,12 @@
 package io.sparkdiskcache.cli;
 
 import io.sparkdiskcache.store.DiskStore;
+import io.sparkdiskcache.store.Exported;
 import io.sparkdiskcache.store.StoreException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 
@@ -26,11 +28,40 @@ final class ExportCommand extends CacheCommand {
       throw wrong(
           "Cannot export to '" + file + "': it exists, or the directory above it does not.");
     }
-    long entries;
+    Exported exported;
     try (ProgressLine progress = progress()) {
-      entries = store.maintenance().exportTo(file, entries(store, words), progress);
+      exported = store.maintenance().exportTo(file, entries(store, words), progress);
     }
-    out.result("entries", entries, "exported " + Entries.count(entries));
+    if (out.isJson()) {
+      out.json(
+          Map.of(
+              "entries",
+              exported.written(),
+              "leftOut",
+              Map.of("members", exported.members(), "unreadable", exported.unreadable())));
+      return 0;
+    }
+    out.line("exported " + Entries.count(exported.written()));
+    if (exported.members() > 0) {
+      out.line(
+          "left out "
+              + Entries.count(exported.members())
+              + ": parts of results that are kept whole or not at all, of which nothing is found there;"
+              + " compute them there");
+    }
+    if (exported.unreadable() > 0) {
+      out.line(
+          "left out "
+              + Entries.count(exported.unreadable())
+              + ": gone since they were listed, or damaged; see diskcache check");
+    }
+    try (MemoResults memo = memoResults()) {
+      int results = memo.all().size();
+      if (results > 0) {
+        out.line(
+            "left out " + MemoResults.count(results) + ": an export has entries of relations only");
+      }
+    }
     return 0;
   }
 }

@@ -4,9 +4,16 @@ package io.sparkdiskcache.cli;
 import io.sparkdiskcache.store.StoreException;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * {@code diskcache}: looks into a cache directory and clears it up. Exit codes: 0 done, 1 it failed
@@ -39,6 +46,18 @@ import picocli.CommandLine.Command;
       GenerateCompletion.class
     })
 public final class Main {
+  @Option(
+      names = "--dir",
+      paramLabel = "DIR",
+      scope = ScopeType.INHERIT,
+      description =
+          "The cache directory; by default $SPARK_DISKCACHE_DIR, else below $XDG_CACHE_HOME or"
+              + " ~/.cache, spark-diskcache.")
+  private @Nullable Path directory;
+
+  @Option(names = "--json", scope = ScopeType.INHERIT, description = "Print JSON.")
+  private boolean json;
+
   static final int FAILED = 1;
   static final int CALLED_WRONGLY = 2;
 
@@ -60,7 +79,7 @@ public final class Main {
     commands.setCaseInsensitiveEnumValuesAllowed(true);
     commands.setParameterExceptionHandler(
         (e, wrong) -> {
-          err.println(e.getMessage());
+          err.println(e.getMessage() + suggestion(e));
           return CALLED_WRONGLY;
         });
     commands.setExecutionExceptionHandler(
@@ -75,6 +94,21 @@ public final class Main {
     int code = commands.execute(arguments);
     out.flush();
     return code;
+  }
+
+  private static String suggestion(ParameterException e) {
+    List<String> similar =
+        e instanceof UnmatchedArgumentException unmatched ? unmatched.getSuggestions() : List.of();
+    return similar.isEmpty() ? "" : ". Did you mean " + String.join(" or ", similar) + "?";
+  }
+
+  /** Given before the command or after it; null for the default. */
+  @Nullable Path directory() {
+    return directory;
+  }
+
+  boolean json() {
+    return json;
   }
 
   /** From the manifest of the jar. */

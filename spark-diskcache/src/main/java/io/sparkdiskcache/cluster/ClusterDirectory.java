@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -50,6 +51,7 @@ public final class ClusterDirectory {
   private final Map<String, Directory> directories = new LinkedHashMap<>();
   private final Map<String, String> directoryOf = new HashMap<>();
   private final Map<String, Object[]> peers = new HashMap<>(); // host and port by executor
+  private final Map<String, String> unusable = new TreeMap<>(); // reasons by host
   private final Departed departed;
   private final Map<String, List<long[]>> unfinished = new HashMap<>();
   private final Set<Integer> lost = new HashSet<>();
@@ -61,7 +63,7 @@ public final class ClusterDirectory {
 
   private int watchedKeys;
 
-  private ClusterDirectory(SparkContext context, Duration wait, Path notes) {
+  private ClusterDirectory(SparkContext context, Duration wait, Optional<Path> notes) {
     this.context = context;
     this.arrivals = new Arrivals(context, wait, this::isReported, this::isHostServed);
     this.hosts = new RelationHosts(notes);
@@ -72,9 +74,9 @@ public final class ClusterDirectory {
    * Begins to keep a directory for the application.
    *
    * @param wait how long a lookup waits at most for executors
-   * @param notes a directory for what is to be remembered between applications
+   * @param notes a directory for what is to be remembered between applications, if there is one
    */
-  public static ClusterDirectory start(SparkContext context, Duration wait, Path notes) {
+  public static ClusterDirectory start(SparkContext context, Duration wait, Optional<Path> notes) {
     ClusterDirectory started = new ClusterDirectory(context, wait, notes);
     synchronized (RUNNING) {
       RUNNING.put(context, started);
@@ -299,6 +301,7 @@ public final class ClusterDirectory {
       case "served" ->
           directories.containsKey((String) parts[1]) || departed.mayReturn((String) parts[1]);
       case "over" -> fills.isOver((String) parts[1]);
+      case "unusable" -> unusable((String) parts[1], (String) parts[2]);
       case "lost" -> {
         lost.add((Integer) parts[1]);
         Directory directory = directories.get((String) parts[3]);
@@ -309,6 +312,18 @@ public final class ClusterDirectory {
       }
       default -> throw new IllegalArgumentException("unknown message " + parts[0]);
     };
+  }
+
+  private boolean unusable(String host, String reason) {
+    if (!reason.equals(unusable.put(host, reason))) {
+      log.warn("Nothing is cached on disk on host {}: {}", host, reason);
+    }
+    return true;
+  }
+
+  /** Hosts whose executors cannot use their cache directories, and why. */
+  public synchronized Map<String, String> unusable() {
+    return Map.copyOf(unusable);
   }
 
   private boolean isElsewhere(long key, String than) {

@@ -49,6 +49,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
   private static final int LOOK_TICKS = 50;
 
   private static final long PUBLISHING_MILLIS = 10_000;
+  private static final String NO_DIRECTORY = "/(none)";
 
   private static volatile @Nullable ExecutorInventory process;
 
@@ -122,13 +123,18 @@ public final class ExecutorInventory implements ExecutorPlugin {
   public String directory() {
     String known = directory;
     if (known == null) {
-      known =
-          SparkEnv.get().blockManager().blockManagerId().host()
-              + ":"
-              + HostDirectory.at(options().path()).toAbsolutePath().normalize();
+      known = SparkEnv.get().blockManager().blockManagerId().host() + ":" + directoryOfProcess();
       directory = known;
     }
     return known;
+  }
+
+  private String directoryOfProcess() {
+    try {
+      return HostDirectory.of(options().directory()).toString();
+    } catch (StoreException e) { // nothing is held; the driver is told why
+      return NO_DIRECTORY;
+    }
   }
 
   /** Whether this task may publish a partition of a run-bound set. */
@@ -237,6 +243,10 @@ public final class ExecutorInventory implements ExecutorPlugin {
       PeerEntries started = peers;
       if (started != null) {
         ask("peer", executor(), started.self().host(), started.self().port());
+      }
+      Optional<String> problem = ProcessStores.problem(options());
+      if (problem.isPresent()) {
+        ask("unusable", SparkEnv.get().blockManager().blockManagerId().host(), problem.get());
       }
       Optional<DiskStore> store = ProcessStores.find(options());
       if (store.isPresent() && !listening) {

@@ -7,8 +7,10 @@ import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreOptions;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -19,6 +21,9 @@ public final class ProcessStores {
   private static final Map<Path, DiskStore> OPEN = new HashMap<>();
   private static final Map<Path, StoreException> FAILED = new HashMap<>();
 
+  /** Of which this process cannot tell the directory. */
+  private static final Set<String> UNNAMED = new HashSet<>();
+
   private ProcessStores() {}
 
   /**
@@ -28,7 +33,15 @@ public final class ProcessStores {
    *     broken directory costs one attempt
    */
   public static synchronized DiskStore get(StoreOptions options) throws StoreException {
-    Path directory = HostDirectory.at(options.path());
+    Path directory;
+    try {
+      directory = HostDirectory.of(options.directory());
+    } catch (StoreException e) {
+      if (UNNAMED.add(options.directory())) {
+        log.warn("Nothing is cached on disk in this process: {}", e.getMessage());
+      }
+      throw e;
+    }
     DiskStore store = OPEN.get(directory);
     if (store != null) {
       return store;
@@ -57,9 +70,25 @@ public final class ProcessStores {
     }
   }
 
+  /** Why there is no store; empty if there is one. */
+  public static Optional<String> problem(StoreOptions options) {
+    try {
+      DiskStore unused = get(options);
+      return Optional.empty();
+    } catch (StoreException e) {
+      return Optional.of(String.valueOf(e.getMessage()));
+    }
+  }
+
   /** Closes the store of a directory; a later {@link #get} opens it anew. */
-  public static synchronized void close(Path configured) {
-    Path directory = HostDirectory.at(configured);
+  public static synchronized void close(String configured) {
+    UNNAMED.remove(configured);
+    Path directory;
+    try {
+      directory = HostDirectory.of(configured);
+    } catch (StoreException e) {
+      return; // none was opened
+    }
     FAILED.remove(directory);
     DiskStore store = OPEN.remove(directory);
     if (store != null) {

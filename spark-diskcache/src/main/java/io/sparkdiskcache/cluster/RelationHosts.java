@@ -12,8 +12,10 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,12 +32,18 @@ final class RelationHosts {
   private static final int MAX_RELATIONS = 1_000;
   private static final int MAX_HOSTS = 100;
 
-  private final Path file;
+  private final @Nullable Path file;
   private final Map<String, Map<String, Integer>> relations = new LinkedHashMap<>();
   private boolean changed;
 
-  RelationHosts(Path directory) {
-    this.file = directory.resolve(FILE);
+  /**
+   * @param directory where the notes are; without one nothing is noted
+   */
+  RelationHosts(Optional<Path> directory) {
+    this.file = directory.map(notes -> notes.resolve(FILE)).orElse(null);
+    if (file == null) {
+      return;
+    }
     try {
       for (String line : Files.readAllLines(file)) {
         String[] columns = line.split("\t", -1);
@@ -87,7 +95,7 @@ final class RelationHosts {
   }
 
   synchronized void save() {
-    if (!changed) {
+    if (!changed || file == null) {
       return;
     }
     List<String> lines = new ArrayList<>();

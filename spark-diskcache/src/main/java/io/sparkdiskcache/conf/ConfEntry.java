@@ -21,6 +21,13 @@ public record ConfEntry<T>(
     Scope scope,
     Function<String, T> parser) {
 
+  /** Thrown by a parser for a value that is allowed, and cannot be used in this process: why. */
+  static final class UnusableValue extends IllegalArgumentException {
+    UnusableValue(String reason) {
+      super(reason);
+    }
+  }
+
   /** When a value is read. */
   public enum Scope {
     /** Read once, when the application first needs the cache. */
@@ -37,6 +44,9 @@ public record ConfEntry<T>(
   public T parse(String text) {
     try {
       return parser.apply(text.trim());
+    } catch (UnusableValue e) {
+      throw new IllegalArgumentException(
+          "Cannot use '" + text + "' for " + key + ": " + e.getMessage() + ".", e);
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(
           "Cannot use '" + text + "' for " + key + ": it must be " + allowed + ".", e);

@@ -8,8 +8,8 @@ import io.sparkdiskcache.conf.ConfEntry.Scope;
 import io.sparkdiskcache.remote.RemoteOptions;
 import io.sparkdiskcache.store.ByteLimit;
 import io.sparkdiskcache.store.EvictionPolicy;
+import io.sparkdiskcache.store.HostDirectory;
 import io.sparkdiskcache.store.Quantities;
-import io.sparkdiskcache.store.StoreOptions;
 import io.sparkdiskcache.store.VerifyMode;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -39,14 +39,16 @@ public final class DiskCacheConf {
           Scope.SESSION,
           DiskCacheConf::bool);
 
-  public static final ConfEntry<Path> DIR =
+  public static final ConfEntry<String> DIR =
       new ConfEntry<>(
           PREFIX + "dir",
           "$XDG_CACHE_HOME/spark-diskcache, else ~/.cache/spark-diskcache",
-          "one absolute path on a local file system",
+          "one absolute path on a local file system, or a path below ~",
           "The cache directory. It is created with mode 0700 and must belong to the user who runs"
-              + " Spark; all executors of a host may share it. Where hosts differ, the environment"
-              + " variable `SPARK_DISKCACHE_DIR` of a worker names the directory of its host.",
+              + " Spark; all executors of a host may share it. `~` and the default mean the home and"
+              + " the environment of each process: `HOME`, else the user's home directory. Where"
+              + " hosts differ, the environment variable `SPARK_DISKCACHE_DIR` of a worker names the"
+              + " directory of its host.",
           Scope.APPLICATION,
           DiskCacheConf::directory);
 
@@ -65,12 +67,12 @@ public final class DiskCacheConf {
       new ConfEntry<>(
           PREFIX + "driver.dir",
           "",
-          "the absolute path of a directory",
+          "the absolute path of a directory, or one below ~",
           "Where the driver of a cluster keeps a small file about which hosts held which relation:"
               + " under dynamic allocation the next application asks for executors there. If it is"
               + " not set, in the directory `driver` below `dir`.",
           Scope.APPLICATION,
-          DiskCacheConf::absolutePath);
+          DiskCacheConf::pathBelowHome);
 
   public static final ConfEntry<ByteLimit> MAX_BYTES =
       new ConfEntry<>(
@@ -350,20 +352,34 @@ public final class DiskCacheConf {
     };
   }
 
-  private static Path directory(String text) {
+  /** As {@link HostDirectory} takes it: a path, which each process makes of it by itself. */
+  private static String directory(String text) {
     if (text.equals(DIR.defaultText())) {
-      return StoreOptions.defaultDirectory();
+      return HostDirectory.DEFAULT;
     }
-    Path path = Path.of(text);
-    if (text.isEmpty() || text.contains(",") || text.contains("://") || !path.isAbsolute()) {
+    if (text.isEmpty() || text.contains(",") || text.contains("://")) {
       throw new IllegalArgumentException(text);
     }
-    return path.normalize();
+    return pathBelowHome(text);
+  }
+
+  private static String pathBelowHome(String text) {
+    return text.equals("~") || text.startsWith("~/")
+        ? "~" + usable(text.substring(1))
+        : absolutePath(text);
   }
 
   private static String absolutePath(String text) {
-    if (!text.isEmpty() && !Path.of(text).isAbsolute()) {
+    if (!text.isEmpty() && !Path.of(usable(text)).isAbsolute()) {
       throw new IllegalArgumentException(text);
+    }
+    return text;
+  }
+
+  private static String usable(String text) {
+    String reason = HostDirectory.unusable(text);
+    if (!reason.isEmpty()) {
+      throw new ConfEntry.UnusableValue(reason);
     }
     return text;
   }

@@ -7,20 +7,24 @@ import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.remote.RemoteOptions;
 import io.sparkdiskcache.store.ByteLimit;
 import io.sparkdiskcache.store.EvictionPolicy;
+import io.sparkdiskcache.store.HostDirectory;
+import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreLimits;
 import io.sparkdiskcache.store.StoreOptions;
 import io.sparkdiskcache.store.VerifyMode;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The values of all keys at one moment. Immutable.
  *
  * @param enabled whether relations of the session are kept
- * @param directory the cache directory
+ * @param directory the cache directory, as {@link HostDirectory} takes it
  * @param lookupWait how long the first lookup waits for executors
- * @param driverDirectory where the driver notes what the next application is to know
+ * @param driverDirectory where the driver notes what the next application is to know; empty where
+ *     this process has no directory
  * @param maxBytes limit of all entry files together
  * @param minFreeBytes what stays free on the disk
  * @param ttl how long entries are kept; zero for ever
@@ -42,9 +46,9 @@ import java.util.Map;
  */
 public record Settings(
     boolean enabled,
-    Path directory,
+    String directory,
     Duration lookupWait,
-    Path driverDirectory,
+    Optional<Path> driverDirectory,
     ByteLimit maxBytes,
     long minFreeBytes,
     Duration ttl,
@@ -96,9 +100,16 @@ public record Settings(
         read(DiskCacheConf.COMPRESSION, conf));
   }
 
-  private static Path driverDirectory(Map<String, String> conf) {
+  private static Optional<Path> driverDirectory(Map<String, String> conf) {
     String text = read(DiskCacheConf.DRIVER_DIR, conf);
-    return text.isEmpty() ? read(DiskCacheConf.DIR, conf).resolve("driver") : Path.of(text);
+    try {
+      return Optional.of(
+          text.isEmpty()
+              ? HostDirectory.of(read(DiskCacheConf.DIR, conf)).resolve("driver")
+              : HostDirectory.expanded(text));
+    } catch (StoreException e) { // which the store of the process says, too
+      return Optional.empty();
+    }
   }
 
   private static KeySource keySource(Map<String, String> conf) {
@@ -115,10 +126,7 @@ public record Settings(
   /** How the store is opened. */
   public StoreOptions store() {
     return new StoreOptions(
-        directory.toString(),
-        new StoreLimits(maxBytes, minFreeBytes, ttl, tagLimits),
-        verify,
-        eviction);
+        directory, new StoreLimits(maxBytes, minFreeBytes, ttl, tagLimits), verify, eviction);
   }
 
   /** How numbers are kept where a relation has no precision of its own. */

@@ -371,7 +371,7 @@ final class PlanEncoder {
         switch (code) {
           case SOURCE ->
               plan.nodeName()
-                  + " reads rows whose content has no identity; CacheOptions.inputVersion gives it"
+                  + " reads rows whose content has no identity; a version of the input gives it"
                   + " one";
           case NON_DETERMINISTIC ->
               plan.nodeName() + " gives rows that depend on how the input is cut into partitions";

@@ -25,7 +25,8 @@ public record Refusal(Code code, String place, String sentence) {
     NON_DETERMINISTIC("Cache the query below, and draw what is random from the cached rows."),
     /** A source whose content has no identity: RDD, JDBC, a third-party format, a table. */
     SOURCE(
-        "Write the rows to Parquet first, or state a version of the source yourself with CacheOptions.inputVersion."),
+        "Write the rows to Parquet first, or state a version of the source yourself with %s.",
+        "CacheOptions.inputVersion", "DiskCache.persist(df, input_version=...)"),
     /** An input file that changed so recently that its timestamp cannot be trusted. */
     INPUT_UNSETTLED(
         "Wait until the file is older than spark.diskcache.inputs.settle, and run again."),
@@ -65,14 +66,30 @@ public record Refusal(Code code, String place, String sentence) {
     INTERNAL("Please report it with its message; the query is computed as in plain Spark.");
 
     private final String cure;
+    private final String java;
+    private final String python;
 
     Code(String cure) {
-      this.cure = cure;
+      this(cure, "", "");
     }
 
-    /** What the user could do, in one sentence. */
+    /**
+     * @param cure with {@code %s} where a name of the API stands
+     */
+    Code(String cure, String java, String python) {
+      this.cure = cure;
+      this.java = java;
+      this.python = python;
+    }
+
+    /** What the user could do, in one sentence, with the names of Java and Scala. */
     public String cure() {
-      return cure;
+      return cure.formatted(java);
+    }
+
+    /** {@link #cure} for a user of Python. */
+    public String cureInPython() {
+      return cure.formatted(python);
     }
   }
 

@@ -41,8 +41,8 @@ public final class MemoRuntime {
     store.onEviction(front::clear);
   }
 
-  private static synchronized MemoRuntime get(Path configured) throws StoreException {
-    Path directory = HostDirectory.at(configured);
+  private static synchronized MemoRuntime get(String configured) throws StoreException {
+    Path directory = HostDirectory.of(configured);
     MemoRuntime runtime = OPEN.get(directory);
     if (runtime != null) {
       return runtime;
@@ -63,11 +63,11 @@ public final class MemoRuntime {
   }
 
   /** Empty if the directory cannot be used; said once in the log. */
-  public static Optional<MemoRuntime> find(Path directory) {
+  public static Optional<MemoRuntime> find(String directory) {
     try {
       return Optional.of(get(directory));
     } catch (StoreException e) {
-      return Optional.empty(); // logged once by get
+      return Optional.empty(); // logged once by get, or with the directory of relations
     }
   }
 
@@ -76,13 +76,20 @@ public final class MemoRuntime {
    *
    * @throws StoreException if it cannot be used
    */
-  public static MemoStore store(Path directory) throws StoreException {
+  public static MemoStore store(String directory) throws StoreException {
     return get(directory).store;
   }
 
   /** Writes what waits and closes; a later use opens anew. */
-  public static void close(Path configured) {
-    Path directory = HostDirectory.at(configured);
+  public static void close(String configured) {
+    try {
+      close(HostDirectory.of(configured));
+    } catch (StoreException e) {
+      return; // none was opened
+    }
+  }
+
+  private static void close(Path directory) {
     MemoRuntime closing;
     synchronized (MemoRuntime.class) {
       FAILED.remove(directory);

@@ -12,7 +12,6 @@ import io.sparkdiskcache.store.MemoObject;
 import io.sparkdiskcache.store.MemoResult;
 import io.sparkdiskcache.store.MemoStore;
 import java.io.Serializable;
-import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -122,7 +121,7 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
     Open here = open();
     if (here == null) {
       try {
-        return attempt(arguments);
+        return attempt(null, arguments).value();
       } catch (InterruptedException e) {
         throw e;
       } catch (Exception e) {
@@ -172,7 +171,7 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
   }
 
   private @Nullable Open opened() {
-    MemoRuntime runtime = MemoRuntime.find(Path.of(directory)).orElse(null);
+    MemoRuntime runtime = MemoRuntime.find(directory).orElse(null);
     if (runtime == null) {
       return null;
     }
@@ -340,17 +339,16 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
   /** Calls, and counts. A result that is not to be kept has expired when it was made. */
   private Known compute(Open here, @Nullable Object[] arguments)
       throws CallFailed, InterruptedException {
-    long start = System.nanoTime();
-    Object value;
+    Returned returned;
     try {
-      value = attempt(arguments);
+      returned = attempt(here.counts, arguments);
     } catch (InterruptedException e) {
       throw e;
     } catch (Exception e) {
-      here.counts.failed(System.nanoTime() - start);
       throw new CallFailed(e);
     }
-    long nanos = System.nanoTime() - start;
+    Object value = returned.value();
+    long nanos = returned.nanos();
     double price = ofResult(0.0, () -> options.price(value));
     here.counts.called(nanos, price);
     long created = System.currentTimeMillis();
@@ -392,17 +390,27 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
     }
   }
 
-  private @Nullable Object attempt(@Nullable Object[] arguments) throws Exception {
+  /** What a call returned, and how long it took. */
+  private record Returned(@Nullable Object value, long nanos) {}
+
+  /** Every attempt that fails is an error of the ledger; waiting is no time in calls. */
+  private Returned attempt(@Nullable MemoCounts counts, @Nullable Object[] arguments)
+      throws Exception {
     long backOff = options.backOff().toMillis();
     for (int attempt = 0; ; attempt++) {
       if (options.callsPerSecond() > 0) {
         MemoRuntime.pace(identity, options.callsPerSecond()).await();
       }
+      long start = System.nanoTime();
       try {
-        return function.call(arguments);
+        Object value = function.call(arguments);
+        return new Returned(value, System.nanoTime() - start);
       } catch (InterruptedException e) {
         throw e;
       } catch (Exception e) {
+        if (counts != null) {
+          counts.failed(System.nanoTime() - start);
+        }
         if (attempt == options.retries()) {
           throw e;
         }

@@ -2,6 +2,7 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.PrecisionPolicy;
+import io.sparkdiskcache.cluster.ClusterDirectory;
 import io.sparkdiskcache.cluster.ProcessStores;
 import io.sparkdiskcache.conf.DiskCacheConf;
 import io.sparkdiskcache.conf.Settings;
@@ -23,6 +24,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerApplicationEnd;
 import org.apache.spark.scheduler.SparkListenerUnpersistRDD;
@@ -165,6 +167,32 @@ public final class CacheApplication {
    */
   public DiskStore store() throws StoreException {
     return ProcessStores.get(storeOptions());
+  }
+
+  /** The store of this process, if its directory can be used. */
+  public Optional<DiskStore> findStore() {
+    return ProcessStores.find(storeOptions());
+  }
+
+  /** Hosts that run tasks and cannot use their cache directories, and why. */
+  public Map<String, String> hostsWithoutStore() {
+    return ClusterDirectory.of(context)
+        .map(ClusterDirectory::unusable)
+        .orElseGet(
+            () ->
+                ProcessStores.problem(storeOptions())
+                    .map(
+                        reason ->
+                            Map.of(SparkEnv.get().blockManager().blockManagerId().host(), reason))
+                    .orElse(Map.of()));
+  }
+
+  /**
+   * Whether the process has to have a store to keep a relation: on a cluster executors have theirs,
+   * and the driver asks these.
+   */
+  public boolean needsStoreHere() {
+    return ClusterDirectory.of(context).isEmpty();
   }
 
   /** The decision on a builder of Spark's; made once, so that a relation never changes sides. */

@@ -271,6 +271,7 @@ final class ClusterLookup {
         log.info("Entry {} is not here any more", key);
         return Optional.empty();
       }
+      long dataBytes = mapped.get().dataBytes();
       try {
         KeptEntry kept = mapped.get().keep();
         try {
@@ -287,7 +288,7 @@ final class ClusterLookup {
               key.hex(),
               directory,
               found.rows(),
-              found.bytes(),
+              dataBytes,
               found.createdAt().toEpochMilli(),
               found.meta().computeTime().toMillis(),
               found.reads()));

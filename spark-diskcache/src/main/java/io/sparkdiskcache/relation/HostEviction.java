@@ -6,17 +6,19 @@ import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.cluster.ProcessStores;
 import io.sparkdiskcache.memo.MemoRuntime;
 import io.sparkdiskcache.store.DiskStore;
+import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.HostDirectory;
+import io.sparkdiskcache.store.MemoEntry;
 import io.sparkdiskcache.store.MemoStore;
 import io.sparkdiskcache.store.Selector;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreOptions;
 import java.io.Serializable;
-import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.ToLongFunction;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +38,15 @@ public final class HostEviction {
    * @return bytes freed
    */
   public static long evict(SparkContext context, StoreOptions options, @Nullable String selector) {
+    return onHosts(context, new Removal(options, selector, false));
+  }
+
+  /** What {@link #evict} of a selector would free, in bytes; removes nothing. */
+  public static long wouldEvict(SparkContext context, StoreOptions options, String selector) {
+    return onHosts(context, new Removal(options, selector, true));
+  }
+
+  private static long onHosts(SparkContext context, Removal removal) {
     Optional<ClusterLookup> cluster = ClusterLookup.of(context);
     if (cluster.isEmpty()) {
       return 0;
@@ -43,16 +54,16 @@ public final class HostEviction {
     Set<String> silent = new HashSet<>(cluster.get().directory().directories());
     long bytes = 0;
     for (Freed freed :
-        cluster
-            .get()
-            .ask("diskcache: evict", List.copyOf(silent), d -> d, new Removal(options, selector))) {
+        cluster.get().ask("diskcache: evict", List.copyOf(silent), d -> d, removal)) {
       silent.remove(freed.directory());
       bytes += freed.bytes();
     }
     if (!silent.isEmpty()) {
       log.warn(
-          "Nothing was evicted on {}: no executor there has run the task. Evict again, or use the command line there.",
-          silent.stream().map(ClusterDirectory::host).toList());
+          "Nothing was {} on {}: no executor there has run the task. {} again, or use the command line there.",
+          removal.looksOnly() ? "counted" : "evicted",
+          silent.stream().map(ClusterDirectory::host).toList(),
+          removal.looksOnly() ? "Count" : "Evict");
     }
     return bytes;
   }
@@ -60,7 +71,7 @@ public final class HostEviction {
   private record Freed(String directory, long bytes) implements Serializable {}
 
   /** Runs in tasks; what it is asked is a directory. */
-  private record Removal(StoreOptions options, @Nullable String selector)
+  private record Removal(StoreOptions options, @Nullable String selector, boolean looksOnly)
       implements Function<String, Freed> {
     @Override
     public Freed call(String wanted) throws StoreException {
@@ -74,13 +85,21 @@ public final class HostEviction {
         return new Freed(wanted, store.map(DiskStore::clear).orElse(0L));
       }
       Selector parsed = Selector.parse(selector);
-      long bytes = store.map(s -> s.evict(parsed)).orElse(0L);
-      Path configured = options.path();
-      if (parsed.mayMeanMemo() && MemoStore.exists(HostDirectory.at(configured))) {
+      long bytes =
+          store
+              .map(s -> looksOnly ? bytes(s.select(parsed), Entry::bytes) : s.evict(parsed))
+              .orElse(0L);
+      String configured = options.directory();
+      if (parsed.mayMeanMemo() && MemoStore.exists(HostDirectory.of(configured))) {
         MemoStore memo = MemoRuntime.store(configured);
-        bytes += memo.remove(memo.entries(parsed));
+        List<MemoEntry> entries = memo.entries(parsed);
+        bytes += looksOnly ? bytes(entries, MemoEntry::bytes) : memo.remove(entries);
       }
       return new Freed(wanted, bytes);
+    }
+
+    private static <T> long bytes(List<T> of, ToLongFunction<T> size) {
+      return of.stream().mapToLong(size).sum();
     }
   }
 }

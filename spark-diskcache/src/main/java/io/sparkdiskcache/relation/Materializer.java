@@ -2,7 +2,6 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.KeptEntry;
-import io.sparkdiskcache.cluster.ProcessStores;
 import io.sparkdiskcache.fingerprint.ConfDigest;
 import io.sparkdiskcache.fingerprint.FileChunk;
 import io.sparkdiskcache.fingerprint.FingerprintResult;
@@ -118,6 +117,7 @@ final class Materializer {
     return plan.execute();
   }
 
+  /** The store of this process is used where it runs the tasks: on a cluster it may have none. */
   private Optional<Materialization> attempt() {
     FingerprintResult result = builder.fingerprint().whenExecuted();
     if (result instanceof Refused refused) {
@@ -127,24 +127,24 @@ final class Materializer {
     if (!Arrays.equals(now.confDigest(), builder.planned().confDigest())) {
       return privately("a setting was changed after the plan was made");
     }
-    Optional<DiskStore> store = ProcessStores.find(application.storeOptions());
-    if (store.isEmpty()) {
+    Optional<DiskStore> store = application.findStore();
+    if (store.isEmpty() && application.needsStoreHere()) {
       return privately("the cache directory cannot be used");
     }
-    Optional<Path> distrusted = store.get().distrusted(now.relation());
+    Optional<Path> distrusted = store.flatMap(s -> s.distrusted(now.relation()));
     if (distrusted.isPresent()) {
       return privately(Audit.refusal(distrusted.get()));
     }
     return switch (now.planClass()) {
-      case ROW_LOCAL -> rowLocal(now, store.get());
-      case PARTITION_LOCAL -> partitionLocal(now, store.get());
-      case RUN_BOUND -> runBound(now, store.get(), Optional.empty());
+      case ROW_LOCAL -> rowLocal(now, store);
+      case PARTITION_LOCAL -> partitionLocal(now, store);
+      case RUN_BOUND -> runBound(now, store, Optional.empty());
     };
   }
 
   // ---- row-local: one unit per file chunk
 
-  private Optional<Materialization> rowLocal(Accepted now, DiskStore store) {
+  private Optional<Materialization> rowLocal(Accepted now, Optional<DiskStore> store) {
     FileSourceScanExec scan = now.chunkedScan().orElseThrow();
     List<List<FileChunk>> packed =
         cluster.isPresent() ? cluster.get().pack(now, scan) : Units.pack(now.chunks(), scan);
@@ -192,7 +192,7 @@ final class Materializer {
 
   // ---- partition-local: one unit per Spark partition, known by what it reads
 
-  private Optional<Materialization> partitionLocal(Accepted now, DiskStore store) {
+  private Optional<Materialization> partitionLocal(Accepted now, Optional<DiskStore> store) {
     if (PlanShapes.runsJobs(plan)) {
       return runBound(now, store, Optional.empty());
     }
@@ -218,7 +218,7 @@ final class Materializer {
   // ---- run-bound: all partitions of one run, or none
 
   private Optional<Materialization> runBound(
-      Accepted now, DiskStore store, Optional<RDD<InternalRow>> executed) {
+      Accepted now, Optional<DiskStore> ofProcess, Optional<RDD<InternalRow>> executed) {
     if (!now.settled()) {
       return privately("an input file changed a moment ago");
     }
@@ -233,6 +233,7 @@ final class Materializer {
         return detached;
       }
     } else if (executed.isEmpty() && !finished) {
+      DiskStore store = ofProcess.orElseThrow();
       Optional<EntrySet> set = store.findSet(setKey);
       if (set.isPresent() && set.get().isOlderThan(notBefore)) {
         store.expire(set.get().entries(), notBefore);
@@ -294,7 +295,7 @@ final class Materializer {
     Runnable publish =
         () ->
             sets.publish(
-                store,
+                ofProcess.orElseThrow(),
                 new SetPublisher.Run(setKey, generation, rdd.unitKeys(), evidence),
                 now,
                 spec,
@@ -337,7 +338,7 @@ final class Materializer {
         now,
         units,
         Found.here(found),
-        store,
+        Optional.of(store),
         Units.runIdentity(set.setKey(), set.generation(), now));
   }
 
@@ -406,7 +407,11 @@ final class Materializer {
    * means a miss here and not a failure later.
    */
   private Optional<Materialization> detach(
-      Accepted now, List<List<CacheUnit>> units, Found found, DiskStore store, Identity identity) {
+      Accepted now,
+      List<List<CacheUnit>> units,
+      Found found,
+      Optional<DiskStore> ofProcess,
+      Identity identity) {
     if (found.size() < count(units)) {
       return Optional.empty();
     }
@@ -418,6 +423,7 @@ final class Materializer {
     if (!application.context().isLocal()) {
       return Optional.empty();
     }
+    DiskStore store = ofProcess.orElseThrow();
     List<Entry> entries = List.copyOf(found.here().values());
     RelationSpec spec = spec(now, Optional.empty());
     List<Optional<KeptEntry>> mapped =
@@ -521,7 +527,7 @@ final class Materializer {
   }
 
   /** What is stored and young enough; what is too old is removed. */
-  private Found find(List<List<CacheUnit>> units, Accepted now, DiskStore store) {
+  private Found find(List<List<CacheUnit>> units, Accepted now, Optional<DiskStore> ofProcess) {
     if (cluster.isPresent()) {
       List<Key> published =
           units.stream()
@@ -531,6 +537,7 @@ final class Materializer {
               .toList();
       return new Found(Map.of(), cluster.get().directory().holders(now.relation(), published));
     }
+    DiskStore store = ofProcess.orElseThrow();
     Map<Key, Entry> found =
         store.findAll(units.stream().flatMap(List::stream).map(CacheUnit::storeKey).toList());
     List<Entry> tooOld = found.values().stream().filter(e -> e.isOlderThan(notBefore)).toList();

@@ -67,6 +67,7 @@ final class PartitionReader {
     context.addTaskCompletionListener(releaseAll(toRelease, memory));
     long rows = 0;
     long bytes = 0;
+    long onDisk = 0;
     int computed = 0;
     long batches = 0;
     int fetched = 0;
@@ -110,12 +111,13 @@ final class PartitionReader {
       entries.add(entry);
       memory.take(entry.decryptedBytes());
       rows += entry.rows();
-      bytes += entry.bytes();
+      bytes += entry.dataBytes();
+      onDisk += entry.bytes();
     }
     TaskEvidence.include(context, findings);
     OpenEntries.process().show(rddId, partition.index());
     if (OpenEntries.process().firstAnnouncement(rddId, partition.index())) {
-      SparkInternals.announce(rddId, partition.index(), bytes);
+      SparkInternals.announce(rddId, partition.index(), onDisk);
     }
     results.add(
         new Tuple2<>(

@@ -7,7 +7,8 @@ import java.io.Serializable;
  * What a task found or made of one partition.
  *
  * @param rows number of rows
- * @param bytes size of its entries
+ * @param bytes what its values take by the count of Spark's own cache; the size of its entries
+ *     where they have not been opened
  * @param unitsRead units that were there already
  * @param unitsFetched those of them that came from the remote tier
  * @param unitsFromPeers those of them that came from other hosts

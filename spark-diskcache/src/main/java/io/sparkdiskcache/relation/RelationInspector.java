@@ -11,6 +11,7 @@ import io.sparkdiskcache.fingerprint.PlanClass;
 import io.sparkdiskcache.fingerprint.Refusal;
 import io.sparkdiskcache.shim.SparkInternals;
 import io.sparkdiskcache.store.FileRead;
+import io.sparkdiskcache.store.HostDirectory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -80,7 +81,10 @@ public final class RelationInspector {
       List<String> reads,
       List<Objection> withheld) {}
 
-  /** Every cached relation that the query reads; if there is none, the query itself. */
+  /**
+   * Every cached relation that the query reads; if there is none, the query itself. Under the
+   * settings of the frame's session, whichever is active in the thread.
+   */
   public List<Inspection> inspect(Dataset<?> df) {
     // The settings that count are those of the frame's own session, whichever the thread has.
     return SQLConf.withExistingConf(SparkInternals.conf(df), () -> inspections(df));
@@ -162,7 +166,7 @@ public final class RelationInspector {
         stored.bytes(),
         stored.computeTime(),
         function,
-        application.settings().directory().toString(),
+        HostDirectory.shown(application.settings().directory()),
         stored.complete() ? Optional.empty() : notKept,
         builder.fingerprint().lowers() ? stored.precision(application.encryption()) : List.of(),
         stored.complete() ? List.of() : differences(builder, accepted, stored),
@@ -180,7 +184,7 @@ public final class RelationInspector {
         0,
         Duration.ZERO,
         "",
-        application.settings().directory().toString(),
+        HostDirectory.shown(application.settings().directory()),
         Optional.of(refusal),
         List.of(),
         List.of(),

@@ -10,7 +10,6 @@ import io.sparkdiskcache.fingerprint.FingerprintResult.Refused;
 import io.sparkdiskcache.fingerprint.Refusal;
 import io.sparkdiskcache.shim.SparkInternals;
 import io.sparkdiskcache.store.DiskStore;
-import io.sparkdiskcache.store.StoreException;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
@@ -122,11 +121,9 @@ public final class RelationPlanner {
           CacheApplication.IO_ENCRYPTION
               + " is true and no key is named to encrypt entries with, so nothing is stored.");
     }
-    DiskStore store;
-    try {
-      store = application.store();
-    } catch (StoreException e) {
-      return left(Refusal.Code.STORE, String.valueOf(e.getMessage()));
+    Optional<DiskStore> store = application.findStore();
+    if (store.isEmpty() && application.needsStoreHere()) {
+      return left(Refusal.Code.STORE, String.join(" ", application.hostsWithoutStore().values()));
     }
     RelationFingerprint fingerprint =
         new RelationFingerprint(
@@ -144,7 +141,7 @@ public final class RelationPlanner {
       return new Decision.LeftToSpark(refused.refusal());
     }
     Accepted accepted = (Accepted) planned;
-    Optional<Path> distrusted = store.distrusted(accepted.relation());
+    Optional<Path> distrusted = store.flatMap(s -> s.distrusted(accepted.relation()));
     if (distrusted.isPresent()) {
       return left(Refusal.Code.AUDIT, Audit.refusal(distrusted.get()));
     }

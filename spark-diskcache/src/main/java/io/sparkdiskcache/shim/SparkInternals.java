@@ -105,7 +105,7 @@ public final class SparkInternals {
             new RDDBlockId(rddId, partition),
             StorageLevel.DISK_ONLY(),
             0L,
-            bytes);
+            Math.max(1, bytes)); // what has no size is no block to dynamic allocation
   }
 
   /** Tells Spark's scheduler that an executor holds a partition, as {@link #announce} does. */
@@ -114,7 +114,11 @@ public final class SparkInternals {
         .blockManager()
         .master()
         .updateBlockInfo(
-            executor, new RDDBlockId(rddId, partition), StorageLevel.DISK_ONLY(), 0L, bytes);
+            executor,
+            new RDDBlockId(rddId, partition),
+            StorageLevel.DISK_ONLY(),
+            0L,
+            Math.max(1, bytes));
   }
 
   /** The executors that are alive, the driver left out. */

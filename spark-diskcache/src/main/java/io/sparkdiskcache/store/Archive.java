@@ -37,29 +37,37 @@ final class Archive {
 
   private Archive() {}
 
-  /** Entries that vanish meanwhile are left out; returns how many were written. */
-  static long export(DiskStore store, List<Entry> entries, Path file, Progress progress)
+  /** Entries that are members of sets, and those that are gone or damaged, are left out. */
+  static Exported export(DiskStore store, List<Entry> entries, Path file, Progress progress)
       throws IOException {
     long total = entries.stream().mapToLong(Entry::bytes).sum();
     long done = 0;
     long written = 0;
+    long members = 0;
+    long unreadable = 0;
     try (OutputStream out =
             Files.newOutputStream(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
         ZipOutputStream zip = new ZipOutputStream(out)) {
       zip.setLevel(Deflater.BEST_SPEED);
       for (Entry entry : entries) {
         Optional<Map<String, String>> components = store.components(entry.key());
-        if (entry.generation().isEmpty() && components.isPresent() && store.verify(entry)) {
-          written += write(zip, entry, components.get());
+        if (entry.generation().isPresent()) {
+          members++;
+        } else if (components.isPresent()
+            && store.verify(entry)
+            && write(zip, entry, components.get())) {
+          written++;
+        } else {
+          unreadable++;
         }
         done += entry.bytes();
         progress.at(done, total);
       }
     }
-    return written;
+    return new Exported(written, members, unreadable);
   }
 
-  private static int write(ZipOutputStream zip, Entry entry, Map<String, String> components)
+  private static boolean write(ZipOutputStream zip, Entry entry, Map<String, String> components)
       throws IOException {
     EntryMeta meta = entry.meta().withComponents(components);
     try (InputStream data = Files.newInputStream(entry.path())) {
@@ -69,9 +77,9 @@ final class Archive {
       zip.putNextEntry(new ZipEntry(entry.key() + DATA));
       data.transferTo(zip);
       zip.closeEntry();
-      return 1;
+      return true;
     } catch (NoSuchFileException e) {
-      return 0; // evicted since it was listed
+      return false; // evicted since it was listed
     }
   }
 

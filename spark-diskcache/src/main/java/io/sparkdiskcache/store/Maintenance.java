@@ -50,7 +50,8 @@ public final class Maintenance {
    *
    * @return how many, without those that vanished meanwhile and members of sets
    */
-  public long exportTo(Path file, List<Entry> entries, Progress progress) throws StoreException {
+  public Exported exportTo(Path file, List<Entry> entries, Progress progress)
+      throws StoreException {
     return orThrow(
         "Cannot export to '" + file + "'", () -> Archive.export(store, entries, file, progress));
   }

@@ -29,6 +29,7 @@ public final class MemoCounts {
     notPaid.add(result.price());
   }
 
+  /** An attempt at a call. */
   public void failed(long nanos) {
     errors.increment();
     nanosSpent.add(nanos);

@@ -9,7 +9,7 @@ import java.time.Duration;
  * @param day as in 2026-11-23
  * @param calls of the user's function that returned
  * @param hits rows that were answered without a call
- * @param errors calls that failed for good, after their retries
+ * @param errors attempts at a call that failed, those that were tried again included
  * @param unkept results that could not be kept, or had arguments without a key
  * @param spent time in calls
  * @param saved time that the calls of the results took which were hit

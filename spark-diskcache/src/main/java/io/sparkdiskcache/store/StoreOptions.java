@@ -7,7 +7,8 @@ import java.nio.file.Path;
 /**
  * How a store is opened. Serializable, because executors open what the driver was told.
  *
- * @param directory the cache directory; created if it does not exist
+ * @param directory the cache directory, as {@link HostDirectory} takes it; a store is opened {@link
+ *     #at} the one of the process, and creates it if it does not exist
  */
 public record StoreOptions(
     String directory, StoreLimits limits, VerifyMode verify, EvictionPolicy eviction)
@@ -25,15 +26,5 @@ public record StoreOptions(
 
   public Path path() {
     return Path.of(directory);
-  }
-
-  /** {@code $XDG_CACHE_HOME/spark-diskcache}, else {@code ~/.cache/spark-diskcache}. */
-  public static Path defaultDirectory() {
-    String xdg = System.getenv("XDG_CACHE_HOME");
-    Path parent =
-        xdg == null || !Path.of(xdg).isAbsolute()
-            ? Path.of(System.getProperty("user.home"), ".cache")
-            : Path.of(xdg);
-    return parent.resolve("spark-diskcache").toAbsolutePath();
   }
 }

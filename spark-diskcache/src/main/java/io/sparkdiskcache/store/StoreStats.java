@@ -47,4 +47,8 @@ public record StoreStats(
     long bytes,
     long sets,
     long unindexedFiles,
-    long unindexedBytes) {}
+    long unindexedBytes) {
+  /** Where there is no store. */
+  public static final StoreStats NONE =
+      new StoreStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+}

@@ -35,6 +35,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class MainTest {
@@ -54,6 +55,17 @@ class MainTest {
 
   private static void put(DiskStore store, String key, int length, String tag, String description)
       throws Exception {
+    put(store, key, Optional.empty(), length, tag, description);
+  }
+
+  private static void put(
+      DiskStore store,
+      String key,
+      Optional<Key> generation,
+      int length,
+      String tag,
+      String description)
+      throws Exception {
     byte[] bytes = new byte[length];
     CRC32C crc = new CRC32C();
     crc.update(bytes);
@@ -62,7 +74,7 @@ class MainTest {
       pending.publish(
           new EntryMeta(
               "cd".repeat(32),
-              Optional.empty(),
+              generation,
               0,
               42,
               length,
@@ -221,6 +233,46 @@ class MainTest {
     assertThat(result.code()).isEqualTo(2);
     assertThat(result.err()).hasLineCount(1).doesNotContain("Exception");
     assertThat(result.out()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"stast, stats", "evit, evict", "exprot, export", "chek, check"})
+  void aMisspeltCommandIsGuessed(String typed, String meant) {
+    Result result = runPlain(typed);
+    assertThat(result.code()).isEqualTo(2);
+    assertThat(result.err()).hasLineCount(1).contains("Did you mean").contains(meant);
+  }
+
+  @Test
+  void theDirectoryMayComeBeforeTheCommand() {
+    assertThat(runPlain("--dir", cache.toString(), "ls").out()).contains("2 entries");
+    assertThat(runPlain("ls", "--dir", cache.toString()).out()).contains("2 entries");
+    JsonArray both =
+        JsonParser.parseString(runPlain("--dir=" + cache, "--json", "ls").out()).getAsJsonArray();
+    assertThat(both).hasSize(2);
+  }
+
+  @Test
+  void exportSaysWhatItLeavesOut() throws Exception {
+    Key member = new Key("cc".repeat(32));
+    try (DiskStore store = DiskStore.open(new StoreOptions(cache, 1 << 30, VerifyMode.OPEN))) {
+      put(store, member.hex(), Optional.of(new Key("dd".repeat(32))), 10, "nightly", "a part");
+      Entry damaged = store.find(new Key("aa".repeat(32))).orElseThrow();
+      try (FileChannel channel = FileChannel.open(damaged.path(), StandardOpenOption.WRITE)) {
+        channel.write(java.nio.ByteBuffer.wrap(new byte[] {1}), 5);
+      }
+    }
+    String file = temp.resolve("some.zip").toString();
+    assertThat(run("export", file).out())
+        .contains("exported 1 entry")
+        .contains("left out 1 entry: parts of results that are kept whole or not at all")
+        .contains("left out 1 entry: gone since they were listed, or damaged");
+    JsonObject json =
+        JsonParser.parseString(run("export", temp.resolve("json.zip").toString(), "--json").out())
+            .getAsJsonObject();
+    assertThat(json.get("entries").getAsInt()).isEqualTo(1);
+    assertThat(json.getAsJsonObject("leftOut").keySet())
+        .containsExactlyInAnyOrder("members", "unreadable");
   }
 
   @Test

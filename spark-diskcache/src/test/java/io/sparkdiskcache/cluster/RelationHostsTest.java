@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -16,7 +17,7 @@ class RelationHostsTest {
   @TempDir private Path directory;
 
   private RelationHosts loaded() {
-    return new RelationHosts(directory.resolve("driver"));
+    return new RelationHosts(Optional.of(directory.resolve("driver")));
   }
 
   @Test

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import io.sparkdiskcache.store.ByteLimit;
 import io.sparkdiskcache.store.EvictionPolicy;
+import io.sparkdiskcache.store.HostDirectory;
 import io.sparkdiskcache.store.VerifyMode;
 import java.io.IOException;
 import java.lang.reflect.Field;
@@ -26,7 +27,7 @@ class DiskCacheConfTest {
   void defaults() {
     Settings settings = Settings.of(Map.of());
     assertThat(settings.enabled()).isTrue();
-    assertThat(settings.directory()).isAbsolute().endsWithRaw(Path.of("spark-diskcache"));
+    assertThat(settings.directory()).isEqualTo(HostDirectory.DEFAULT);
     assertThat(settings.maxBytes()).isEqualTo(ByteLimit.ofBytes(50L << 30));
     assertThat(settings.store().limits().tags()).isEmpty();
     assertThat(settings.eviction()).isEqualTo(EvictionPolicy.COST);

@@ -2,7 +2,7 @@
 package io.sparkdiskcache.cluster
 
 import java.time.Duration
-import java.util.{List => JList, Map => JMap}
+import java.util.{List => JList, Map => JMap, Optional}
 
 import io.sparkdiskcache.harness.TestDirectories
 import io.sparkdiskcache.store.Key
@@ -34,7 +34,7 @@ class ClusterDirectorySuite extends AnyFunSuite with TestDirectories {
   }
 
   private def withDirectory(name: String)(body: ClusterDirectory => Unit): Unit = {
-    val started = ClusterDirectory.start(context, Duration.ZERO, directory(name))
+    val started = ClusterDirectory.start(context, Duration.ZERO, Optional.of(directory(name)))
     try body(started)
     finally started.stop()
   }
@@ -108,6 +108,6 @@ class ClusterDirectorySuite extends AnyFunSuite with TestDirectories {
       cluster.watch("r", JList.of(one, two, three))
       cluster.removed("1")
     }
-    assert(new RelationHosts(directory("notes")).of("r") == JMap.of("a", 2, "b", 1))
+    assert(new RelationHosts(Optional.of(directory("notes"))).of("r") == JMap.of("a", 2, "b", 1))
   }
 }

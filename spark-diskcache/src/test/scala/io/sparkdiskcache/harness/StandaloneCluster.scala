@@ -15,12 +15,14 @@ import scala.jdk.CollectionConverters._
  * @param dir for logs and the executors' working directories
  * @param caches directories of the hosts' caches, where each has its own
  * @param settings of Spark, for master and workers
+ * @param variables of the environment of each host's worker
  */
 final class StandaloneCluster(
     dir: Path,
     cores: Int = 1,
     caches: Map[String, Path] = Map.empty,
-    settings: Map[String, String] = Map.empty)
+    settings: Map[String, String] = Map.empty,
+    variables: Map[String, Map[String, String]] = Map.empty)
     extends AutoCloseable {
   import StandaloneCluster._
 
@@ -63,7 +65,8 @@ final class StandaloneCluster(
       // Their own words at INFO say when they are ready.
       properties =
         settings + ("log4j2.configurationFile" -> "org/apache/spark/log4j2-defaults.properties"),
-      environment = environment ++ caches.get(name).map("SPARK_DISKCACHE_DIR" -> _.toString))
+      environment = environment ++ caches.get(name).map("SPARK_DISKCACHE_DIR" -> _.toString) ++
+        variables.getOrElse(name, Map.empty))
   }
 
   private def logOf(name: String): Path = dir.resolve(s"$name.log")

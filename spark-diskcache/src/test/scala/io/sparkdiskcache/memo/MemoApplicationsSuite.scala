@@ -208,7 +208,7 @@ class MemoApplicationsSuite extends AnyFunSuite with TestDirectories {
           assert(owner.isAlive == (name == "hung"))
         } finally {
           owner.destroyForcibly()
-          MemoRuntime.close(cache)
+          MemoRuntime.close(cache.toString)
         }
       }
     } finally server.close()

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache;
+
+import io.sparkdiskcache.cluster.ExecutorInventory;
+import io.sparkdiskcache.conf.Settings;
+import io.sparkdiskcache.relation.CacheApplication;
+import io.sparkdiskcache.remote.RemoteTier;
+import java.util.Map;
+import org.apache.spark.api.plugin.ExecutorPlugin;
+import org.apache.spark.api.plugin.PluginContext;
+
+/** Tells the driver what its host holds, and at its end waits for what is still to be written. */
+final class ExecutorSide implements ExecutorPlugin {
+  private final ExecutorInventory inventory =
+      new ExecutorInventory(
+          conf -> Settings.of(CacheApplication.asMap(conf)).store(), CacheApplication::release);
+
+  @Override
+  public void init(PluginContext context, Map<String, String> extraConf) {
+    inventory.init(context, extraConf);
+  }
+
+  @Override
+  public void shutdown() {
+    inventory.shutdown();
+    RemoteTier.closeAll();
+  }
+}

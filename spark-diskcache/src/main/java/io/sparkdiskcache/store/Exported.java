@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.store;
+
+/**
+ * What became of the entries that were to be exported.
+ *
+ * @param written into the file
+ * @param members of results that are kept whole or not at all: by themselves they are nothing
+ * @param unreadable gone since they were listed, or damaged
+ */
+public record Exported(long written, long members, long unreadable) {}
