@@ -26,7 +26,7 @@ from typing import Any
 from ._digest import hexdigest_of
 from ._sources import is_settled, stamp
 
-_FORMAT = 2
+_FORMAT = 3
 # Extras of these names are for who develops the library.
 _FOR_DEVELOPERS = (
     "all",
@@ -52,11 +52,10 @@ _LOOK_AGAIN_SECONDS = 5.0
 class Distribution:
     """What a ``.dist-info`` directory says.
 
-    :param record: SHA-256 of ``RECORD``
+    :param record: of the names, lengths and hashes in ``RECORD``
     :param tops: top-level modules that it installed
     :param requires: normalized names of what it needs
     :param may_use: and of what it uses if it is there
-    :param editable: whether the modules are elsewhere
     """
 
     path: str
@@ -66,7 +65,6 @@ class Distribution:
     tops: tuple[str, ...]
     requires: tuple[str, ...]
     may_use: tuple[str, ...]
-    editable: bool
 
 
 class Machine:
@@ -79,6 +77,7 @@ class Machine:
         self._dirty = False
         self._listed: tuple[object, dict[str, Distribution]] = (None, {})
         self._tops: dict[str, list[str]] = {}
+        self._stamps: dict[str, tuple[int, ...]] = {}
         self._answers: dict[
             frozenset[str], tuple[float, list[tuple[str, tuple[int, ...]]], dict[str, str]]
         ] = {}
@@ -105,7 +104,8 @@ class Machine:
             if one is not None and name not in found:
                 record = os.path.join(one.path, "RECORD")
                 records.append((record, _stamp(record)))
-                one = self._described(one.path, records[-1][1]) or one
+                if records[-1][1] != self._stamps.get(one.path):
+                    one = self._described(one.path, records[-1][1]) or one
                 found[name] = f"{one.version} {hexdigest_of(one.record, self._changed(one))[:16]}"
                 todo.extend(one.requires)
         self._save()
@@ -131,6 +131,7 @@ class Machine:
                 except OSError:
                     infos.append((path, ()))
         found: dict[str, Distribution] = {}
+        self._stamps = dict(infos)
         for path, at in infos:
             one = self._described(path, at)
             if one is not None:
@@ -155,10 +156,8 @@ class Machine:
                 table[path] = {"at": list(at), "is": [*one.__dict__.values()]}
                 self._dirty = True
             return one
-        path_, name, version, record, tops, requires, may_use, editable = entry["is"]
-        return Distribution(
-            path_, name, version, record, tuple(tops), tuple(requires), tuple(may_use), editable
-        )
+        path_, name, version, record, tops, requires, may_use = entry["is"]
+        return Distribution(path_, name, version, record, tuple(tops), tuple(requires), tuple(may_use))
 
     def _changed(self, one: Distribution) -> str:
         """What differs from ``RECORD``."""
@@ -275,50 +274,46 @@ def _describe(path: str) -> Distribution | None:
         return None
     record = os.path.join(path, "RECORD")
     tops: set[str] = set()
-    content = b""
+    counted: list[tuple[str, ...]] = []
     try:
-        with open(record, "rb") as binary:
-            content = binary.read()
-        for installed, _, _ in _files(record, every=True):
-            first, slash, _ = installed.partition("/")
-            if slash and not first.endswith((".dist-info", ".data")) and first not in ("..", "__pycache__"):
-                tops.add(first)
-            elif not slash and first.endswith((".py", ".so", ".pyd")):
-                tops.add(first.partition(".")[0])
+        rows = list(_rows(record))
     except OSError:
-        pass  # installed by other means: by its name and version
-    editable = False
-    try:
-        with open(os.path.join(path, "direct_url.json"), encoding="utf-8") as text:
-            editable = bool(json.load(text).get("dir_info", {}).get("editable"))
-    except (OSError, ValueError):
-        pass
+        rows = []  # installed by other means: by its name and version
+    for file_name, hashed, size in rows:
+        first, slash, _ = file_name.partition("/")
+        if slash and not first.endswith((".dist-info", ".data")) and first not in ("..", "__pycache__"):
+            tops.add(first)
+        elif not slash and first.endswith((".py", ".so", ".pyd")):
+            tops.add(first.partition(".")[0])
+        # Scripts name the interpreter, and some files of the installation say who made it.
+        if not file_name.endswith(".pyc") and ".dist-info/" not in file_name and "/bin/" not in file_name:
+            counted.append((file_name, hashed, size))
     return Distribution(
         path,
         name,
         version,
-        hashlib.sha256(content).hexdigest(),
+        hexdigest_of(*(text for row in sorted(counted) for text in row)),
         tuple(sorted(tops)),
         tuple(sorted(requires)),
         tuple(sorted(may_use)),
-        editable,
     )
 
 
-def _files(record: str, every: bool = False) -> Iterable[tuple[str, int, str]]:
-    """Name, length and SHA-256 of installed files that a program can be made of."""
+def _rows(record: str) -> Iterable[tuple[str, str, str]]:
     with open(record, encoding="utf-8", newline="") as file:
         for row in csv.reader(file):
-            if len(row) < 3:
-                continue
-            name, hashed, size = row[0], row[1], row[2]
-            if every:
-                yield name, 0, ""
-            elif (
-                hashed.startswith("sha256=")
-                and size.isdigit()
-                and name.endswith(_CODE)
-                and ".dist-info/" not in name
-            ):
-                digest = hashed[7:]
-                yield name, int(size), base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4)).hex()
+            if len(row) >= 3:
+                yield row[0], row[1], row[2]
+
+
+def _files(record: str) -> Iterable[tuple[str, int, str]]:
+    """Name, length and SHA-256 of installed files that a program can be made of."""
+    for name, hashed, size in _rows(record):
+        if (
+            hashed.startswith("sha256=")
+            and size.isdigit()
+            and name.endswith(_CODE)
+            and ".dist-info/" not in name
+        ):
+            digest = hashed[7:]
+            yield name, int(size), base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4)).hex()

@@ -365,7 +365,9 @@ class Values:
                     repr(tuple(v.shape)),
                     repr(v.stride()) if v.layout is torch.strided else str(v.layout),
                 )
-                self.value(v.detach().cpu().contiguous().view(torch.uint8).numpy() if v.numel() else b"")
+                self._count(v.element_size() * v.nelement())
+                flat = v.detach().cpu().contiguous().reshape(-1)
+                self.value(flat.view(torch.uint8).numpy() if v.nelement() else b"")
                 return True
         elif isinstance(v, contextvars.ContextVar):
             self.out.put("context variable", v.name)
@@ -384,6 +386,7 @@ class Values:
 
     def _array(self, v: Any, np: Any) -> None:
         kind = type(v)
+        self._count(v.nbytes)
         self._made_by(kind)
         contiguous = v.flags.c_contiguous or v.flags.f_contiguous
         self.out.put("array", repr(v.shape), bool(v.flags.c_contiguous) or not contiguous,
@@ -400,7 +403,6 @@ class Values:
         elif v.dtype.hasobject:
             self.elements(v.ravel(order="K" if contiguous else "C").tolist())
         else:
-            self._count(v.nbytes)
             flat = v if v.flags.c_contiguous else v.T if v.flags.f_contiguous else np.ascontiguousarray(v)
             self.out.raw("data", flat.reshape(-1).view(np.uint8) if v.size and v.dtype.itemsize else b"")
 

@@ -67,10 +67,6 @@ class PackingSuite extends AnyFunSuite with Applications {
     "a subquery that counts partitions" -> { s =>
       perPartition(table(s)).createOrReplaceTempView("cuts")
       table(s).filter("id < (select count(*) from cuts)").select("id")
-    },
-    "a cached relation below" -> { s =>
-      val below = table(s).filter("id > 3").cache()
-      perPartition(below)
     })
 
   private def settings(few: Boolean, adaptive: Boolean = true): Seq[(String, String)] = Seq(
@@ -105,7 +101,7 @@ class PackingSuite extends AnyFunSuite with Applications {
 
   /** Adaptive execution changes how shuffled rows are cut, and plans with a broadcast. */
   private def chosen(adaptive: Boolean): Seq[(String, SparkSession => DataFrame)] =
-    if (adaptive) queries.filter(q => Seq("broadcast", "shuffled", "groups", "subquery", "below").exists(q._1.contains))
+    if (adaptive) queries.filter(q => Seq("broadcast", "shuffled", "groups", "subquery").exists(q._1.contains))
     else queries
 
   private val seed: Long = java.lang.Long.getLong("diskcache.seed", 20261129L)
