@@ -190,7 +190,9 @@ def _nested(value: Any, declared: t.DataType) -> bytes:
     if isinstance(declared, t.ArrayType) and isinstance(value, (list, tuple)):
         return _counted(b"a", [_encode(item, declared.elementType) for item in value])
     if isinstance(declared, t.MapType) and isinstance(value, (dict, list)):  # Arrow has pairs
-        pairs = value.items() if isinstance(value, dict) else value
+        pairs = list(value.items()) if isinstance(value, dict) else value
+        if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
+            raise TypeError(f"{value!r} is not a value of {declared.simpleString()}")
         keys = b"".join(_encode(key, declared.keyType) for key, _ in pairs)
         values = b"".join(_encode(item, declared.valueType) for _, item in pairs)
         return b"m" + _LENGTH.pack(len(value)) + keys + values
