@@ -9,14 +9,19 @@ import java.util.Map;
 import org.apache.spark.api.plugin.ExecutorPlugin;
 import org.apache.spark.api.plugin.PluginContext;
 
-/** Tells the driver what its host holds, and at its end waits for what is still to be written. */
+/**
+ * Tells the driver what its host holds, and at its end waits for what is still to be written, and
+ * closes what is open. Of a driver that runs the tasks itself {@link CacheApplication} does that.
+ */
 final class ExecutorSide implements ExecutorPlugin {
+  private boolean inDriver;
   private final ExecutorInventory inventory =
       new ExecutorInventory(
           conf -> Settings.of(CacheApplication.asMap(conf)).store(), CacheApplication::release);
 
   @Override
   public void init(PluginContext context, Map<String, String> extraConf) {
+    inDriver = context.executorID().equals("driver");
     inventory.init(context, extraConf);
   }
 
@@ -24,5 +29,8 @@ final class ExecutorSide implements ExecutorPlugin {
   public void shutdown() {
     inventory.shutdown();
     RemoteTier.closeAll();
+    if (!inDriver) {
+      CacheApplication.endExecutor();
+    }
   }
 }

@@ -60,7 +60,7 @@ class ArchitectureTest {
             .mayOnlyBeAccessedByLayers(
                 "api", "relation", "cluster", "memo", "conf", "cli", "remote")
             .whereLayer("remote")
-            .mayOnlyBeAccessedByLayers("api", "relation", "memo", "conf")
+            .mayOnlyBeAccessedByLayers("api", "relation", "memo", "conf", "cli")
             .whereLayer("cli")
             .mayNotBeAccessedByAnyLayer()
             .whereLayer("arrow")

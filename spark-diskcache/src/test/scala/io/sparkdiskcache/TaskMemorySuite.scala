@@ -64,8 +64,7 @@ class TaskMemorySuite extends AnyFunSuite with Applications {
   private def batches(cache: Path): Int =
     dataFiles(cache).map { file =>
       val entry = MappedEntry.open(file)
-      try entry.batchCount()
-      finally entry.release()
+      entry.batchCount()
     }.sum
 
   private val Plans = Seq[(String, SparkSession => DataFrame)](

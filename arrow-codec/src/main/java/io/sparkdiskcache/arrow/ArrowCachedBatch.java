@@ -13,9 +13,8 @@ import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.columnar.SimpleMetricsCachedBatch;
 
 /**
- * A record batch of a mapped entry. It takes no reference of its own: whoever passes it on holds
- * one until the task that reads it ends. It means something in this process only, so serializing it
- * is an error that says so; it is declared serializable to be able to.
+ * A record batch of a mapped entry, to which it refers. It means something in this process only, so
+ * serializing it is an error that says so; it is declared serializable to be able to.
  */
 public final class ArrowCachedBatch
     implements SimpleMetricsCachedBatch, Serializable, KryoSerializable {

@@ -36,8 +36,8 @@ import scala.runtime.AbstractFunction2;
 
 /**
  * The reading half of Spark's cache: turns {@link ArrowCachedBatch}es into vectors or rows,
- * selected columns only, and skips batches by their statistics. Whoever makes the batches holds a
- * reference to their entries until the task ends.
+ * selected columns only, and skips batches by their statistics. Whoever makes the batches refers to
+ * their entries until the task ends, for strings that outlive their vectors.
  */
 public final class ArrowCachedBatchSerializer extends SimpleMetricsCachedBatchSerializer {
   private static final long serialVersionUID = 1L;

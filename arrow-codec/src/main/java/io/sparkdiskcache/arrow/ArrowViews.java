@@ -29,8 +29,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Columns of a mapped entry as vectors of Arrow, for consumers that pass on buffers and not values.
  * What lies in the file as Arrow wants it is not copied: the vector borrows the mapping, which
- * lives until the task ends. What is stored in less is widened, column by column, into memory that
- * is the garbage collector's: it is free when the vector is not referred to any more.
+ * lives as long as one of its buffers can be reached. What is stored in less is widened, column by
+ * column, into memory that is the garbage collector's: it is free when the vector is not referred
+ * to any more.
  */
 public final class ArrowViews {
   private ArrowViews() {}
@@ -132,7 +133,7 @@ public final class ArrowViews {
       if (wider > EntryWriter.MAX_BODY_BYTES) {
         return null;
       }
-      ByteBuffer wide = ByteBuffer.allocateDirect((int) wider);
+      ByteBuffer wide = GarbageMemory.allocate((int) wider);
       WrittenBatches.widen(data, stored, FileMapping.address(wide), declared, length);
       return new Buffers(null, owned(wide), true);
     }
@@ -153,7 +154,7 @@ public final class ArrowViews {
       if (base == null) {
         return new Buffers(ends, borrowed(slots.owner(), data, length), false);
       }
-      ByteBuffer copy = ByteBuffer.allocateDirect((int) length);
+      ByteBuffer copy = GarbageMemory.allocate((int) length);
       Platform.copyMemory(base, data, null, FileMapping.address(copy), length);
       return new Buffers(ends, owned(copy), true);
     }
@@ -161,7 +162,7 @@ public final class ArrowViews {
     /** Strings that are numbers of a dictionary so far; null if they are too long together. */
     static @Nullable Buffers ofDictionary(
         Slots slots, StringColumn column, long offsets, long data) {
-      ByteBuffer ends = ByteBuffer.allocateDirect((slots.count() + 1) * Integer.BYTES);
+      ByteBuffer ends = GarbageMemory.allocate((slots.count() + 1) * Integer.BYTES);
       long end = 0;
       Platform.putInt(null, FileMapping.address(ends), 0);
       for (int slot = 0; slot < slots.count(); slot++) {
@@ -174,7 +175,7 @@ public final class ArrowViews {
         }
         Platform.putInt(null, FileMapping.address(ends) + (slot + 1L) * Integer.BYTES, (int) end);
       }
-      ByteBuffer values = ByteBuffer.allocateDirect((int) end);
+      ByteBuffer values = GarbageMemory.allocate((int) end);
       long to = FileMapping.address(values);
       for (int slot = 0; slot < slots.count(); slot++) {
         if (!column.isNullAt(slot)) {
@@ -191,7 +192,7 @@ public final class ArrowViews {
 
   /** A bitmap of a column without nulls; a vector of Arrow has one all the same. */
   private static ArrowBuf ones(int slots) {
-    ByteBuffer bits = ByteBuffer.allocateDirect((int) ColumnWriter.bitmapBytes(slots));
+    ByteBuffer bits = GarbageMemory.allocate((int) ColumnWriter.bitmapBytes(slots));
     Platform.setMemory(FileMapping.address(bits), (byte) 0xff, bits.capacity());
     return owned(bits);
   }

@@ -101,7 +101,7 @@ final class DecompressedBuffers implements ColumnBuffers {
     if (shared != null) {
       return shared;
     }
-    ByteBuffer memory = ByteBuffer.allocateDirect(length);
+    ByteBuffer memory = GarbageMemory.allocate(length);
     decompress(column, buffer, null, FileMapping.address(memory), length);
     if (frame != null) {
       SharedFrames.share(frame, memory);

@@ -2,18 +2,19 @@
 package io.sparkdiskcache.arrow;
 
 import java.io.IOException;
+import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.Optional;
 
 /**
  * The mapped file of an encrypted entry: what {@link EntryCipher} made of an Arrow file, then the
- * same kind of end that a plain entry has (see {@link SealedFooter}). Each {@link #reader} decrypts
- * all of it into memory of its own, outside the heap.
+ * same kind of end that a plain entry has (see {@link SealedFooter}). {@link #reader} decrypts all
+ * of it into memory outside of the heap, which readers share: it goes when none refers to it any
+ * more.
  */
 final class EncryptedFile implements KeptEntry {
   /** Ends the file, as long as Arrow's magic. */
@@ -26,7 +27,7 @@ final class EncryptedFile implements KeptEntry {
   private final long size;
   private final FileMapping mapping;
   private final long bodySize; // of the encrypted Arrow file
-  private final References references;
+  private WeakReference<MappedEntry> decrypted = new WeakReference<>(null);
 
   private EncryptedFile(Path file, EntryEncryption encryption, long size, FileMapping mapping)
       throws IOException {
@@ -35,10 +36,9 @@ final class EncryptedFile implements KeptEntry {
     this.size = size;
     this.mapping = mapping;
     this.bodySize = bodySize();
-    this.references = new References(file, mapping::unmap);
   }
 
-  /** Maps the file; the caller holds the only reference. */
+  /** Maps the file. */
   static EncryptedFile open(Path file, EntryEncryption encryption) throws IOException {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       long size = channel.size();
@@ -72,23 +72,16 @@ final class EncryptedFile implements KeptEntry {
   }
 
   @Override
-  public Optional<MappedEntry> reader() throws IOException {
-    if (!references.retain()) {
-      return Optional.empty();
+  public synchronized MappedEntry reader() throws IOException {
+    MappedEntry entry = decrypted.get();
+    if (entry == null) {
+      entry = decrypt(plain -> MappedEntry.decrypted(file, plain, this));
+      decrypted = new WeakReference<>(entry);
     }
-    boolean opened = false;
-    try {
-      MappedEntry entry = decrypt(plain -> MappedEntry.decrypted(file, plain, this));
-      opened = true;
-      return Optional.of(entry);
-    } finally {
-      if (!opened) {
-        release();
-      }
-    }
+    return entry;
   }
 
-  /** Decrypts the end only; the caller holds a reference. */
+  /** Decrypts the end only. */
   EntryFooter footer() throws IOException {
     return decrypt(plain -> EntryFooter.read(file, plain, plain.size()));
   }
@@ -101,7 +94,7 @@ final class EncryptedFile implements KeptEntry {
     SeekableByteChannel encrypted = mapping.channel(bodySize);
     try (SeekableByteChannel plain = encryption.cipher().decrypting(encrypted, encryption.name())) {
       return use.of(plain);
-    } catch (CorruptEntryException e) {
+    } catch (CorruptEntryException | ExhaustedException e) {
       throw e;
     } catch (IOException e) {
       throw new CorruptEntryException(
@@ -109,15 +102,9 @@ final class EncryptedFile implements KeptEntry {
     }
   }
 
-  @Override
-  public KeptEntry keep() {
-    references.retainHeld();
-    return this;
-  }
-
-  @Override
-  public void release() {
-    references.release();
+  /** At once; for who has handed out no reader. To be called once. */
+  void unmap() {
+    mapping.unmap();
   }
 
   /** Length of the file. */

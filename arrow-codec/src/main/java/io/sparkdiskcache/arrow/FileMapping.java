@@ -18,9 +18,9 @@ import java.util.zip.CRC32C;
 import org.apache.spark.unsafe.Platform;
 
 /**
- * A whole file in memory, mapped read-only or decrypted, in windows: a window has less than 2 GiB,
- * and every block the file was cut at lies in one of them. {@link #unmap} makes every address
- * handed out invalid.
+ * A whole file in memory, mapped read-only or read, in windows: a window has less than 2 GiB, and
+ * every block the file was cut at lies in one of them. Addresses are valid as long as this object
+ * can be reached.
  */
 final class FileMapping {
   /** Of a file that may be cut anywhere. */
@@ -68,7 +68,7 @@ final class FileMapping {
    */
   static FileMapping map(Path path, FileChannel file, long size, long[] cuts, long maxWindow)
       throws IOException {
-    return load(path, size, cuts, maxWindow, (start, end) -> map(file, start, end));
+    return load(path, size, cuts, maxWindow, (start, end) -> mapOrRead(file, start, end));
   }
 
   /** Maps a file that has no blocks. */
@@ -117,13 +117,23 @@ final class FileMapping {
     return new Window(start, end, address(buffer), buffer);
   }
 
-  private static ByteBuffer map(FileChannel file, long start, long end) throws IOException {
-    return file.map(FileChannel.MapMode.READ_ONLY, start, end - start);
+  private static ByteBuffer mapOrRead(FileChannel file, long start, long end) throws IOException {
+    if (!Mappings.hasRoom()) {
+      return read(file, start, end);
+    }
+    ByteBuffer piece = file.map(FileChannel.MapMode.READ_ONLY, start, end - start);
+    Mappings.add(piece);
+    return piece;
   }
 
   private static ByteBuffer read(SeekableByteChannel from, long start, long end)
       throws IOException {
-    ByteBuffer buffer = Platform.allocateDirectBuffer((int) (end - start));
+    ByteBuffer buffer;
+    try {
+      buffer = GarbageMemory.allocate((int) (end - start));
+    } catch (OutOfMemoryError e) { // of the process, not of the heap
+      throw new ExhaustedException(e);
+    }
     boolean complete = false;
     try {
       from.position(start);
@@ -191,7 +201,7 @@ final class FileMapping {
     return windows.size();
   }
 
-  /** To be called once, when nothing reads any more. */
+  /** At once, which makes every address invalid; for who has handed out none. To be called once. */
   void unmap() {
     unmap(windows);
   }

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * A vector that reads a mapped file by address. Subclasses are final and named in {@link
  * ArrowCachedBatchSerializer#vectorTypes}, so that generated code calls them directly; they are
  * public for generated code only. A slot number is not checked: it has to be one of the vector's.
- * Closing does nothing, the mapping's lifetime is {@link MappedEntry}'s matter.
+ * Closing does nothing: the memory lives as long as the vector can be reached.
  */
 public abstract class MappedColumn extends ColumnVector {
   final Slots slots;

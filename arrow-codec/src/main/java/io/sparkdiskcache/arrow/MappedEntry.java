@@ -15,7 +15,6 @@ import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.SortedMap;
 import org.apache.arrow.flatbuf.Message;
 import org.apache.arrow.flatbuf.MetadataVersion;
@@ -29,11 +28,11 @@ import org.jspecify.annotations.Nullable;
  * Immutable, for any number of threads.
  *
  * <p><b>Lifetime.</b> Vectors, and strings and arrays taken from them, read mapped memory by
- * address. The mapping lives as long as the count of references is above zero: whoever opened the
- * entry holds one, every task takes its own with {@link #retain} and gives it back when the task
- * ends, not when its iterator does. Reading after the last {@link #release} may end the process. An
- * entry that is never released is unmapped once nothing refers to it. The file may be unlinked
- * while it is mapped, but never changed or truncated.
+ * address. The entry refers to the mapping, and every vector and every buffer of Arrow refers to
+ * the entry: the memory lives as long as any of them can be reached, by whatever thread, and nobody
+ * can free it earlier. A string is an address and refers to nothing, so that who passes it on keeps
+ * the vector or copies it; a task keeps its entries until it ends. The file may be unlinked while
+ * it is mapped, but never changed or truncated.
  *
  * <p><b>Trust.</b> A damaged file never makes a reader leave the mapping: sizes and positions are
  * checked when an entry is opened, offsets and bitmaps when a column is loaded (one pass over
@@ -52,8 +51,7 @@ public final class MappedEntry implements KeptEntry {
   private final Map<Integer, EntryDictionary> dictionaries;
   private final EntryStats stats;
   private final long rows;
-  private final @Nullable EncryptedFile encrypted; // a reference is held
-  private final References references;
+  private final @Nullable EncryptedFile encrypted;
 
   private MappedEntry(
       Path file,
@@ -73,11 +71,10 @@ public final class MappedEntry implements KeptEntry {
     this.stats = stats;
     this.rows = batches.stream().mapToLong(BatchBuffers::rows).sum();
     this.encrypted = encrypted;
-    this.references = new References(file, this::free);
   }
 
   /**
-   * Maps the file and checks its structure; the caller holds the only reference.
+   * Maps the file and checks its structure.
    *
    * @throws CorruptEntryException if the file is anything but an entry as it was written
    */
@@ -92,10 +89,15 @@ public final class MappedEntry implements KeptEntry {
       return open(file);
     }
     EncryptedFile encrypted = EncryptedFile.open(file, encryption);
+    boolean opened = false;
     try {
-      return encrypted.reader().orElseThrow();
+      MappedEntry entry = encrypted.reader();
+      opened = true;
+      return entry;
     } finally {
-      encrypted.release();
+      if (!opened) {
+        encrypted.unmap();
+      }
     }
   }
 
@@ -109,7 +111,7 @@ public final class MappedEntry implements KeptEntry {
   }
 
   /**
-   * @param encrypted what the plain bytes come from; the caller's reference passes to the entry
+   * @param encrypted what the plain bytes come from
    */
   static MappedEntry decrypted(Path file, SeekableByteChannel plain, EncryptedFile encrypted)
       throws IOException {
@@ -225,37 +227,14 @@ public final class MappedEntry implements KeptEntry {
     return message;
   }
 
-  /** Adds a reference; false if the last one is gone and the entry is unmapped. */
-  public boolean retain() {
-    return references.retain();
-  }
-
-  /** Gives back a reference; the last one unmaps the file. */
   @Override
-  public void release() {
-    references.release();
-  }
-
-  private void free() {
-    mapping.unmap();
-    if (encrypted != null) {
-      encrypted.release();
-    }
-  }
-
-  @Override
-  public Optional<MappedEntry> reader() {
-    return retain() ? Optional.of(this) : Optional.empty();
-  }
-
-  /** Of a decrypted entry the file: the rows go when nobody reads them. */
-  @Override
-  public KeptEntry keep() {
-    if (encrypted != null) {
-      return encrypted.keep();
-    }
-    references.retainHeld();
+  public MappedEntry reader() {
     return this;
+  }
+
+  /** What to refer to between readers: of a decrypted entry the file, so that the rows can go. */
+  public KeptEntry kept() {
+    return encrypted == null ? this : encrypted;
   }
 
   public Path file() {
@@ -275,7 +254,7 @@ public final class MappedEntry implements KeptEntry {
       try {
         return encrypted.footer().precision();
       } finally {
-        encrypted.release();
+        encrypted.unmap();
       }
     }
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
@@ -326,9 +305,8 @@ public final class MappedEntry implements KeptEntry {
     return batches.size();
   }
 
-  /** CRC-32C of the whole file, computed now; the caller holds a reference meanwhile. */
+  /** CRC-32C of the whole file, computed now. */
   public long crc32c() {
-    references.require();
     return encrypted == null ? mapping.crc32c() : encrypted.crc32c();
   }
 
@@ -337,10 +315,7 @@ public final class MappedEntry implements KeptEntry {
     return new ArrowCachedBatch(this, index);
   }
 
-  /**
-   * All rows in order, the same object again and again, their values as the plan computed them; the
-   * caller holds a reference meanwhile.
-   */
+  /** All rows in order, the same object again and again, values as the plan computed them. */
   public Iterator<InternalRow> rowIterator() {
     List<CachedBatch> all = new ArrayList<>(batchCount());
     for (int i = 0; i < batchCount(); i++) {
@@ -363,7 +338,6 @@ public final class MappedEntry implements KeptEntry {
 
   /** A vector over a column of a batch, its offsets and bitmaps checked. */
   MappedColumn column(int batch, int column) throws CorruptEntryException {
-    references.require();
     return ColumnLoader.load(this, batches.get(batch), footer.layout().columns().get(column));
   }
 

@@ -133,7 +133,6 @@ final class ArrowViewsTest {
     assertThat(views.column(1)).isSameAs(batch.column(1));
     views.close();
     assertThat(views.column(0).dataType()).isEqualTo(DataTypes.LongType);
-    entry.release();
   }
 
   private MappedEntry entry(StructType schema, List<InternalRow> rows) throws IOException {
@@ -169,7 +168,6 @@ final class ArrowViewsTest {
     assertThat(ArrowUtils.rootAllocator().getAllocatedMemory())
         .as("memory of Arrow's allocator")
         .isEqualTo(before);
-    entry.release();
     return copied;
   }
 

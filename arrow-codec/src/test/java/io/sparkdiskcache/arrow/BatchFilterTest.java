@@ -100,7 +100,6 @@ final class BatchFilterTest {
       dropped += assertNothingLost(entry, columns, predicate, rows, "seed " + seed);
     }
     assertThat(dropped).as("batches dropped with seed %s", seed).isPositive();
-    entry.release();
   }
 
   private static int assertNothingLost(
@@ -199,7 +198,6 @@ final class BatchFilterTest {
             new StartsWith(s, Literal.create(text("xx"), DataTypes.StringType)))) {
       assertThat(pruning(predicate, columns).keeps(entry.batch(0))).as("%s", predicate).isTrue();
     }
-    entry.release();
   }
 
   @Test
@@ -211,15 +209,12 @@ final class BatchFilterTest {
     assertThat(keeps(nan, columns, new EqualTo(d, number(Double.NaN)))).as("= NaN").isTrue();
     assertThat(keeps(nan, columns, new GreaterThan(d, number(1e300)))).as("> 1e300").isTrue();
     assertThat(keeps(nan, columns, new LessThan(d, number(1.0)))).as("< 1").isFalse();
-    nan.release();
     MappedEntry zero = write(schema, List.of(row(-0.0)), 10);
     assertThat(keeps(zero, columns, new EqualTo(d, number(0.0)))).as("-0.0 = 0.0").isTrue();
     assertThat(keeps(zero, columns, new GreaterThan(d, number(-0.0)))).as("> -0.0").isFalse();
-    zero.release();
     MappedEntry onlyNan = write(schema, List.of(row(Double.NaN)), 10);
     assertThat(keeps(onlyNan, columns, new EqualTo(d, number(Double.NaN)))).as("all NaN").isTrue();
     assertThat(keeps(onlyNan, columns, new LessThan(d, number(1e300)))).as("all NaN").isFalse();
-    onlyNan.release();
   }
 
   @Test
@@ -235,7 +230,6 @@ final class BatchFilterTest {
     assertThat(keeps(nulls, columns, new EqualTo(i, none))).as("= null").isFalse();
     assertThat(keeps(nulls, columns, new EqualTo(i, one))).as("= 1").isFalse();
     assertThat(keeps(nulls, columns, new IsNotNull(i))).as("is not null").isFalse();
-    nulls.release();
   }
 
   @Test
@@ -246,7 +240,6 @@ final class BatchFilterTest {
     List<Attribute> columns = Entries.attributes(schema);
     Expression equal = new EqualTo(columns.get(0), new Literal(text("abc"), type));
     assertThat(keeps(entry, columns, equal)).isTrue();
-    entry.release();
   }
 
   @Test
@@ -264,7 +257,6 @@ final class BatchFilterTest {
     assertThat(kept(entry, columns, new LessThan(columns.get(0), value))).isEqualTo(5);
     Literal prefix = new Literal(text("k07"), DataTypes.StringType);
     assertThat(kept(entry, columns, new StartsWith(columns.get(1), prefix))).isEqualTo(1);
-    entry.release();
   }
 
   private static int kept(MappedEntry entry, List<Attribute> columns, Expression predicate) {

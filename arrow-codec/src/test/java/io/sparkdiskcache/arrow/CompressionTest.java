@@ -98,7 +98,6 @@ final class CompressionTest {
     }
     assertThat(entry.crc32c()).as("checksum").isEqualTo(summary.crc32c());
     Entries.assertHolds(entry, schema, rows);
-    entry.release();
     return file;
   }
 
@@ -174,7 +173,6 @@ final class CompressionTest {
     assertRoundTrip(WORDS, rows, new EncodeOptions(500, 16 << 20).withCompression(codec));
     MappedEntry entry = MappedEntry.open(dir.resolve("entry.arrow"));
     assertThat(entry.encodings()).isEmpty();
-    entry.release();
   }
 
   @Test
@@ -187,7 +185,6 @@ final class CompressionTest {
     assertRoundTrip(WORDS, rows, new EncodeOptions(500, 1 << 20).withCompression(Compression.ZSTD));
     MappedEntry entry = MappedEntry.open(dir.resolve("entry.arrow"));
     assertThat(entry.encodings()).containsEntry(1, Kind.DICTIONARY8);
-    entry.release();
   }
 
   /** What a value points to stays, whatever becomes of its vector. */
@@ -204,7 +201,6 @@ final class CompressionTest {
     for (int batch = 0; batch < kept.size(); batch++) {
       assertThat(kept.get(batch).toString()).endsWith(" " + (batch * 100 + 7));
     }
-    entry.release();
   }
 
   /** The error names the file and where in it; other columns do not notice. */
@@ -227,7 +223,6 @@ final class CompressionTest {
         .isInstanceOf(CorruptEntryException.class)
         .hasMessageContaining(damaged.toString())
         .hasMessageContaining("at byte " + (at - BufferCodec.PREFIX) + ",");
-    entry.release();
   }
 
   private static final int[] ZSTD_MAGIC = {0x28, 0xb5, 0x2f, 0xfd};
@@ -305,8 +300,6 @@ final class CompressionTest {
       assertThat(e).as(what).hasCauseInstanceOf(CorruptEntryException.class);
       assertThat(e.getCause()).as(what).hasMessageContaining(damaged.toString());
       return true;
-    } finally {
-      entry.release();
     }
   }
 
@@ -365,7 +358,6 @@ final class CompressionTest {
         }
       }
       System.out.println("sum " + sum + " of " + entry.rows());
-      entry.release();
     }
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -84,7 +85,6 @@ final class EncryptedEntryTest {
             new EntrySummary(
                 entry.rows(), entry.bytes(), entry.dataBytes(), entry.batchCount(), entry.crc32c()))
         .isEqualTo(summary);
-    entry.release();
     assertThat(Files.size(other)).isEqualTo(summary.bytes()).isGreaterThan(3 * SEGMENT);
     String bytes = Files.readString(other, StandardCharsets.ISO_8859_1);
     assertThat(bytes).doesNotContain("nobody").doesNotContain("secretColumn").contains(DESCRIPTION);
@@ -102,7 +102,6 @@ final class EncryptedEntryTest {
     MappedEntry entry = MappedEntry.open(other, encryption);
     assertThat(entry.compression(0)).isEqualTo(Compression.ZSTD);
     Entries.assertHolds(entry, SCHEMA, rows);
-    entry.release();
   }
 
   @Test
@@ -166,25 +165,22 @@ final class EncryptedEntryTest {
   }
 
   @Test
-  void whatIsKeptIsDecryptedForEachReader() throws IOException {
-    MappedEntry first = MappedEntry.open(file, encryption);
-    KeptEntry kept = first.keep();
+  void readersShareWhatIsDecryptedAndOnlyWhileOneIsLeft() throws Exception {
+    WeakReference<KeptEntry> kept = new WeakReference<>(readTwice());
+    Entries.awaitCollected("the mapping", () -> kept.get() == null && !isMapped(file));
+  }
+
+  private KeptEntry readTwice() throws Exception {
+    KeptEntry kept = EncryptedFile.open(file, encryption);
     Files.delete(file);
-    first.release();
-    assertThatThrownBy(() -> first.batch(0).column(0)).isInstanceOf(IllegalStateException.class);
-    for (int i = 0; i < 2; i++) {
-      MappedEntry reader = kept.reader().orElseThrow();
-      Entries.assertHolds(reader, SCHEMA, rows);
-      reader.release();
-    }
-    MappedEntry last = kept.reader().orElseThrow();
-    kept.release();
-    Entries.assertHolds(last, SCHEMA, rows);
-    assertThat(isMapped(file)).as("mapped while it is read").isTrue();
-    last.release();
-    assertThat(isMapped(file)).as("mapped after the last release").isFalse();
-    assertThat(kept.reader()).isEmpty();
-    assertThatThrownBy(kept::keep).isInstanceOf(IllegalStateException.class);
+    WeakReference<MappedEntry> decrypted = new WeakReference<>(kept.reader());
+    Entries.awaitCollected("what was decrypted", () -> decrypted.get() == null);
+    assertThat(isMapped(file)).as("mapped while it is kept").isTrue();
+    MappedEntry again = kept.reader();
+    assertThat(again.kept()).isSameAs(kept);
+    assertThat(kept.reader()).isSameAs(again);
+    Entries.assertHolds(again, SCHEMA, rows);
+    return kept;
   }
 
   @Test
@@ -192,14 +188,8 @@ final class EncryptedEntryTest {
     Path plain = dir.resolve("plain.arrow");
     Entries.write(plain, SCHEMA, rows.subList(0, 10), EncodeOptions.defaults());
     MappedEntry entry = MappedEntry.open(plain);
-    KeptEntry kept = entry.keep();
-    assertThat(kept).isSameAs(entry);
-    entry.release();
-    assertThat(kept.reader()).containsSame(entry);
-    entry.release();
-    kept.release();
-    assertThat(kept.reader()).isEmpty();
-    assertThatThrownBy(entry::keep).isInstanceOf(IllegalStateException.class);
+    assertThat(entry.kept()).isSameAs(entry);
+    assertThat(entry.reader()).isSameAs(entry);
   }
 
   @Test
@@ -209,7 +199,6 @@ final class EncryptedEntryTest {
     write(empty, encryption);
     MappedEntry entry = MappedEntry.open(empty, encryption);
     Entries.assertHolds(entry, SCHEMA, rows);
-    entry.release();
   }
 
   @Test
@@ -236,6 +225,6 @@ final class EncryptedEntryTest {
   }
 
   private static boolean isMapped(Path file) throws IOException {
-    return Files.readString(Path.of("/proc/self/maps")).contains(file.toString());
+    return Entries.isMapped(file);
   }
 }

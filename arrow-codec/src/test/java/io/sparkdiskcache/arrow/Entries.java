@@ -4,11 +4,14 @@ package io.sparkdiskcache.arrow;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
 import org.apache.arrow.memory.AllocationListener;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
@@ -131,5 +134,24 @@ final class Entries {
     }
     assertThat(batch.column(column).numNulls()).as("nulls of column %s", column).isEqualTo(nulls);
     assertThat(batch.column(column).hasNull()).as("hasNull of %s", column).isEqualTo(nulls > 0);
+  }
+
+  /** As the kernel says; asked some times, for a list that changes while it is read has gaps. */
+  static boolean isMapped(Path file) throws IOException {
+    for (int i = 0; i < 5; i++) {
+      if (Files.readString(Path.of("/proc/self/maps")).contains(file.toString())) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Has garbage collected until something is gone that nothing refers to any more. */
+  static void awaitCollected(String what, Callable<Boolean> gone) throws Exception {
+    long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
+    while (!gone.call()) {
+      assertThat(System.nanoTime()).as(what + " is still there").isLessThan(deadline);
+      System.gc();
+    }
   }
 }

@@ -105,10 +105,8 @@ final class EntryWriterTest {
         }
         assertThat(writer.finish().batches()).as("batches of 21 rows").isEqualTo(5);
       }
-      entry.release();
       MappedEntry written = MappedEntry.open(copy);
       Entries.assertHolds(written, schema, rows);
-      written.release();
     }
   }
 
@@ -137,14 +135,12 @@ final class EntryWriterTest {
       assertThat(writer.finish().batches())
           .isBetween(byRow.batches() - 2, byRow.batches() + 8); // bitmaps are not foreseen
     }
-    entry.release();
     MappedEntry written = MappedEntry.open(copy);
     for (int i = 0; i < written.batchCount(); i++) {
       boolean hasGiant = written.batch(i).sizeInBytes() > 12_000;
       assertThat(hasGiant).as("a giant row in batch %s among others", i).isFalse();
     }
     Entries.assertHolds(written, schema, rows);
-    written.release();
   }
 
   @Test
@@ -165,7 +161,6 @@ final class EntryWriterTest {
     }
     MappedEntry entry = MappedEntry.open(file);
     Entries.assertHolds(entry, NUMBERS, rows);
-    entry.release();
   }
 
   @Test
@@ -212,7 +207,6 @@ final class EntryWriterTest {
     assertThat(summary.batches()).isEqualTo(3);
     MappedEntry entry = MappedEntry.open(file);
     Entries.assertHolds(entry, schema, rows);
-    entry.release();
   }
 
   @Test
@@ -284,7 +278,6 @@ final class EntryWriterTest {
     MappedEntry entry = MappedEntry.open(file);
     assertThat(entry.encodings()).containsEntry(word, ColumnLayout.Kind.DICTIONARY16);
     Entries.assertHolds(entry, schema, rows);
-    entry.release();
   }
 
   @Test
@@ -298,7 +291,6 @@ final class EntryWriterTest {
         rows.stream().<InternalRow>map(r -> projection.apply(r.copy()).copy()).toList();
     MappedEntry entry = MappedEntry.open(file);
     Entries.assertHolds(entry, schema, asSpark);
-    entry.release();
   }
 
   private static InternalRow decimalRow(String value) {
@@ -381,7 +373,6 @@ final class EntryWriterTest {
       MappedEntry entry = MappedEntry.open(file);
       Entries.assertHolds(entry, schema, rows);
       assertThat(entry.batch(0).stats().isNullAt(0)).as("lower bound").isFalse();
-      entry.release();
     } finally {
       SQLConf.get().unsetConf("spark.sql.legacy.allowNegativeScaleOfDecimal");
     }
@@ -397,7 +388,6 @@ final class EntryWriterTest {
     MappedEntry entry = MappedEntry.open(file);
     assertThat(entry.schema().apply(0).dataType()).isEqualTo(new PointType().sqlType());
     Entries.assertHolds(entry, schema, rows);
-    entry.release();
   }
 
   @Test
@@ -410,7 +400,6 @@ final class EntryWriterTest {
     MappedEntry entry = MappedEntry.open(file);
     assertThat(entry.schema()).isEqualTo(schema);
     assertThat(entry.schema().apply(0).getComment().get()).isEqualTo("c");
-    entry.release();
   }
 
   private EntryWriter create(Path file, StructType schema) throws IOException {

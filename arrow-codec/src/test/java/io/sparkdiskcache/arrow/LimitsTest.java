@@ -46,7 +46,6 @@ final class LimitsTest {
     Entries.write(file, schema, rows, new EncodeOptions(3, 1 << 20));
     MappedEntry entry = MappedEntry.open(file);
     Entries.assertHolds(entry, schema, rows);
-    entry.release();
   }
 
   @Test
@@ -80,7 +79,6 @@ final class LimitsTest {
       }
     }
     assertThat(at).isEqualTo(count);
-    entry.release();
   }
 
   private static Boolean even(long i) {
@@ -117,7 +115,6 @@ final class LimitsTest {
       }
     }
     assertThat(at).isEqualTo(count);
-    entry.release();
   }
 
   /** What no batch can hold, because its offsets have 32 bits. The string is not touched. */

@@ -94,7 +94,6 @@ final class LoweringTest {
             .as("%s as %s", type, precision)
             .isEqualTo(written.subList(0, 9));
         assertThat(((Number) read.get(9)).doubleValue()).isNaN();
-        entry.release();
       }
     }
   }
@@ -128,7 +127,6 @@ final class LoweringTest {
       assertThat(report.asked()).isEqualTo(Precision.FLOAT16);
       assertThat(report.maxAbsoluteError()).isEqualTo(Math.abs(third - half));
       assertThat(report.maxRelativeError()).isEqualTo(Math.abs(third - half) / third);
-      entry.release();
     }
   }
 
@@ -145,7 +143,6 @@ final class LoweringTest {
     assertThat(entry.precision().get(0).stored()).isEqualTo(Precision.EXACT);
     assertThat(MappedEntry.precision(file, encryption)).isEqualTo(entry.precision());
     assertThat(entry.crc32c()).isEqualTo(summary.crc32c());
-    entry.release();
   }
 
   @Test
@@ -170,7 +167,6 @@ final class LoweringTest {
       assertThat(report.stored()).as(Arrays.toString(bounds)).isEqualTo(bounds[2]);
       assertThat(report.maxRelativeError()).isLessThanOrEqualTo((double) bounds[0]);
       assertThat(report.maxAbsoluteError()).isLessThanOrEqualTo((double) bounds[1]);
-      entry.release();
     }
   }
 
@@ -180,7 +176,6 @@ final class LoweringTest {
     MappedEntry any = write(schema, rows(1e-30f), 10, policy("float16"));
     assertThat(values(any, schema)).containsExactly(0f);
     assertThat(any.precision().get(0).maxRelativeError()).isEqualTo(1);
-    any.release();
     MappedEntry bound =
         write(
             schema,
@@ -189,7 +184,6 @@ final class LoweringTest {
             new PrecisionPolicy(Map.of("*", Precision.FLOAT16), 0.5, ANY));
     assertThat(values(bound, schema)).containsExactly(1e-30f);
     assertThat(bound.precision().get(0).stored()).isEqualTo(Precision.EXACT);
-    bound.release();
   }
 
   @Test
@@ -225,7 +219,6 @@ final class LoweringTest {
     MappedEntry entry = write(schema, rows, 7, policy("nothing=float16"));
     assertThat(entry.precision()).isEmpty();
     Entries.assertHolds(entry, schema, rows);
-    entry.release();
   }
 
   @Test
@@ -318,7 +311,6 @@ final class LoweringTest {
       assertWithinBounds(entry, schema, rows, policy, what);
       assertStatisticsAreOfStoredValues(entry, schema, what);
       assertArrowReadsTheSame(entry, schema, what);
-      entry.release();
     }
   }
 

@@ -10,6 +10,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.NotSerializableException;
 import java.io.ObjectOutputStream;
+import java.lang.ref.Reference;
+import java.lang.ref.WeakReference;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -19,10 +21,12 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.apache.arrow.memory.ArrowBuf;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
+import org.apache.spark.sql.vectorized.ArrowColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarBatch;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -44,25 +48,65 @@ final class MappedEntryTest {
   }
 
   @Test
-  void theLastReleaseUnmaps() throws IOException {
-    MappedEntry entry = MappedEntry.open(file);
-    assertThat(isMapped()).as("mapped after open").isTrue();
-    assertThat(entry.retain()).as("retain while held").isTrue();
-    entry.release();
-    assertThat(isMapped()).as("mapped while one reference is left").isTrue();
-    entry.release();
-    assertThat(isMapped()).as("mapped after the last release").isFalse();
-    assertThat(entry.retain()).as("retain after the last release").isFalse();
-    assertThatThrownBy(entry::release).isInstanceOf(IllegalStateException.class);
-    assertThatThrownBy(entry::crc32c).isInstanceOf(IllegalStateException.class);
-    assertThatThrownBy(() -> entry.batch(0).column(0)).isInstanceOf(IllegalStateException.class);
+  void theMappingLivesAsLongAsAVectorOfIt() throws Exception {
+    lastVectorIsRead();
+    Entries.awaitCollected("the mapping", () -> !isMapped());
+  }
+
+  private void lastVectorIsRead() throws Exception {
+    WeakReference<MappedEntry> entry = new WeakReference<>(MappedEntry.open(file));
+    Files.delete(file);
+    MappedColumn column = vector();
+    Entries.awaitCollected("an entry that nothing refers to", () -> entry.get() == null);
+    try {
+      for (int i = 0; i < 30; i++) {
+        assertThat(column.isNullAt(i)).isEqualTo(rows.get(i).isNullAt(0));
+        if (!column.isNullAt(i)) {
+          assertThat(column.getLong(i)).isEqualTo(rows.get(i).getLong(0));
+        }
+      }
+      assertThat(isMapped()).as("mapped while a vector is left").isTrue();
+    } finally {
+      Reference.reachabilityFence(column);
+    }
+  }
+
+  private MappedColumn vector() throws IOException {
+    Entries.write(file, SCHEMA, rows, new EncodeOptions(30, 1 << 20));
+    return MappedEntry.open(file).batch(0).column(0);
+  }
+
+  @Test
+  void theMappingLivesAsLongAsABufferOfArrow() throws Exception {
+    ArrowBuf buffer = buffer();
+    try {
+      WeakReference<Object> unrelated = new WeakReference<>(new Object());
+      Entries.awaitCollected("an object", () -> unrelated.get() == null);
+      assertThat(isMapped()).as("mapped while a slice of a buffer is left").isTrue();
+      for (int i = 0; i < 30; i++) {
+        if (!rows.get(i).isNullAt(0)) {
+          assertThat(buffer.getLong(i * (long) Long.BYTES)).isEqualTo(rows.get(i).getLong(0));
+        }
+      }
+    } finally {
+      Reference.reachabilityFence(buffer);
+    }
+  }
+
+  private ArrowBuf buffer() throws IOException {
+    ColumnarBatch batch =
+        Entries.selectAll(SCHEMA)
+            .columnar(Entries.batches(MappedEntry.open(file)).iterator())
+            .next();
+    int[] first = {0};
+    ColumnarBatch views = ArrowViews.of(batch, first, copied -> assertThat(copied).isFalse());
+    ArrowColumnVector column = (ArrowColumnVector) views.column(0);
+    return column.getValueVector().getDataBuffer().slice(0, 30L * Long.BYTES);
   }
 
   @Test
   void aCorruptEntryIsUnmappedAgain() throws IOException {
     byte[] bytes = Files.readAllBytes(file);
-    MappedEntry entry = MappedEntry.open(file);
-    entry.release();
     // The prefix of the first message lies behind the padded magic and the schema.
     for (int i = 8; i + 8 < bytes.length; i += 8) {
       bytes[i] ^= 0x10;
@@ -73,7 +117,7 @@ final class MappedEntryTest {
   }
 
   @Test
-  void referencesAreCountedAcrossThreads() throws Exception {
+  void anEntryIsForAnyNumberOfThreads() throws Exception {
     MappedEntry entry = MappedEntry.open(file);
     ExecutorService threads = Executors.newFixedThreadPool(4);
     List<Future<Void>> tasks = new ArrayList<>();
@@ -81,9 +125,7 @@ final class MappedEntryTest {
       Callable<Void> task =
           () -> {
             for (int i = 0; i < 20; i++) {
-              assertThat(entry.retain()).isTrue();
               Entries.assertHolds(entry, SCHEMA, rows);
-              entry.release();
             }
             return null;
           };
@@ -93,8 +135,6 @@ final class MappedEntryTest {
       task.get();
     }
     threads.shutdown();
-    entry.release();
-    assertThat(entry.retain()).isFalse();
   }
 
   @Test
@@ -102,7 +142,6 @@ final class MappedEntryTest {
     MappedEntry entry = MappedEntry.open(file);
     Files.delete(file);
     Entries.assertHolds(entry, SCHEMA, rows);
-    entry.release();
     assertThatThrownBy(() -> MappedEntry.open(file)).isInstanceOf(NoSuchFileException.class);
   }
 
@@ -119,7 +158,6 @@ final class MappedEntryTest {
     kryo.setRegistrationRequired(false);
     assertThatThrownBy(() -> kryo.writeClassAndObject(new Output(64, -1), batch))
         .hasMessageContaining("place in memory");
-    entry.release();
   }
 
   @Test
@@ -137,7 +175,6 @@ final class MappedEntryTest {
                 ArrowCachedBatchSerializer.Selection.of(
                     Entries.seq(columns), Entries.seq(Entries.attributes(SCHEMA))))
         .isInstanceOf(IllegalArgumentException.class);
-    entry.release();
   }
 
   @Test
@@ -153,7 +190,6 @@ final class MappedEntryTest {
       count++;
     }
     assertThat(count).isEqualTo(rows.size());
-    entry.release();
   }
 
   @Test
@@ -164,10 +200,9 @@ final class MappedEntryTest {
             () -> Entries.selectAll(other).columnar(Entries.batches(entry).iterator()).next())
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining(file.toString());
-    entry.release();
   }
 
   private boolean isMapped() throws IOException {
-    return Files.readString(Path.of("/proc/self/maps")).contains(file.toString());
+    return Entries.isMapped(file);
   }
 }

@@ -87,7 +87,6 @@ final class RepeatedValuesTest {
         // Values or indexes, and a bitmap where all is null.
         assertThat(entry.bytes(batch)).as("nulls %s", nulls).isLessThanOrEqualTo(2 * FRAME);
       }
-      entry.release();
     }
   }
 
@@ -100,7 +99,6 @@ final class RepeatedValuesTest {
     MappedEntry entry = written(schema, Collections.nCopies(BATCH, row), OPTIONS);
     int offsets = (BATCH + 2) * Integer.BYTES + BufferCodec.PREFIX;
     assertThat(entry.bytes(0)).isLessThan(offsets + 8 * FRAME);
-    entry.release();
   }
 
   /** Every batch by itself: no value that comes later makes an earlier one larger. */
@@ -116,7 +114,6 @@ final class RepeatedValuesTest {
     long floats = BATCH * Float.BYTES;
     assertThat(entry.bytes(0)).isBetween(floats, floats + 2 * FRAME);
     assertThat(entry.bytes(1)).isEqualTo(floats + BATCH * Long.BYTES);
-    entry.release();
   }
 
   @Test
@@ -131,7 +128,6 @@ final class RepeatedValuesTest {
       assertThat(entry.compression(0))
           .as("%s rows", count)
           .isEqualTo(count < 128 ? Compression.NONE : Compression.ZSTD);
-      entry.release();
     }
   }
 
@@ -143,7 +139,6 @@ final class RepeatedValuesTest {
         MappedEntry entry =
             written(schema, rows(BATCH, i -> new Object[] {i == at ? value : 5L}), OPTIONS);
         assertThat(entry.compression(0)).as("at %s", at).isEqualTo(Compression.NONE);
-        entry.release();
       }
     }
   }
@@ -156,7 +151,6 @@ final class RepeatedValuesTest {
       assertThat(entry.compression(0))
           .as("%s bytes", length)
           .isEqualTo(length > 16 << 20 ? Compression.NONE : Compression.ZSTD);
-      entry.release();
     }
   }
 
@@ -166,7 +160,6 @@ final class RepeatedValuesTest {
     List<InternalRow> rows = Collections.nCopies(BATCH, new GenericInternalRow(new Object[] {5L}));
     MappedEntry entry = written(schema, rows, OPTIONS.withCompact(false));
     assertThat(entry.bytes(0)).isEqualTo(BATCH * Long.BYTES);
-    entry.release();
   }
 
   /** The first batches are written in less than the last needs, and then once more. */
@@ -185,7 +178,6 @@ final class RepeatedValuesTest {
     assertThat(entry.encodings()).doesNotContainKey(0);
     assertThat(entry.compression(0)).isEqualTo(Compression.ZSTD);
     assertThat(entry.bytes(0)).isLessThan(BATCH * Short.BYTES + 3 * FRAME);
-    entry.release();
   }
 
   @Test
@@ -198,7 +190,6 @@ final class RepeatedValuesTest {
     MappedEntry entry = MappedEntry.open(file, encryption);
     assertThat(entry.bytes(0)).isLessThanOrEqualTo(FRAME);
     Entries.assertHolds(entry, schema, rows);
-    entry.release();
   }
 
   /** A hundred columns of a hundred batches: one piece of memory for all with the same value. */
@@ -234,7 +225,6 @@ final class RepeatedValuesTest {
     }
     assertThat(kept).hasSize(100);
     assertThat(addresses).hasSize(2); // zero, also where all is null, and one
-    entry.release();
   }
 
   @Test

@@ -134,18 +134,13 @@ final class RoundTripPropertyTest {
         alike && count > 0 ? Collections.nCopies(ALIKE, random.get(0)) : random;
     Entries.write(first, schema, rows, options);
     MappedEntry entry = MappedEntry.open(first);
-    try {
-      Entries.assertHolds(entry, schema, rows);
-      copy(entry, schema, ofCopy);
-    } finally {
-      entry.release();
-    }
+
+    Entries.assertHolds(entry, schema, rows);
+    copy(entry, schema, ofCopy);
+
     MappedEntry copy = MappedEntry.open(second);
-    try {
-      Entries.assertHolds(copy, schema, rows);
-    } finally {
-      copy.release();
-    }
+
+    Entries.assertHolds(copy, schema, rows);
   }
 
   private void copy(MappedEntry entry, StructType schema, EncodeOptions options)

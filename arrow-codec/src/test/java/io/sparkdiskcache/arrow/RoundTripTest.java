@@ -115,7 +115,6 @@ final class RoundTripTest {
     assertThat(entry.mappedWindows()).as("windows").isGreaterThan(2);
     assertThat(entry.crc32c()).as("checksum over all windows").isEqualTo(summary.crc32c());
     Entries.assertHolds(entry, schema, rows);
-    entry.release();
   }
 
   private MappedEntry assertRoundTrip(
@@ -134,7 +133,6 @@ final class RoundTripTest {
         .isEqualTo(summary);
     assertThat(Files.size(file)).as("size").isEqualTo(summary.bytes());
     Entries.assertHolds(entry, schema, rows);
-    entry.release();
     return entry;
   }
 }

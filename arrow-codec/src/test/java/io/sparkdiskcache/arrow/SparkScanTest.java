@@ -11,7 +11,6 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.Row;
@@ -27,7 +26,6 @@ import org.apache.spark.sql.execution.columnar.CachedRDDBuilder;
 import org.apache.spark.sql.execution.columnar.InMemoryRelation;
 import org.apache.spark.sql.execution.debug.package$;
 import org.apache.spark.storage.StorageLevel;
-import org.apache.spark.util.TaskCompletionListener;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -236,8 +234,6 @@ final class SparkScanTest {
     while (files.hasNext()) {
       try {
         MappedEntry entry = MappedEntry.open(Path.of(files.next()));
-        TaskCompletionListener release = context -> entry.release();
-        TaskContext.get().addTaskCompletionListener(release);
         batches.addAll(Entries.batches(entry));
       } catch (IOException e) {
         throw new UncheckedIOException(e);

@@ -88,7 +88,6 @@ class SparkSizesTest {
     assertThat(found).as("%s", schema.sql()).containsExactly(wanted.toArray(Long[]::new));
     long all = wanted.stream().mapToLong(Long::longValue).sum();
     assertThat(entry.dataBytes()).isEqualTo(all).isEqualTo(summary.dataBytes());
-    entry.release();
   }
 
   private static List<Long> bySpark(StructType schema, List<InternalRow> rows) {

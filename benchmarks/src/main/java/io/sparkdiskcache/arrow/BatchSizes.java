@@ -101,7 +101,6 @@ final class BatchSizes {
         long two = System.nanoTime();
         long read = asRows(entry);
         long end = System.nanoTime();
-        entry.release();
         Files.delete(file);
         if (read != rows.size() || sums[i] != sums[0]) {
           throw new IllegalStateException("Batches of " + SIZES.get(i) + " rows have other rows.");

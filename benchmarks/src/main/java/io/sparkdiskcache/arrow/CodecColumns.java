@@ -55,7 +55,6 @@ public class CodecColumns {
   /** Leaves nothing. */
   @TearDown(Level.Trial)
   public void close() throws IOException {
-    entry.release();
     CodecState.delete(directory.resolve("read.arrow"));
     CodecState.delete(directory);
   }

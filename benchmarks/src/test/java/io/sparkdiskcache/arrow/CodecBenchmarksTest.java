@@ -37,7 +37,6 @@ class CodecBenchmarksTest {
       case "constant", "null" -> assertThat(share).isLessThan(0.02);
       default -> assertThat(share).isBetween(0.99, 1.6);
     }
-    entry.release();
   }
 
   @Test

@@ -88,10 +88,14 @@ abstract class CacheCommand implements Callable<Integer> {
 
   /** Words of a selector as one. */
   final Selector selector(List<String> words) {
+    return selector(commandLine(), words);
+  }
+
+  static Selector selector(CommandLine of, List<String> words) {
     try {
       return Selector.parse(String.join(" ", quoted(words)));
     } catch (IllegalArgumentException e) {
-      throw new ParameterException(commandLine(), e.getMessage(), e);
+      throw new ParameterException(of, e.getMessage(), e);
     }
   }
 

@@ -43,6 +43,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       ImportCommand.class,
       BackupCommand.class,
       TraceCommand.class,
+      RemoteCommand.class,
       GenerateCompletion.class
     })
 public final class Main {

@@ -66,8 +66,9 @@ public final class ClusterDirectory {
   private ClusterDirectory(SparkContext context, Duration wait, Optional<Path> notes) {
     this.context = context;
     this.arrivals = new Arrivals(context, wait, this::isReported, this::isHostServed);
-    this.hosts = new RelationHosts(notes);
-    this.departed = new Departed(wait, System::nanoTime);
+    boolean hostsReturn = RelationHosts.mayReturn(context.master());
+    this.hosts = new RelationHosts(notes, hostsReturn);
+    this.departed = new Departed(hostsReturn ? wait : Duration.ZERO, System::nanoTime);
   }
 
   /**

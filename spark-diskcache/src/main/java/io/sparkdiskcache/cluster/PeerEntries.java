@@ -4,6 +4,7 @@ package io.sparkdiskcache.cluster;
 import io.sparkdiskcache.shim.PeerTransport;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
+import io.sparkdiskcache.store.Foreign;
 import io.sparkdiskcache.store.Key;
 import java.io.IOException;
 import java.io.InputStream;
@@ -14,18 +15,23 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,17 +48,21 @@ import org.slf4j.LoggerFactory;
 final class PeerEntries implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(PeerEntries.class);
   private static final int CHUNK = 4 << 20;
+  private static final int MAX_ANSWER = Long.BYTES + CHUNK;
   private static final int MAX_FOUND = 64;
+  private static final String PROBLEM = "Cannot read an entry from another host";
   private static final long POLL_MILLIS = 50;
 
   /** A peer that sends nothing for so long is given up. */
-  private static final long STALLED = TimeUnit.SECONDS.toNanos(20);
+  private static final Duration STALLED = Duration.ofSeconds(20);
 
   /** One that failed is not asked for so long. */
   private static final long LEFT_ALONE = TimeUnit.MINUTES.toNanos(1);
 
   private final Supplier<Optional<DiskStore>> store;
-  private final PeerTransport transport;
+  private final Transport transport;
+  private final Consumer<Throwable> failures;
+  private final Duration stalled;
   private final Map<Peer, Long> failedAt = new ConcurrentHashMap<>();
 
   /** Files of what was asked for lately: an entry takes many questions and is used once. */
@@ -67,9 +77,61 @@ final class PeerEntries implements AutoCloseable {
   /** Where an executor answers. */
   record Peer(String host, int port) {}
 
+  /** How questions come to other executors and theirs to this one. */
+  interface Transport extends AutoCloseable {
+    String host();
+
+    int port();
+
+    /** Asks; an answer that is longer than expected is a failure. */
+    CompletableFuture<ByteBuffer> ask(String host, int port, ByteBuffer question, int longest)
+        throws IOException, InterruptedException;
+
+    @Override
+    void close();
+  }
+
   PeerEntries(Supplier<Optional<DiskStore>> store) {
+    this(store, answers -> new OfSpark(PeerTransport.start(answers)), STALLED);
+  }
+
+  /**
+   * @param transport made of what answers the questions of others
+   * @param stalled how long an answer may take
+   */
+  PeerEntries(
+      Supplier<Optional<DiskStore>> store,
+      Function<UnaryOperator<ByteBuffer>, Transport> transport,
+      Duration stalled) {
     this.store = store;
-    this.transport = PeerTransport.start(this::answer);
+    this.failures =
+        e -> store.get().ifPresent(s -> s.countError(PROBLEM, new IOException("a peer failed", e)));
+    this.stalled = stalled;
+    this.transport = transport.apply(this::answer);
+  }
+
+  private record OfSpark(PeerTransport transport) implements Transport {
+    @Override
+    public String host() {
+      return transport.host();
+    }
+
+    @Override
+    public int port() {
+      return transport.port();
+    }
+
+    @Override
+    public CompletableFuture<ByteBuffer> ask(
+        String host, int port, ByteBuffer question, int longest)
+        throws IOException, InterruptedException {
+      return transport.ask(host, port, question, longest);
+    }
+
+    @Override
+    public void close() {
+      transport.close();
+    }
   }
 
   Peer self() {
@@ -153,7 +215,31 @@ final class PeerEntries implements AutoCloseable {
     return Optional.empty();
   }
 
-  private ByteBuffer ask(Peer peer, Key key, long offset, Runnable waiting) throws IOException {
+  /**
+   * What a peer has of a file.
+   *
+   * @param size of the whole file; -1 if there is no such entry
+   */
+  private record Part(long size, ByteBuffer bytes) {
+    /**
+     * All that the peer has to send from an offset on, no byte less or more.
+     *
+     * @throws IOException if it is anything else
+     */
+    static Part of(ByteBuffer answer, long offset) throws IOException {
+      if (!answer.hasRemaining()) {
+        return new Part(-1, answer);
+      }
+      int length = answer.remaining();
+      long size = length < Long.BYTES ? -1 : answer.getLong();
+      if (size < 0 || answer.remaining() != Math.max(0, Math.min(CHUNK, size - offset))) {
+        throw new IOException("an answer of " + length + " bytes, which is none of ours");
+      }
+      return new Part(size, answer);
+    }
+  }
+
+  private Part ask(Peer peer, Key key, long offset, Runnable waiting) throws IOException {
     byte[] name = key.hex().getBytes(StandardCharsets.US_ASCII);
     ByteBuffer question =
         ByteBuffer.allocate(Long.BYTES + Integer.BYTES + name.length)
@@ -163,8 +249,9 @@ final class PeerEntries implements AutoCloseable {
             .flip();
     try {
       ByteBuffer answer = await(send(peer, question), waiting, System.nanoTime());
+      Part part = part(peer, answer, offset);
       failedAt.remove(peer);
-      return answer;
+      return part;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       waiting.run();
@@ -179,21 +266,34 @@ final class PeerEntries implements AutoCloseable {
   private CompletableFuture<ByteBuffer> send(Peer peer, ByteBuffer question)
       throws IOException, InterruptedException {
     try {
-      return transport.ask(peer.host(), peer.port(), question);
-    } catch (IOException | RuntimeException e) { // unchecked where it is not let in
+      return Foreign.call(
+          "the transport", () -> transport.ask(peer.host(), peer.port(), question, MAX_ANSWER));
+    } catch (IOException e) {
+      if (Thread.interrupted()) {
+        throw new InterruptedException(e.getMessage());
+      }
       throw failed(peer, e);
     }
   }
 
-  private static ByteBuffer await(
-      CompletableFuture<ByteBuffer> answer, Runnable waiting, long since)
+  private Part part(Peer peer, ByteBuffer answer, long offset) throws IOException {
+    try {
+      return Part.of(answer, offset);
+    } catch (IOException e) {
+      throw failed(peer, e);
+    }
+  }
+
+  private ByteBuffer await(CompletableFuture<ByteBuffer> answer, Runnable waiting, long since)
       throws InterruptedException, ExecutionException, TimeoutException {
     while (true) {
       try {
         return answer.get(POLL_MILLIS, TimeUnit.MILLISECONDS);
+      } catch (CancellationException e) {
+        throw new ExecutionException(e);
       } catch (TimeoutException e) {
         waiting.run();
-        if (System.nanoTime() - since > STALLED) {
+        if (System.nanoTime() - since > stalled.toNanos()) {
           throw e;
         }
       }
@@ -202,6 +302,7 @@ final class PeerEntries implements AutoCloseable {
 
   private IOException failed(Peer peer, @Nullable Throwable cause) {
     failedAt.put(peer, System.nanoTime());
+    failures.accept(cause == null ? new IOException("no cause") : cause);
     log.warn(
         "Cannot read entries from {}:{}: {}. It is not asked for {} s. Are executors allowed to"
             + " connect to each other?",
@@ -224,8 +325,9 @@ final class PeerEntries implements AutoCloseable {
       this.key = key;
       this.peer = peer;
       this.waiting = waiting;
-      this.chunk = ask(peer, key, 0, waiting);
-      this.size = chunk.hasRemaining() ? chunk.getLong() : -1;
+      Part first = ask(peer, key, 0, waiting);
+      this.chunk = first.bytes();
+      this.size = first.size();
       this.at = chunk.remaining();
     }
 
@@ -250,10 +352,11 @@ final class PeerEntries implements AutoCloseable {
 
     private boolean fill() throws IOException {
       if (!chunk.hasRemaining() && at < size) {
-        chunk = ask(peer, key, at, waiting);
-        if (chunk.remaining() <= Long.BYTES || chunk.getLong() != size) {
+        Part next = ask(peer, key, at, waiting);
+        if (next.size() != size) {
           throw new IOException("entry " + key + " was removed from " + peer + " meanwhile");
         }
+        chunk = next.bytes();
         at += chunk.remaining();
       }
       return chunk.hasRemaining();

@@ -6,20 +6,36 @@ import io.sparkdiskcache.store.HostDirectory;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreOptions;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** One open store per cache directory in this process, shared by driver and tasks. */
+/**
+ * One open store per cache directory in this process, shared by driver and tasks. All are closed
+ * when the process ends in order, so that nobody takes it for a crash.
+ */
 public final class ProcessStores {
   private static final Logger log = LoggerFactory.getLogger(ProcessStores.class);
 
+  /** A directory that could not be used is tried again after that, while nobody waits for it. */
+  static final Duration RETRY = Duration.ofSeconds(30);
+
   private static final Map<Path, DiskStore> OPEN = new HashMap<>();
-  private static final Map<Path, StoreException> FAILED = new HashMap<>();
+  private static final Map<Path, Failure> FAILED = new HashMap<>();
+  private static final Set<Path> TRYING = new HashSet<>();
+  private static boolean ended;
+
+  private record Failure(StoreException cause, long nanos) {}
+
+  static {
+    Runtime.getRuntime().addShutdownHook(new Thread(ProcessStores::end, "diskcache-close"));
+  }
 
   /** Of which this process cannot tell the directory. */
   private static final Set<String> UNNAMED = new HashSet<>();
@@ -29,10 +45,14 @@ public final class ProcessStores {
   /**
    * The store of a directory, opened at the first call.
    *
-   * @throws StoreException why it cannot be opened; the same again at every later call, so that a
-   *     broken directory costs one attempt
+   * @throws StoreException why it cannot be opened; the same again at later calls, so that a broken
+   *     directory costs those who ask one attempt
    */
-  public static synchronized DiskStore get(StoreOptions options) throws StoreException {
+  public static DiskStore get(StoreOptions options) throws StoreException {
+    return get(options, System.nanoTime());
+  }
+
+  static synchronized DiskStore get(StoreOptions options, long now) throws StoreException {
     Path directory;
     try {
       directory = HostDirectory.of(options.directory());
@@ -46,19 +66,59 @@ public final class ProcessStores {
     if (store != null) {
       return store;
     }
-    StoreException failure = FAILED.get(directory);
+    if (ended) {
+      throw new StoreException(
+          "Cannot open cache directory '" + directory + "'",
+          "the process ends",
+          "Nothing needs to be done");
+    }
+    Failure failure = FAILED.get(directory);
     if (failure != null) {
-      throw failure;
+      if (now - failure.nanos > RETRY.toNanos() && TRYING.add(directory)) {
+        Thread again = new Thread(() -> tryAgain(options, directory), "diskcache-open");
+        again.setDaemon(true);
+        again.start();
+      }
+      throw failure.cause;
     }
     try {
       store = DiskStore.open(options.at(directory));
     } catch (StoreException e) {
-      log.warn("Nothing is cached on disk in this process: {}", e.getMessage());
-      FAILED.put(directory, e);
+      log.warn(
+          "Nothing is cached on disk in this process: {} It is tried again now and then.",
+          e.getMessage());
+      FAILED.put(directory, new Failure(e, now));
       throw e;
     }
     OPEN.put(directory, store);
     return store;
+  }
+
+  private static void tryAgain(StoreOptions options, Path directory) {
+    try {
+      DiskStore store = DiskStore.open(options.at(directory));
+      if (!keep(directory, store)) {
+        store.close();
+      }
+    } catch (StoreException e) {
+      synchronized (ProcessStores.class) {
+        FAILED.computeIfPresent(directory, (d, f) -> new Failure(e, System.nanoTime()));
+      }
+    } finally {
+      synchronized (ProcessStores.class) {
+        TRYING.remove(directory);
+      }
+    }
+  }
+
+  /** False if nobody waits for it any more. */
+  private static synchronized boolean keep(Path directory, DiskStore store) {
+    if (ended || FAILED.remove(directory) == null) {
+      return false;
+    }
+    OPEN.put(directory, store);
+    log.warn("Results are cached in '{}' from now on", directory);
+    return true;
   }
 
   /** The store if it can be had; a task without one computes. */
@@ -94,5 +154,16 @@ public final class ProcessStores {
     if (store != null) {
       store.close();
     }
+  }
+
+  /** Closes all stores for good, because this process ends. */
+  public static void end() {
+    List<DiskStore> open;
+    synchronized (ProcessStores.class) {
+      ended = true;
+      open = List.copyOf(OPEN.values());
+      OPEN.clear();
+    }
+    open.forEach(DiskStore::close);
   }
 }

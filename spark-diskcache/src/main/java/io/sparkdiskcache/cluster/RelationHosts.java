@@ -25,23 +25,30 @@ import org.slf4j.LoggerFactory;
  * relation and host, the relation used last at the end. Nothing but the choice of hosts depends on
  * it, so that a line that cannot be read is left out and a file that cannot be written is a
  * warning. Applications that end together may each forget what the other has noted.
+ *
+ * <p>Under Kubernetes a host is the address of a pod, which never comes back: nothing is noted, and
+ * nobody is waited for.
  */
 final class RelationHosts {
   private static final Logger log = LoggerFactory.getLogger(RelationHosts.class);
   private static final String FILE = "hosts.tsv";
+  private static final String KUBERNETES = "k8s";
   private static final int MAX_RELATIONS = 1_000;
   private static final int MAX_HOSTS = 100;
 
   private final @Nullable Path file;
   private final Map<String, Map<String, Integer>> relations = new LinkedHashMap<>();
+  private final boolean hostsReturn;
   private boolean changed;
 
   /**
    * @param directory where the notes are; without one nothing is noted
+   * @param hostsReturn whether a host can be there again in another application
    */
-  RelationHosts(Optional<Path> directory) {
+  RelationHosts(Optional<Path> directory, boolean hostsReturn) {
     this.file = directory.map(notes -> notes.resolve(FILE)).orElse(null);
-    if (file == null) {
+    this.hostsReturn = hostsReturn;
+    if (file == null || !hostsReturn) {
       return;
     }
     try {
@@ -60,6 +67,11 @@ final class RelationHosts {
     }
   }
 
+  /** Whether an executor that comes later can be at the address of one that is gone. */
+  static boolean mayReturn(String master) {
+    return !master.startsWith(KUBERNETES);
+  }
+
   /** Partitions by host; empty if nothing is known. */
   synchronized Map<String, Integer> of(String relation) {
     return Map.copyOf(relations.getOrDefault(relation, Map.of()));
@@ -72,6 +84,9 @@ final class RelationHosts {
    * @param asked the hosts that were asked; what others hold stays as it was known
    */
   synchronized void note(String relation, Map<String, Integer> held, Set<String> asked) {
+    if (!hostsReturn) {
+      return;
+    }
     Map<String, Integer> before = relations.getOrDefault(relation, Map.of());
     Map<String, Integer> now = new TreeMap<>(before);
     now.keySet().removeAll(asked);

@@ -2,7 +2,6 @@
 package io.sparkdiskcache.fingerprint;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Paths;
 import java.nio.file.attribute.FileTime;
@@ -89,7 +88,7 @@ public final class InputStats {
     InputFile file;
     try {
       file = identify(path, conf);
-    } catch (IOException | UncheckedIOException e) {
+    } catch (IOException | RuntimeException | LinkageError e) { // others' file systems
       throw RefusedException.of(
           Refusal.Code.INPUT_UNREADABLE, place, "the status of " + path + " cannot be read: " + e);
     }
@@ -135,7 +134,7 @@ public final class InputStats {
     try {
       return !expected.version().isEmpty()
           && identify(new Path(expected.path()), conf).equals(expected);
-    } catch (IOException | UncheckedIOException e) {
+    } catch (IOException | RuntimeException | LinkageError e) { // others' file systems
       return false;
     }
   }
@@ -176,7 +175,7 @@ public final class InputStats {
   private static String fileSystem(Path path, Configuration conf) {
     try {
       return path.getFileSystem(conf).getClass().getName();
-    } catch (IOException | UncheckedIOException e) {
+    } catch (IOException | RuntimeException | LinkageError e) {
       return e.toString();
     }
   }

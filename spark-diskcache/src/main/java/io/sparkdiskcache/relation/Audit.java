@@ -122,11 +122,7 @@ final class Audit {
       if (mapped == null) {
         return Optional.empty();
       }
-      try {
-        digest.addAll(mapped.rowIterator(), () -> {});
-      } finally {
-        mapped.release();
-      }
+      digest.addAll(mapped.rowIterator(), () -> {});
     }
     return Optional.of(digest);
   }

@@ -133,6 +133,12 @@ public final class CacheApplication {
     OpenEntries.process().release(rddId);
   }
 
+  /** Lets go of everything that an executor holds, and closes its stores: it ends. */
+  public static void endExecutor() {
+    OpenEntries.process().releaseAll();
+    ProcessStores.end();
+  }
+
   /**
    * Has something done once the last application of this process ends that uses the directory.
    *

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
-import io.sparkdiskcache.arrow.KeptEntry;
 import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.cluster.ClusterDirectory;
 import io.sparkdiskcache.cluster.ExecutorInventory;
@@ -272,16 +271,8 @@ final class ClusterLookup {
         return Optional.empty();
       }
       long dataBytes = mapped.get().dataBytes();
-      try {
-        KeptEntry kept = mapped.get().keep();
-        try {
-          OpenEntries.process().hold(rddId, key.hex(), kept, Findings.ofStored(found.reads()));
-        } finally {
-          kept.release();
-        }
-      } finally {
-        mapped.get().release();
-      }
+      OpenEntries.process()
+          .hold(rddId, key.hex(), mapped.get().kept(), Findings.ofStored(found.reads()));
       OpenEntries.process().pin(rddId, store.pin(found));
       return Optional.of(
           new Opened(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.arrow.CorruptEntryException;
 import io.sparkdiskcache.arrow.EntryCipher;
 import io.sparkdiskcache.arrow.EntrySummary;
 import io.sparkdiskcache.arrow.MappedEntry;
@@ -17,6 +18,7 @@ import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.VerifyMode;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -79,7 +81,7 @@ final class EntryAccess {
         : new EntryAccess(rddId, spec, Optional.empty(), Encryption.ofProcess());
   }
 
-  /** The entry if it is there and sound, with a reference for the caller. */
+  /** The entry if it is there and sound. */
   Optional<Made> find(CacheUnit unit) {
     Optional<OpenEntries.Open> open = OpenEntries.process().held(rddId, unit.key());
     if (open.isEmpty() && unit.publish() && spec.verify() != VerifyMode.ALWAYS) {
@@ -109,7 +111,7 @@ final class EntryAccess {
     }
   }
 
-  /** The entry from another host or the remote tier; a reference for the caller. */
+  /** The entry from another host or the remote tier. */
   Optional<Made> fetch(CacheUnit unit, TaskContext context) {
     if (store.isEmpty() || !unit.publish()) {
       return Optional.empty();
@@ -137,7 +139,7 @@ final class EntryAccess {
     return true;
   }
 
-  /** Verifies and maps an entry of the index; a reference for the caller. */
+  /** Verifies and maps an entry of the index. */
   static Optional<MappedEntry> map(DiskStore store, RelationSpec spec, Entry entry) {
     long start = System.nanoTime();
     if (!store.verify(entry)) {
@@ -156,17 +158,22 @@ final class EntryAccess {
       AdmissionLedger.process().read(entry.bytes(), System.nanoTime() - start);
       long found = mapped.rows();
       if (found != entry.rows()) {
-        mapped.release();
         store.quarantine(
             entry, "it holds %d rows where its index says %d".formatted(found, entry.rows()));
         return Optional.empty();
       }
       OpenEntries.process().remember(entry, mapped);
+      spec.remoteTier().ifPresent(tier -> tier.used(entry));
       return Optional.of(mapped);
-    } catch (IOException e) {
+    } catch (CorruptEntryException e) {
       if (Files.exists(entry.path())) {
         store.quarantine(entry, "it cannot be read: " + e.getMessage());
       }
+      return Optional.empty();
+    } catch (NoSuchFileException e) {
+      return Optional.empty(); // evicted since it was found
+    } catch (IOException e) { // too many open files, or no memory: says nothing about the entry
+      store.countError("Cannot open an entry", e);
       return Optional.empty();
     }
   }
@@ -204,7 +211,6 @@ final class EntryAccess {
   /**
    * An entry, and how it came to be there.
    *
-   * @param entry with a reference for the caller
    * @param origin how it came to be there
    * @param batches that were copied column by column for it; 0 if it was written from rows
    * @param findings about the functions that computed it

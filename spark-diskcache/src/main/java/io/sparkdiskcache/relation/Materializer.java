@@ -2,6 +2,7 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.KeptEntry;
+import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.fingerprint.ConfDigest;
 import io.sparkdiskcache.fingerprint.FileChunk;
 import io.sparkdiskcache.fingerprint.FingerprintResult;
@@ -240,7 +241,10 @@ final class Materializer {
         store.dropSet(setKey);
         set = Optional.empty();
       }
-      if (set.isEmpty() && fetchSet(setKey, now, store)) {
+      if (set.isPresent()) {
+        EntrySet found = set.get();
+        spec(now, Optional.empty()).remoteTier().ifPresent(tier -> tier.used(found));
+      } else if (fetchSet(setKey, now, store)) {
         set = store.findSet(setKey);
       }
       audit = set.flatMap(sets::comparisonWith);
@@ -428,28 +432,24 @@ final class Materializer {
     RelationSpec spec = spec(now, Optional.empty());
     List<Optional<KeptEntry>> mapped =
         entries.parallelStream().map(entry -> keep(store, spec, entry)).toList();
-    try {
-      if (mapped.stream().anyMatch(Optional::isEmpty)) {
-        return Optional.empty();
-      }
-      List<List<CacheUnit>> parentless = units.stream().map(CacheUnit::parentless).toList();
-      countFound(parentless, found);
-      DiskCachedRDD rdd =
-          DiskCachedRDD.detached(application.context(), spec, partitions(parentless), results);
-      for (int i = 0; i < entries.size(); i++) {
-        OpenEntries.process()
-            .hold(
-                rdd.id(),
-                entries.get(i).key().hex(),
-                mapped.get(i).orElseThrow(),
-                Findings.ofStored(entries.get(i).reads()));
-        OpenEntries.process().pin(rdd.id(), store.pin(entries.get(i)));
-      }
-      application.counters().skipped(PlanShapes.exchanges(plan));
-      return ready(rdd, units.size(), Optional.of(identity), now);
-    } finally {
-      mapped.forEach(entry -> entry.ifPresent(KeptEntry::release));
+    if (mapped.stream().anyMatch(Optional::isEmpty)) {
+      return Optional.empty();
     }
+    List<List<CacheUnit>> parentless = units.stream().map(CacheUnit::parentless).toList();
+    countFound(parentless, found);
+    DiskCachedRDD rdd =
+        DiskCachedRDD.detached(application.context(), spec, partitions(parentless), results);
+    for (int i = 0; i < entries.size(); i++) {
+      OpenEntries.process()
+          .hold(
+              rdd.id(),
+              entries.get(i).key().hex(),
+              mapped.get(i).orElseThrow(),
+              Findings.ofStored(entries.get(i).reads()));
+      OpenEntries.process().pin(rdd.id(), store.pin(entries.get(i)));
+    }
+    application.counters().skipped(PlanShapes.exchanges(plan));
+    return ready(rdd, units.size(), Optional.of(identity), now);
   }
 
   private Optional<Materialization> ready(
@@ -462,13 +462,7 @@ final class Materializer {
   }
 
   private static Optional<KeptEntry> keep(DiskStore store, RelationSpec spec, Entry entry) {
-    return EntryAccess.map(store, spec, entry)
-        .map(
-            mapped -> {
-              KeptEntry kept = mapped.keep();
-              mapped.release();
-              return kept;
-            });
+    return EntryAccess.map(store, spec, entry).map(MappedEntry::kept);
   }
 
   private Optional<Materialization> ready(

@@ -22,13 +22,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The mapped entries of this process. Encrypted ones are decrypted for each reader.
+ * The mapped entries that this process refers to without reading them. Whoever takes one from here
+ * refers to it himself: letting go here frees nothing that is still read.
  *
  * <p>Two kinds. An entry that a relation <em>holds</em> stays mapped until the relation is
  * unpersisted: the entries of a detached relation, which cannot be computed again, and private
  * ones, whose file has no name any more. Other entries are <em>recent</em>: kept for the next task,
- * dropped when too many. Whoever gets an entry from here gets a reference of his own and releases
- * it.
+ * dropped when too many.
  */
 final class OpenEntries {
   private static final Logger log = LoggerFactory.getLogger(OpenEntries.class);
@@ -47,11 +47,7 @@ final class OpenEntries {
   /** What a relation holds, and what is known of the functions that computed it. */
   private record Held(KeptEntry entry, Findings findings) {}
 
-  /**
-   * An entry that was open.
-   *
-   * @param entry with a reference for whoever asked
-   */
+  /** An entry that was open. */
   record Open(MappedEntry entry, Findings findings) {}
 
   /** What is mapped of an entry of the store. */
@@ -65,7 +61,7 @@ final class OpenEntries {
     return PROCESS;
   }
 
-  /** An entry that the relation holds, with a reference for the caller. */
+  /** An entry that the relation holds. */
   Optional<Open> held(int rddId, String key) {
     KeptEntry kept;
     Findings findings;
@@ -74,7 +70,7 @@ final class OpenEntries {
       if (found == null) {
         return Optional.empty();
       }
-      kept = found.entry.keep();
+      kept = found.entry;
       findings = found.findings;
     }
     return reader(kept).map(entry -> new Open(entry, findings));
@@ -82,7 +78,7 @@ final class OpenEntries {
 
   /**
    * An entry that was used lately and has not been evicted since, by whomever, and for which no
-   * function read a file that has changed; with a reference for the caller.
+   * function read a file that has changed.
    *
    * @param notBefore what was stored before is passed over
    */
@@ -95,10 +91,9 @@ final class OpenEntries {
         return Optional.empty();
       }
       stored = found.stored;
-      kept = found.entry.keep();
+      kept = found.entry;
     }
     if (!Files.exists(stored.path()) || !new FileLook().isUnchanged(stored.reads())) {
-      kept.release();
       forget(key, stored.path());
       return Optional.empty();
     }
@@ -109,30 +104,26 @@ final class OpenEntries {
     Recent found = recent.get(key);
     if (found != null && found.file().equals(file)) {
       recent.remove(key);
-      found.entry.release();
     }
   }
 
-  /** Gives back the reference. Outside of the lock, because decrypting takes its time. */
+  /** Outside of the lock, because decrypting takes its time. */
   private static Optional<MappedEntry> reader(KeptEntry kept) {
     try {
-      return kept.reader();
+      return Optional.of(kept.reader());
     } catch (IOException e) {
       log.warn("An entry that was open cannot be read: {}", e.getMessage());
       return Optional.empty();
-    } finally {
-      kept.release();
     }
   }
 
-  /** Keeps {@code entry} until {@link #release}; takes a reference of its own. */
+  /** Keeps {@code entry} until {@link #release}. */
   synchronized void hold(int rddId, String key, KeptEntry entry, Findings findings) {
-    Held previous =
-        held.computeIfAbsent(rddId, id -> new HashMap<>())
-            .put(key, new Held(entry.keep(), findings));
-    if (previous != null) {
-      previous.entry.release();
-    }
+    held.computeIfAbsent(rddId, id -> new HashMap<>()).put(key, new Held(entry, findings));
+  }
+
+  void hold(int rddId, String key, MappedEntry entry, Findings findings) {
+    hold(rddId, key, entry.kept(), findings);
   }
 
   synchronized boolean isHeld(int rddId, String key) {
@@ -144,15 +135,11 @@ final class OpenEntries {
     pins.computeIfAbsent(rddId, id -> new ArrayList<>()).add(pin);
   }
 
-  /** Keeps {@code entry} for a while; takes a reference of its own. */
-  synchronized void remember(Entry stored, KeptEntry entry) {
-    Recent previous = recent.put(stored.key().hex(), new Recent(stored, entry.keep()));
-    if (previous != null) {
-      previous.entry.release();
-    }
+  /** Keeps {@code entry} for a while. */
+  synchronized void remember(Entry stored, MappedEntry entry) {
+    recent.put(stored.key().hex(), new Recent(stored, entry.kept()));
     while (recent.size() > MAX_RECENT) {
-      String eldest = recent.keySet().iterator().next();
-      recent.remove(eldest).entry.release();
+      recent.remove(recent.keySet().iterator().next());
     }
   }
 
@@ -179,10 +166,7 @@ final class OpenEntries {
     if (pinned != null) {
       pinned.forEach(Pin::close);
     }
-    Map<String, Held> entries = held.remove(rddId);
-    if (entries != null) {
-      entries.values().forEach(found -> found.entry.release());
-    }
+    held.remove(rddId);
   }
 
   /** Lets go of everything; for the end of the application. */
@@ -191,9 +175,7 @@ final class OpenEntries {
     shown.clear();
     pins.values().forEach(pinned -> pinned.forEach(Pin::close));
     pins.clear();
-    held.values().forEach(entries -> entries.values().forEach(found -> found.entry.release()));
     held.clear();
-    recent.values().forEach(found -> found.entry.release());
     recent.clear();
   }
 

@@ -6,6 +6,7 @@ import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.fingerprint.ConfDigest;
 import io.sparkdiskcache.shim.SparkInternals;
 import io.sparkdiskcache.shim.TaskMemory;
+import java.lang.ref.Reference;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -28,7 +29,10 @@ import scala.collection.Iterator;
 
 /**
  * Makes one partition complete, in a task: every unit is found, or computed and written to its end.
- * Entries stay mapped until the task has ended, because consumers keep columns of earlier batches.
+ *
+ * <p>The task refers to its entries until it has ended, because consumers keep strings of earlier
+ * batches. A consumer that reads on, in a thread that outlives the task, refers to them by the
+ * batches: they are free when both have let go.
  */
 final class PartitionReader {
   private static final Logger log = LoggerFactory.getLogger(PartitionReader.class);
@@ -61,10 +65,8 @@ final class PartitionReader {
   java.util.Iterator<CachedBatch> read(CachedPartition partition) {
     EntryAccess access = EntryAccess.of(rddId, spec);
     List<MappedEntry> entries = new ArrayList<>(partition.units().size());
-    // Registered first, so that Spark runs it last: after whatever reads the columns has stopped.
-    List<MappedEntry> toRelease = new ArrayList<>();
     TaskMemory memory = TaskMemory.of(context);
-    context.addTaskCompletionListener(releaseAll(toRelease, memory));
+    context.addTaskCompletionListener(keepUntilEnd(entries, memory));
     long rows = 0;
     long bytes = 0;
     long onDisk = 0;
@@ -81,7 +83,6 @@ final class PartitionReader {
     for (CacheUnit named : partition.units()) {
       CacheUnit unit = keysHold ? named : named.withoutName();
       Optional<EntryAccess.Made> found = access.find(unit);
-      found.ifPresent(there -> toRelease.add(there.entry()));
       if (found.isPresent() && audits && unit.audit() && parent != null) {
         Audit.Outcome outcome = audit(access, unit, found.get().entry());
         audited += outcome == Audit.Outcome.UNKNOWN ? 0 : 1;
@@ -99,7 +100,6 @@ final class PartitionReader {
         context.taskMetrics().inputMetrics().incRecordsRead(entry.rows());
       } else {
         made = compute(access, unit, partition);
-        toRelease.add(made.entry());
         computed += made.origin() == EntryAccess.Origin.COMPUTED ? 1 : 0;
         fromPeers += made.origin() == EntryAccess.Origin.PEER ? 1 : 0;
         fetched += made.origin() == EntryAccess.Origin.FETCHED ? 1 : 0;
@@ -229,11 +229,15 @@ final class PartitionReader {
     return same;
   }
 
-  private static TaskCompletionListener releaseAll(
+  /** Spark runs the listener that was registered first at last: when other operators are done. */
+  private static TaskCompletionListener keepUntilEnd(
       List<MappedEntry> entries, TaskMemory ofDecrypted) {
     return ended -> {
-      entries.forEach(MappedEntry::release);
-      ofDecrypted.close();
+      try {
+        ofDecrypted.close();
+      } finally {
+        Reference.reachabilityFence(entries);
+      }
     };
   }
 

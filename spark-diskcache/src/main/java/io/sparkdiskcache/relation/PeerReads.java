@@ -8,6 +8,7 @@ import io.sparkdiskcache.conf.Admission;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.EntryDescription;
 import io.sparkdiskcache.store.FileLook;
+import io.sparkdiskcache.store.Foreign;
 import io.sparkdiskcache.store.PendingEntry;
 import io.sparkdiskcache.store.StoreException;
 import java.io.IOException;
@@ -15,8 +16,6 @@ import java.io.InputStream;
 import java.util.Optional;
 import org.apache.spark.TaskContext;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Entries that this host lacks and another one has, for a task that was sent here because all slots
@@ -29,8 +28,6 @@ import org.slf4j.LoggerFactory;
  * copy has no name and is held for the application.
  */
 final class PeerReads {
-  private static final Logger log = LoggerFactory.getLogger(PeerReads.class);
-
   private final int rddId;
   private final RelationSpec spec;
   private final DiskStore store;
@@ -43,10 +40,7 @@ final class PeerReads {
     this.context = context;
   }
 
-  /**
-   * The entry of a unit from another host, with a reference for the caller; empty if none there can
-   * be had.
-   */
+  /** The entry of a unit from another host; empty if none there can be had. */
   Optional<OpenEntries.Open> read(CacheUnit unit, @Nullable EntryEncryption encryption) {
     Optional<InputStream> opened =
         ExecutorInventory.process()
@@ -60,7 +54,9 @@ final class PeerReads {
       Optional<EntryDescription> found =
           pending.receive(data, context::killTaskIfInterrupted).filter(of -> isAskedFor(of, unit));
       if (found.isEmpty()) {
-        log.warn("Entry {} of another host is damaged or another one: not used.", unit.key());
+        store.countError(
+            "Cannot use an entry from another host",
+            new IOException("entry " + unit.key() + " is damaged, or another one"));
         return Optional.empty();
       }
       boolean stale =
@@ -68,7 +64,7 @@ final class PeerReads {
               || !new FileLook().isUnchanged(found.get().meta().reads());
       return stale ? Optional.empty() : take(pending, found.get(), unit, encryption);
     } catch (IOException e) { // of the network, or the file is not what it should be
-      log.warn("Entry {} is not read from another host: {}", unit.key(), e.toString());
+      store.countError("Cannot read an entry from another host", e);
     } catch (StoreException e) {
       store.countError("Cannot store an entry from another host", e);
     }
@@ -85,9 +81,9 @@ final class PeerReads {
       CacheUnit unit,
       @Nullable EntryEncryption encryption)
       throws IOException {
-    MappedEntry mapped = MappedEntry.open(pending.path(), encryption);
+    MappedEntry mapped =
+        Foreign.call("another host", () -> MappedEntry.open(pending.path(), encryption));
     if (mapped.rows() != found.meta().rows()) {
-      mapped.release();
       throw new IOException("it does not hold the rows that it says");
     }
     Findings findings = Findings.ofStored(found.meta().reads());

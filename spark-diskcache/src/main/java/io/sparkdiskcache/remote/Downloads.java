@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.remote;
 
+import io.sparkdiskcache.store.Foreign;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
@@ -28,7 +29,7 @@ final class Downloads {
     this.availability = availability;
   }
 
-  /** What a request does; empty if there is nothing. */
+  /** What a request does; empty if there is nothing. Whatever it throws is a failure. */
   interface Request<T> {
     Optional<T> run(Watch watch) throws IOException;
   }
@@ -89,6 +90,9 @@ final class Downloads {
           }
         }
       } catch (ExecutionException e) {
+        if (e.getCause() instanceof Error fatal) { // the only thing that a request throws
+          throw fatal;
+        }
         throw new IllegalStateException(problem, e.getCause());
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
@@ -124,7 +128,7 @@ final class Downloads {
     }
     try {
       watch.progress();
-      Optional<T> result = request.run(watch);
+      Optional<T> result = Foreign.call("a request", () -> request.run(watch));
       availability.succeeded();
       return result;
     } catch (IOException e) {

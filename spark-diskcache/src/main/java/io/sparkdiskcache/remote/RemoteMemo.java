@@ -28,6 +28,9 @@ public final class RemoteMemo {
 
   private static final Duration UPLOADS = Duration.ofSeconds(30);
 
+  /** Far above what a function may return. */
+  private static final long MAX_RESULT_BYTES = 256 << 20;
+
   private final RemoteObjects objects;
   private final Counters counters;
   private final Uploads uploads;
@@ -72,7 +75,7 @@ public final class RemoteMemo {
 
   /** Empty if it is damaged. */
   private Optional<MemoObject> read(Path name) throws IOException {
-    try (InputStream data = objects.open(name)) {
+    try (InputStream data = objects.open(name, MAX_RESULT_BYTES)) {
       return MemoObject.decode(data.readAllBytes());
     }
   }

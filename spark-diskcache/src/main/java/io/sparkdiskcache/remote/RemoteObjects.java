@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.remote;
 
+import io.sparkdiskcache.store.Foreign;
 import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.MemoKey;
 import java.io.FileNotFoundException;
@@ -13,7 +14,11 @@ import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.function.BiConsumer;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataInputStream;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocatedFileStatus;
 import org.apache.hadoop.fs.Path;
@@ -30,31 +35,36 @@ import org.jspecify.annotations.Nullable;
  * damaged by the object's own checksum.
  */
 final class RemoteObjects implements AutoCloseable {
-  /** Changes with the layout. What is in a file is part of its key. */
-  private static final String LAYOUT = "v1";
-
   private static final String MEMO = "memo";
 
   private static final FsPermission FOLDER = new FsPermission((short) 0700);
   private static final FsPermission FILE = new FsPermission((short) 0600);
 
   private final Path root;
+  private final String who;
   private final Configuration conf;
+  private final BiConsumer<Path, IOException> failures;
   private final Set<Path> folders = ConcurrentHashMap.newKeySet();
   private @Nullable FileSystem fileSystem;
   private boolean closed;
 
-  RemoteObjects(String directory, Configuration conf) {
-    this.root = new Path(new Path(URI.create(directory)), LAYOUT);
+  /**
+   * @param failures told of what failed and does not matter: an object that was read and cannot be
+   *     closed
+   */
+  RemoteObjects(String directory, Configuration conf, BiConsumer<Path, IOException> failures) {
+    this.root = new Path(new Path(URI.create(directory)), RemoteNames.LAYOUT);
+    this.who = "the file system of '" + root + "'";
     this.conf = conf;
+    this.failures = failures;
   }
 
   Path entry(Key key) {
-    return new Path(root, fanOut(key) + key.hex() + ".arrow");
+    return new Path(root, RemoteNames.entry(key));
   }
 
   Path set(Key setKey) {
-    return new Path(root, "sets/" + fanOut(setKey) + setKey.hex() + ".set");
+    return new Path(root, RemoteNames.set(setKey));
   }
 
   Path distrusted(String function) {
@@ -68,11 +78,20 @@ final class RemoteObjects implements AutoCloseable {
 
   /** All results of memoised functions. */
   List<Path> memos() throws IOException {
-    List<Path> names = new ArrayList<>();
+    return below(MEMO);
+  }
+
+  /** The last parts of the names of all objects below a folder. */
+  List<String> names(String folder) throws IOException {
+    return below(folder).stream().map(Path::getName).toList();
+  }
+
+  private List<Path> below(String folder) throws IOException {
     try {
-      call(
+      return call(
           fs -> {
-            RemoteIterator<LocatedFileStatus> files = fs.listFiles(new Path(root, MEMO), true);
+            List<Path> names = new ArrayList<>();
+            RemoteIterator<LocatedFileStatus> files = fs.listFiles(new Path(root, folder), true);
             while (files.hasNext()) {
               names.add(files.next().getPath());
             }
@@ -81,11 +100,6 @@ final class RemoteObjects implements AutoCloseable {
     } catch (FileNotFoundException e) {
       return List.of(); // nothing was ever written
     }
-    return names;
-  }
-
-  private static String fanOut(Key key) {
-    return key.hex().substring(0, 2) + "/" + key.hex().substring(2, 4) + "/";
   }
 
   /** What is written to an object. */
@@ -94,12 +108,24 @@ final class RemoteObjects implements AutoCloseable {
   }
 
   /**
-   * The content from its start; the caller closes it.
+   * The content from its start, which ends in an error where it is longer than the object, or comes
+   * too slowly; the caller closes it.
    *
+   * @param longest an object that is longer is an error at once
    * @throws FileNotFoundException if there is no such object
    */
-  InputStream open(Path name) throws IOException {
-    return call(fs -> fs.open(name));
+  InputStream open(Path name, long longest) throws IOException {
+    return call(
+        fs -> {
+          FileStatus status = fs.getFileStatus(name);
+          if (status.isDirectory() || status.getLen() < 0 || status.getLen() > longest) {
+            throw new IOException("'%s' is no object of the cache: %s".formatted(name, status));
+          }
+          // With the status, because an object store would be asked for it again.
+          FSDataInputStream data = fs.openFile(name).withFileStatus(status).build().get();
+          return Foreign.stream(
+              who, data, Foreign.Bounds.of(status.getLen()), e -> failures.accept(name, e));
+        });
   }
 
   boolean exists(Path name) throws IOException {
@@ -202,15 +228,18 @@ final class RemoteObjects implements AutoCloseable {
   }
 
   private interface Request<T> {
-    T run(FileSystem fs) throws IOException;
+    T run(FileSystem fs) throws Exception;
   }
 
-  /** File systems are other people's code: whatever they throw is a failure of theirs. */
   private <T> T call(Request<T> request) throws IOException {
     try {
-      return request.run(fileSystem());
-    } catch (RuntimeException | LinkageError e) {
-      throw new IOException("the file system of '" + root + "' failed", e);
+      return Foreign.call(who, () -> request.run(fileSystem()));
+    } catch (IOException e) {
+      if (e.getCause() instanceof ExecutionException asked
+          && asked.getCause() instanceof IOException of) {
+        throw of; // of a request that is answered later
+      }
+      throw e;
     }
   }
 
@@ -231,9 +260,15 @@ final class RemoteObjects implements AutoCloseable {
   @Override
   public synchronized void close() throws IOException {
     closed = true;
-    if (fileSystem != null) {
-      fileSystem.close();
-      fileSystem = null;
+    FileSystem open = fileSystem;
+    fileSystem = null;
+    if (open != null) {
+      Foreign.call(
+          who,
+          () -> {
+            open.close();
+            return true;
+          });
     }
   }
 }

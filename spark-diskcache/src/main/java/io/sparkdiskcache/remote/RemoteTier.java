@@ -4,6 +4,7 @@ package io.sparkdiskcache.remote;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntryDescription;
+import io.sparkdiskcache.store.EntrySet;
 import io.sparkdiskcache.store.FileLook;
 import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.PendingEntry;
@@ -40,7 +41,8 @@ import org.slf4j.LoggerFactory;
  * {@code v1/ab/cd/KEY.arrow} is the file of an entry as it is on the SSD, encrypted if that is. It
  * describes itself ({@link EntryDescription}), so that nothing else is needed to take it into a
  * store. {@code v1/sets/ab/cd/KEY.set} says which run's entries make up a set. Objects are found by
- * their names and nothing is ever listed.
+ * their names; listed are only the notes of what was erased, once a minute, and what hosts ask for
+ * together to see whether it is still there ({@link Presence}).
  *
  * <h2>What is served</h2>
  *
@@ -66,7 +68,9 @@ public final class RemoteTier {
   private final Counters counters = new Counters();
   private final RemoteObjects objects;
   private final Availability availability;
+  private final Erasures erasures;
   private final Uploads uploads;
+  private final Presence presence;
   private final Downloads downloads;
   private final Uploads memoUploads;
   private final RemoteMemo memo;
@@ -79,11 +83,15 @@ public final class RemoteTier {
 
   private RemoteTier(RemoteOptions options, Configuration conf) {
     this.options = options;
-    this.objects = new RemoteObjects(options.directory(), conf);
     this.availability = new Availability(options.directory(), counters);
-    this.uploads = new Uploads(objects, availability, counters);
+    this.objects =
+        new RemoteObjects(
+            options.directory(), conf, (name, e) -> availability.failed("Cannot close " + name, e));
+    this.erasures = new Erasures(objects);
+    this.uploads = new Uploads(objects, availability, counters, erasures);
+    this.presence = new Presence(objects, uploads);
     this.downloads = new Downloads(availability);
-    this.memoUploads = new Uploads(objects, availability, counters);
+    this.memoUploads = new Uploads(objects, availability, counters, erasures);
     this.memo = new RemoteMemo(objects, counters, memoUploads, downloads);
   }
 
@@ -108,7 +116,7 @@ public final class RemoteTier {
       String scheme = URI.create(options.directory()).getScheme();
       try {
         FileSystem.getFileSystemClass(scheme, conf);
-      } catch (IOException | RuntimeException e) {
+      } catch (IOException | RuntimeException | LinkageError e) {
         throw new IllegalArgumentException(
             "Cannot use '%s' for spark.diskcache.remote.dir: %s. Add the jar of that file system, or set fs.%s.impl."
                 .formatted(options.directory(), e.getMessage(), scheme),
@@ -141,6 +149,7 @@ public final class RemoteTier {
   }
 
   private void close() {
+    presence.close();
     uploads.close(options.flush());
     memoUploads.close(options.flush());
     downloads.close();
@@ -160,7 +169,18 @@ public final class RemoteTier {
 
   /** Has a published entry written in the background. */
   public void upload(Entry entry) {
+    presence.written(entry.key());
     uploads.entry(entry);
+  }
+
+  /** An entry was served from the SSD: it is written again if it has expired here. */
+  public void used(Entry entry) {
+    presence.used(entry);
+  }
+
+  /** The same of a set. */
+  public void used(EntrySet set) {
+    presence.used(set);
   }
 
   /**
@@ -169,6 +189,7 @@ public final class RemoteTier {
    * @param members keys of its entries, from partition 0
    */
   public void uploadSet(Key setKey, Key generation, List<Key> members, SetMeta meta) {
+    presence.written(setKey);
     uploads.set(new RemoteSet(setKey, generation, members.size(), meta, Instant.now()), members);
   }
 
@@ -196,11 +217,11 @@ public final class RemoteTier {
     return downloads.start(
         "Cannot fetch entry %s from the remote tier".formatted(wanted.key()),
         watch -> {
-          if (!isTrusted(wanted.function())) {
+          if (!isTrusted(wanted.function()) || erasures.holds(wanted.key(), wanted.function())) {
             counters.misses.increment();
             return Optional.empty();
           }
-          try (InputStream data = objects.open(objects.entry(wanted.key()));
+          try (InputStream data = objects.open(objects.entry(wanted.key()), Long.MAX_VALUE);
               PendingEntry pending = store.begin(wanted.key())) {
             return receive(pending, data, wanted, member, watch);
           } catch (FileNotFoundException e) {
@@ -285,12 +306,12 @@ public final class RemoteTier {
   private Optional<RemoteSet> read(Wanted wanted) throws IOException {
     Path name = objects.set(wanted.key());
     byte[] content;
-    if (!isTrusted(wanted.function())) {
+    if (!isTrusted(wanted.function()) || erasures.holds(wanted.key(), wanted.function())) {
       counters.misses.increment();
       return Optional.empty();
     }
-    try (InputStream data = objects.open(name)) {
-      content = data.readNBytes(MAX_SET_BYTES);
+    try (InputStream data = objects.open(name, MAX_SET_BYTES)) {
+      content = data.readAllBytes();
     } catch (FileNotFoundException e) {
       counters.misses.increment();
       return Optional.empty();

@@ -2,6 +2,7 @@
 package io.sparkdiskcache.remote;
 
 import io.sparkdiskcache.store.Entry;
+import io.sparkdiskcache.store.Foreign;
 import io.sparkdiskcache.store.Key;
 import java.io.IOException;
 import java.io.InputStream;
@@ -37,6 +38,7 @@ final class Uploads {
   private final RemoteObjects objects;
   private final Availability availability;
   private final Counters counters;
+  private final Erasures erasures;
   private final ThreadPoolExecutor entries = Pools.of("diskcache-upload", THREADS, QUEUE);
   private final ThreadPoolExecutor sets = Pools.of("diskcache-upload-sets", 1, SETS);
   private final AtomicInteger unfinished = new AtomicInteger();
@@ -59,8 +61,9 @@ final class Uploads {
     NOT
   }
 
-  Uploads(RemoteObjects objects, Availability availability, Counters counters) {
+  Uploads(RemoteObjects objects, Availability availability, Counters counters, Erasures erasures) {
     this.objects = objects;
+    this.erasures = erasures;
     this.availability = availability;
     this.counters = counters;
   }
@@ -91,8 +94,24 @@ final class Uploads {
   private boolean write(Entry entry) {
     Key key = entry.key();
     try (InputStream file = Files.newInputStream(entry.path())) {
-      return write(
-          objects.entry(key), stale.contains(key), file::transferTo, () -> stale.remove(key));
+      boolean[] erased = {false};
+      boolean done =
+          attempt(
+              objects.entry(key),
+              () -> {
+                erased[0] = erasures.holds(entry);
+                boolean wrote =
+                    !erased[0]
+                        && objects.write(objects.entry(key), stale.contains(key), file::transferTo);
+                if (wrote) {
+                  stale.remove(key);
+                }
+                return wrote;
+              });
+      if (erased[0]) {
+        counters.dropped.increment();
+      }
+      return done && !erased[0];
     } catch (NoSuchFileException e) {
       counters.dropped.increment(); // evicted meanwhile
     } catch (IOException e) {
@@ -107,7 +126,9 @@ final class Uploads {
         () -> {
           if (areThere(members)) {
             byte[] content = set.encode();
-            write(objects.set(set.setKey()), true, out -> out.write(content), () -> {});
+            attempt(
+                objects.set(set.setKey()),
+                () -> objects.write(objects.set(set.setKey()), true, out -> out.write(content)));
           } else {
             counters.dropped.increment();
           }
@@ -117,6 +138,28 @@ final class Uploads {
   /** Writes an object that tells a part of itself from the whole, in the place of an older one. */
   void small(Path name, byte[] content) {
     submit(entries, () -> attempt(name, () -> objects.overwrite(name, content)));
+  }
+
+  /** Asks what is there, which may lead to uploads. */
+  interface Check {
+    void run() throws IOException;
+  }
+
+  /** False if it is not done. */
+  boolean check(Check check) {
+    return submit(
+        sets,
+        () -> {
+          if (!availability.isAvailable()) {
+            return;
+          }
+          try {
+            check.run();
+            availability.succeeded();
+          } catch (IOException e) {
+            availability.failed("Cannot ask what is in the remote tier", e);
+          }
+        });
   }
 
   /** A note that must not be lost: it is written even while the tier is left alone. */
@@ -135,19 +178,6 @@ final class Uploads {
         });
   }
 
-  private boolean write(
-      Path name, boolean replace, RemoteObjects.Content content, Runnable written) {
-    return attempt(
-        name,
-        () -> {
-          boolean wrote = objects.write(name, replace, content);
-          if (wrote) {
-            written.run();
-          }
-          return wrote;
-        });
-  }
-
   /** Whether there is something to be counted. */
   private interface Attempt {
     boolean run() throws IOException;
@@ -159,7 +189,7 @@ final class Uploads {
       return false;
     }
     try {
-      if (attempt.run()) {
+      if (Foreign.call("an upload", attempt::run)) {
         counters.uploads.increment();
       }
       availability.succeeded();
@@ -224,6 +254,8 @@ final class Uploads {
           () -> {
             try {
               work.run();
+            } catch (RuntimeException | LinkageError e) { // it would end an executor
+              availability.failed("Cannot write to the remote tier", e);
             } finally {
               finished();
             }

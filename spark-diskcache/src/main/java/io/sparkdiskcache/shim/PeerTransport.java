@@ -117,8 +117,12 @@ public final class PeerTransport implements AutoCloseable {
     return server.getPort();
   }
 
-  /** Asks another process; waits for a connection if there is none, but not for the answer. */
-  public CompletableFuture<ByteBuffer> ask(String host, int port, ByteBuffer question)
+  /**
+   * Asks another process; waits for a connection if there is none, but not for the answer.
+   *
+   * @param longest bytes of an answer that are taken; a longer one is a failure
+   */
+  public CompletableFuture<ByteBuffer> ask(String host, int port, ByteBuffer question, int longest)
       throws IOException, InterruptedException {
     TransportClient client = clients.createClient(host, port);
     CompletableFuture<ByteBuffer> answer = new CompletableFuture<>();
@@ -127,7 +131,15 @@ public final class PeerTransport implements AutoCloseable {
         new RpcResponseCallback() {
           @Override
           public void onSuccess(ByteBuffer response) { // valid during this call only
-            answer.complete(ByteBuffer.allocate(response.remaining()).put(response).flip());
+            int length = response.remaining();
+            if (length > longest) {
+              answer.completeExceptionally(
+                  new IOException(
+                      "an answer of %d bytes where there are %d at most"
+                          .formatted(length, longest)));
+            } else {
+              answer.complete(ByteBuffer.allocate(length).put(response).flip());
+            }
           }
 
           @Override

@@ -51,7 +51,7 @@ final class Backup {
           return true;
         });
     Directories.restrictToOwner(copy.index());
-    try (Session session = Session.open(copy.index(), Index.BUSY_MILLIS)) {
+    try (Session session = Session.open(copy.index(), Index.WAIT)) {
       session.execute("PRAGMA journal_mode=WAL");
       session.update("DELETE FROM unindexed");
       // Their writers will complete them in the original, if at all.

@@ -60,6 +60,7 @@ public final class DiskStore implements AutoCloseable {
   private static final long FLUSH_SECONDS = 10;
 
   private static final long EVICT_SECONDS = 60;
+  private static final Duration RESUME = Duration.ofMillis(500);
   private static final Duration LEASE_POLL = Duration.ofMillis(20);
 
   private final CacheDirectory directory;
@@ -166,6 +167,7 @@ public final class DiskStore implements AutoCloseable {
   }
 
   private void start(Recovery recovery) {
+    background.every(RESUME, "Cannot ask for the write lock", index::resume);
     background.every(FLUSH_SECONDS, "Cannot write access times", () -> accesses.flush(index));
     background.every(FLUSH_SECONDS, "Cannot write the trace", () -> trace.flush(owner));
     if (room.changesByItself()) {
@@ -320,7 +322,13 @@ public final class DiskStore implements AutoCloseable {
     long deadline = System.nanoTime() + wait.toNanos();
     try {
       Optional<Lease> lease = leases.tryAcquire(key);
-      while (lease.isEmpty() && System.nanoTime() < deadline) {
+      while (lease.isEmpty() && leases.isWorthWaiting(key)) {
+        if (System.nanoTime() >= deadline) {
+          if (!wait.isZero()) {
+            leases.waitedInVain(key);
+          }
+          return lease;
+        }
         waiting.run();
         LockSupport.parkNanos(LEASE_POLL.toNanos());
         lease = leases.tryAcquire(key);

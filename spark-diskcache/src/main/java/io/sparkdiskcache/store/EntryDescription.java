@@ -47,6 +47,9 @@ public record EntryDescription(Key key, EntryMeta meta, Instant createdAt, Strin
   /** An Arrow file ends with the length of its footer and a magic. */
   static final int TAIL = Integer.BYTES + "ARROW1".length();
 
+  /** All of it is read into memory at once; a table of 10,000 columns needs a hundredth. */
+  private static final int MAX_FOOTER = 256 << 20;
+
   /** Inputs are left out of longer descriptions: every file of a relation would repeat them. */
   private static final int MAX_COMPONENT_CHARS = 1 << 16;
 
@@ -111,6 +114,34 @@ public record EntryDescription(Key key, EntryMeta meta, Instant createdAt, Strin
     return read(file, false);
   }
 
+  /** Reads so many bytes of an object from a position on. */
+  public interface Source {
+    byte[] read(long from, int length) throws IOException;
+  }
+
+  /** Reads the end of an object that may lie anywhere, for looking at it. */
+  public static Optional<EntryDescription> read(Source source, long size) throws IOException {
+    if (size < TAIL) {
+      return Optional.empty();
+    }
+    byte[] tail = source.read(size - TAIL, TAIL);
+    int footer = ByteBuffer.wrap(tail).order(ByteOrder.LITTLE_ENDIAN).getInt();
+    long body = size - TAIL - footer;
+    if (footer <= 0 || footer > MAX_FOOTER || body < 0) {
+      return Optional.empty();
+    }
+    byte[] end = source.read(body, footer + TAIL);
+    Matcher seal = SEAL.matcher(new String(end, StandardCharsets.ISO_8859_1));
+    if (!seal.find() || Long.parseUnsignedLong(seal.group(1), 16) != body) {
+      return Optional.empty();
+    }
+    int textAt = seal.start() + SEAL_LENGTH;
+    int length = Integer.parseUnsignedInt(seal.group(4), 16);
+    return length < 0 || length > end.length - textAt
+        ? Optional.empty()
+        : parse(new String(end, textAt, length, StandardCharsets.UTF_8), size, 0);
+  }
+
   private static Optional<EntryDescription> read(Path file, boolean verify) throws IOException {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       long size = channel.size();
@@ -119,7 +150,7 @@ public record EntryDescription(Key key, EntryMeta meta, Instant createdAt, Strin
       }
       int footer = read(channel, size - TAIL, TAIL).order(ByteOrder.LITTLE_ENDIAN).getInt();
       long body = size - TAIL - footer;
-      if (footer <= 0 || body < 0) {
+      if (footer <= 0 || footer > MAX_FOOTER || body < 0) {
         return Optional.empty();
       }
       byte[] end = read(channel, body, footer + TAIL).array();

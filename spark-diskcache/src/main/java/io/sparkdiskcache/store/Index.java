@@ -6,9 +6,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.Deque;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +30,14 @@ import org.sqlite.SQLiteException;
  * reader and becomes a writer later can fail with "database is locked" at once, whatever the
  * time-out.
  *
+ * <h2>A process that holds the write lock and does nothing</h2>
+ *
+ * It may be frozen, or stuck in its disk. Whoever writes waits {@link #WAIT} at most. The first who
+ * has waited in vain for another process stops all writing of this one: from then on who wants to
+ * write fails at once and goes on without, until {@link #resume}, which the store's thread calls
+ * now and then, gets the lock. So one such process costs the tasks of another that time once, and
+ * not each of them, one after the other. Reading goes on.
+ *
  * <h2>Files</h2>
  *
  * {@link IndexFile} makes and sets aside {@code index.db}. A process that still has the old file
@@ -37,8 +47,15 @@ import org.sqlite.SQLiteException;
  * drop the POSIX locks that SQLite holds on them in this process.
  */
 final class Index implements AutoCloseable {
-  /** Longer than any transaction here takes on a crowded host. */
-  static final int BUSY_MILLIS = 30_000;
+  private static final Log LOG = Log.of(DiskStore.class);
+
+  /** Longer than any transaction here takes on a crowded host: two seconds have been seen. */
+  static final Duration WAIT = Duration.ofSeconds(5);
+
+  /**
+   * For threads of this process, which go on, or stop at the one that waits for another process.
+   */
+  private static final Duration OWN_WAIT = Duration.ofSeconds(30);
 
   private static final int IDLE_READERS = 8;
 
@@ -48,6 +65,7 @@ final class Index implements AutoCloseable {
   private @Nullable Session writer; // guarded by writing
   private Object identity; // guarded by writing
   private final AtomicInteger epoch = new AtomicInteger(); // counts the files index.db has been
+  private volatile boolean stopped; // no writing, see above
   private volatile boolean closed;
 
   private Index(CacheDirectory directory, Object identity) {
@@ -89,7 +107,7 @@ final class Index implements AutoCloseable {
     int before = epoch.get();
     Session session = readers.poll();
     if (session == null) {
-      session = Session.open(directory.index(), BUSY_MILLIS);
+      session = Session.open(directory.index(), WAIT);
     }
     boolean reusable = false;
     try {
@@ -124,10 +142,12 @@ final class Index implements AutoCloseable {
 
   /** Runs a transaction: all of the work is committed, or none and the exception is thrown. */
   <T> T write(Work<T> work) throws SQLException {
-    writing.lock();
+    requireWritable();
+    lock();
     try {
+      requireWritable(); // who had the lock may have waited in vain
       Session session = writer();
-      session.execute("BEGIN IMMEDIATE");
+      begin(session);
       boolean committed = false;
       try {
         T result = work.run(session);
@@ -145,6 +165,70 @@ final class Index implements AutoCloseable {
     } catch (SQLException e) {
       suspect(e);
       throw e;
+    } finally {
+      writing.unlock();
+    }
+  }
+
+  private void requireWritable() throws SQLException {
+    if (stopped) {
+      throw new SQLException(
+          "another process holds the write lock of %s and does not go on; nothing is written until it does"
+              .formatted(directory.index()));
+    }
+  }
+
+  /** Waits for other threads of this process, of which one may be waiting for another process. */
+  private void lock() throws SQLException {
+    boolean locked = false;
+    try {
+      locked = writing.tryLock(OWN_WAIT.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      locked = writing.tryLock();
+    }
+    if (!locked) {
+      throw new SQLException("the index is being written to by other threads for too long");
+    }
+  }
+
+  private void begin(Session session) throws SQLException {
+    boolean begun = false;
+    try {
+      session.execute("BEGIN IMMEDIATE");
+      begun = true;
+    } catch (SQLException e) {
+      if (isBusy(e) && !stopped) {
+        stopped = true;
+        LOG.warn(
+            "Another process has held the write lock of {} for {} s. Nothing is published or evicted"
+                + " here until it lets go; what is stored is read all the same. Is a process frozen?",
+            directory.index(),
+            WAIT.toSeconds());
+      }
+      throw e;
+    } finally {
+      if (!begun) {
+        writer = null;
+        session.close();
+      }
+    }
+  }
+
+  /** Has writing go on if the lock can be had now. Waits for nobody. */
+  void resume() throws SQLException {
+    if (!stopped || closed || !writing.tryLock()) {
+      return;
+    }
+    try (Session session = Session.open(directory.index(), Duration.ZERO)) {
+      session.execute("BEGIN IMMEDIATE");
+      session.execute("ROLLBACK");
+      stopped = false;
+      LOG.warn("The write lock of {} is free again", directory.index());
+    } catch (SQLException e) {
+      if (!isBusy(e)) {
+        throw e;
+      }
     } finally {
       writing.unlock();
     }
@@ -173,7 +257,7 @@ final class Index implements AutoCloseable {
       epoch.incrementAndGet();
       closeReaders();
     }
-    session = Session.open(directory.index(), BUSY_MILLIS);
+    session = Session.open(directory.index(), WAIT);
     writer = session;
     return session;
   }
@@ -203,6 +287,11 @@ final class Index implements AutoCloseable {
     int primary = sqlite.getResultCode().code & 0xFF;
     return primary == SQLiteErrorCode.SQLITE_CORRUPT.code
         || primary == SQLiteErrorCode.SQLITE_NOTADB.code;
+  }
+
+  static boolean isBusy(SQLException e) {
+    return e instanceof SQLiteException sqlite
+        && (sqlite.getResultCode().code & 0xFF) == SQLiteErrorCode.SQLITE_BUSY.code;
   }
 
   private void closeReaders() throws SQLException {

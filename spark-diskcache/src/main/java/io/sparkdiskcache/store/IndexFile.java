@@ -38,7 +38,8 @@ final class IndexFile {
   /** Compares indexes with tables as well. */
   private static final String THOROUGH = "integrity_check(1)";
 
-  private static final long LOCK_NANOS = TimeUnit.SECONDS.toNanos(60);
+  /** For a process that creates or examines the index; who waits in vain tries again later. */
+  private static final long LOCK_NANOS = TimeUnit.SECONDS.toNanos(10);
 
   /** Threads must not meet at the lock file: one closing it would drop the lock of the other. */
   private static final ReentrantLock REPAIRING = new ReentrantLock();
@@ -70,7 +71,7 @@ final class IndexFile {
   /** Alone: examines again what was found wanting, and replaces it if it is. */
   private static Session repair(CacheDirectory directory)
       throws SQLException, IOException, StoreException {
-    if (Files.exists(directory.index())) {
+    if (!Files.notExists(directory.index())) { // for want of memory it may not be seen either
       try {
         Session session = openHealthy(directory, THOROUGH);
         Files.deleteIfExists(directory.indexSuspect());
@@ -99,7 +100,7 @@ final class IndexFile {
 
   private static Session openHealthy(CacheDirectory directory, String examination)
       throws SQLException, StoreException {
-    Session session = Session.open(directory.index(), Index.BUSY_MILLIS);
+    Session session = Session.open(directory.index(), Index.WAIT);
     boolean healthy = false;
     try {
       int version = IndexSchema.version(session);
@@ -138,7 +139,7 @@ final class IndexFile {
     Recovery.forEachDataFile(
         directory, (file, name) -> files.put(CacheDirectory.name(file), Files.size(file)));
     Directories.createPrivateFile(building); // SQLite gives its mode to the companions
-    try (Session session = Session.open(building, Index.BUSY_MILLIS)) {
+    try (Session session = Session.open(building, Index.WAIT)) {
       session.execute("PRAGMA journal_mode=WAL");
       session.execute("BEGIN IMMEDIATE");
       IndexSchema.create(session);
@@ -187,6 +188,6 @@ final class IndexFile {
       }
       LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
     }
-    throw new IOException("another process has been repairing the index for a minute");
+    throw new IOException("another process examines the index, or is frozen in doing so");
   }
 }

@@ -10,13 +10,18 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Who computes an entry, among the processes that share the directory: a file {@code tmp/KEY.lease}
  * that names its owner. Only advice, so that work is not done twice: publishing does not ask for
  * it, and two processes that both believe to hold one compute the same rows, of which the first are
  * kept.
+ *
+ * <p>A holder may be frozen, and hold many. Once somebody has waited for it in vain, nobody of this
+ * process waits for what it held then.
  *
  * <p>A lease ends when it is closed, when its owner is dead, which the kernel knows by the owner's
  * lock file, or when it is older than {@link #EXPIRY}: nobody waits for ever.
@@ -26,10 +31,14 @@ final class Leases {
   static final Duration EXPIRY = Duration.ofMinutes(10);
 
   static final String SUFFIX = ".lease";
+  private static final int MAX_IDLE = 1000;
 
   private final CacheDirectory directory;
   private final Owner owner;
   private final InstantSource clock;
+
+  /** Holders that were waited for in vain, and until when. */
+  private final Map<String, Instant> idle = new ConcurrentHashMap<>();
 
   Leases(CacheDirectory directory, Owner owner, InstantSource clock) {
     this.directory = directory;
@@ -54,6 +63,30 @@ final class Leases {
       }
     }
     return Optional.empty(); // others are quicker
+  }
+
+  /** Whether the holder of the lease of a key may be about to end it. */
+  boolean isWorthWaiting(Key key) throws IOException {
+    Path file = directory.tmp().resolve(key.hex() + SUFFIX);
+    try {
+      Instant waited = idle.get(Files.readString(file, StandardCharsets.US_ASCII));
+      return waited == null || Files.getLastModifiedTime(file).toInstant().isAfter(waited);
+    } catch (NoSuchFileException e) {
+      return true; // to be had
+    }
+  }
+
+  /** Somebody has waited for the holder of the lease of a key for as long as he could. */
+  void waitedInVain(Key key) throws IOException {
+    Path file = directory.tmp().resolve(key.hex() + SUFFIX);
+    try {
+      if (idle.size() > MAX_IDLE) {
+        idle.clear();
+      }
+      idle.put(Files.readString(file, StandardCharsets.US_ASCII), clock.instant());
+    } catch (NoSuchFileException e) {
+      Log.of(DiskStore.class).debug("Lease {} has ended just now", file, e);
+    }
   }
 
   private boolean isHeld(Path file) throws IOException {

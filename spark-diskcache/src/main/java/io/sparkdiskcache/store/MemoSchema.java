@@ -6,6 +6,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -15,7 +16,7 @@ final class MemoSchema {
   static final int FORMAT = 1;
 
   /** How long a statement waits for the transaction of another process. */
-  static final int BUSY_MILLIS = 2_000;
+  static final Duration BUSY = Duration.ofSeconds(2);
 
   private static final int ATTEMPTS = 50;
   private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
@@ -69,7 +70,7 @@ final class MemoSchema {
         Log.of(MemoSchema.class).debug("{} was created by another process", file);
       }
     }
-    Session session = Session.open(file, BUSY_MILLIS);
+    Session session = Session.open(file, BUSY);
     boolean opened = false;
     try {
       if (version(session) == 0) {

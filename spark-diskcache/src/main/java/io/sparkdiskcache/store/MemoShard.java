@@ -55,6 +55,8 @@ final class MemoShard implements AutoCloseable {
   private final ReentrantLock writing = new ReentrantLock();
   private @Nullable Session reader; // guarded by reading
   private @Nullable Session writer; // guarded by writing
+  private boolean isLocked; // guarded by writing: whether another process held the file too long
+  private long lockedAt; // guarded by writing: and when that was found out
   private final Map<MemoFunction, Long> ids = new HashMap<>(); // guarded by writing
   private final Map<String, Long> unchecked = new HashMap<>(); // guarded by writing, see bound
   private final Map<MemoKey, MemoResult> ahead = new ConcurrentHashMap<>();
@@ -93,14 +95,23 @@ final class MemoShard implements AutoCloseable {
   }
 
   private <T> T change(Change<T> change) throws SQLException, IOException {
+    long since = System.nanoTime();
     writing.lock();
     try {
+      if (isLocked && lockedAt - since > 0) {
+        throw new SQLException("another process has locked " + file + ", as others have found out");
+      }
       Session session = writer();
       boolean committed = false;
       try {
         T result = session.transaction(() -> change.make(session));
         committed = true;
+        isLocked = false;
         return result;
+      } catch (SQLException e) {
+        isLocked = Index.isBusy(e);
+        lockedAt = System.nanoTime();
+        throw e;
       } finally {
         if (!committed) {
           ids.clear(); // what the transaction added is not there

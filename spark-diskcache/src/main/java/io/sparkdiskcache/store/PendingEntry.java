@@ -78,7 +78,7 @@ public final class PendingEntry implements AutoCloseable {
    *
    * @param data read to its end and left open
    * @return empty if it is not what was written
-   * @throws IOException if the data cannot be read
+   * @throws IOException if the data cannot be read, or makes no sense
    * @throws StoreException if the file cannot be written, or there is no room
    */
   public Optional<EntryDescription> receive(InputStream data, Receiving receiving)
@@ -93,10 +93,10 @@ public final class PendingEntry implements AutoCloseable {
     }
     try {
       Directories.fsyncFile(path);
-      return EntryDescription.readVerified(path);
     } catch (IOException e) {
       throw StoreException.failed("Cannot write entry " + key, e);
     }
+    return Foreign.call("what was sent of entry " + key, () -> EntryDescription.readVerified(path));
   }
 
   private OutputStream create() throws StoreException {

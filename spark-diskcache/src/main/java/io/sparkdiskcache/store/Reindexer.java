@@ -2,11 +2,14 @@
 package io.sparkdiskcache.store;
 
 import java.io.IOException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.InstantSource;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -15,7 +18,8 @@ import java.util.function.BooleanSupplier;
  *
  * <p>A file is taken if every byte of it is what was written, by the seal in its {@link
  * EntryDescription}. Others are deleted: damaged ones, those of earlier formats, and members of
- * sets, because only the lost index knew which sets were complete and published.
+ * sets, because only the lost index knew which sets were complete and published. One that cannot be
+ * read now, for want of descriptors or memory, is left to the next open.
  *
  * <p>The writer of a file may still live and be about to add its row, to this index instead of the
  * lost one. So the file is deleted inside the transaction that takes it off the list: the writer,
@@ -23,6 +27,7 @@ import java.util.function.BooleanSupplier;
  */
 final class Reindexer {
   private static final Log LOG = Log.of(DiskStore.class);
+  private static final int MAX_UNREADABLE = 100;
 
   private final CacheDirectory directory;
   private final Owner owner;
@@ -52,16 +57,24 @@ final class Reindexer {
   void run(BooleanSupplier stopping) throws SQLException, IOException {
     long taken = 0;
     long dropped = 0;
-    Map<String, Long> next = index.read(session -> Sums.someUnindexed(session, 1));
-    while (!next.isEmpty() && !stopping.getAsBoolean()) {
-      for (String name : next.keySet()) {
+    Set<String> unreadable = new HashSet<>(); // now: the next open tries again
+    Optional<String> next = next(unreadable);
+    while (next.isPresent() && !stopping.getAsBoolean()) {
+      String name = next.get();
+      try {
         if (take(name)) {
           taken++;
         } else {
           dropped++;
         }
+      } catch (IOException e) {
+        LOG.warn("Cannot read entry file {}, so it is not indexed now: {}", name, e.toString());
+        if (unreadable.size() == MAX_UNREADABLE) {
+          throw e;
+        }
+        unreadable.add(name);
       }
-      next = index.read(session -> Sums.someUnindexed(session, 1));
+      next = next(unreadable);
     }
     if (taken + dropped > 0) {
       LOG.info(
@@ -71,6 +84,10 @@ final class Reindexer {
           directory.root(),
           dropped);
     }
+  }
+
+  private Optional<String> next(Set<String> without) throws SQLException {
+    return index.read(session -> Sums.oneUnindexed(session, without));
   }
 
   private boolean take(String name) throws SQLException, IOException {
@@ -105,12 +122,11 @@ final class Reindexer {
     return taken;
   }
 
-  private static Optional<EntryDescription> describe(Path file, Key key) {
+  private static Optional<EntryDescription> describe(Path file, Key key) throws IOException {
     try {
       return EntryDescription.readVerified(file)
           .filter(found -> found.key().equals(key) && found.meta().generation().isEmpty());
-    } catch (IOException e) {
-      LOG.warn("Cannot read entry file {}, so it is not indexed again: {}", file, e.toString());
+    } catch (NoSuchFileException e) {
       return Optional.empty();
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -259,6 +260,17 @@ public final class Selector {
   /** Whether a memoised result is meant. */
   public boolean matches(MemoEntry entry, Instant now) {
     return mayMeanMemo() && terms.stream().allMatch(term -> term.holds(entry, now));
+  }
+
+  /** Whether an entry is meant that is only known by what its file says. */
+  public boolean matches(EntryDescription entry, Instant now) {
+    Instant created = entry.createdAt();
+    EntryMeta meta = entry.meta();
+    Path nowhere = Path.of(entry.key().hex());
+    return matches(
+        new Entry(entry.key(), nowhere, meta.withoutComponents(), created, created, 0),
+        meta.components(),
+        now);
   }
 
   boolean matches(Entry entry, Map<String, String> components, Instant now) {

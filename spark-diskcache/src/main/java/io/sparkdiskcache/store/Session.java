@@ -7,6 +7,7 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -50,12 +51,12 @@ final class Session implements AutoCloseable {
   /**
    * Opens an existing file, never creates one, and writes nothing.
    *
-   * @param busyMillis how long a statement waits for another process's transaction
+   * @param busy how long a statement waits for another process's transaction
    */
-  static Session open(Path index, int busyMillis) throws SQLException {
+  static Session open(Path index, Duration busy) throws SQLException {
     SQLiteConfig config = new SQLiteConfig();
     config.resetOpenMode(SQLiteOpenMode.CREATE);
-    config.setBusyTimeout(busyMillis);
+    config.setBusyTimeout((int) busy.toMillis());
     config.enforceForeignKeys(true);
     config.setSynchronous(SQLiteConfig.SynchronousMode.NORMAL); // see DiskStore
     config.setGetGeneratedKeys(false); // nobody asks, and each insert would be followed by a query

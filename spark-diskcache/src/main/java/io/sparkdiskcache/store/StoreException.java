@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The store could not do what was asked; the caller goes on without the cache. */
 public class StoreException extends Exception {
-  StoreException(String problem, String reason, String cure) {
+  public StoreException(String problem, String reason, String cure) {
     this(problem, reason, cure, null);
   }
 

@@ -2,8 +2,12 @@
 package io.sparkdiskcache.store;
 
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 
 /** The statements on what triggers sum up, and on the list of files that are in no index. */
 final class Sums {
@@ -51,6 +55,21 @@ final class Sums {
           return sum[0] < bytes;
         });
     return files;
+  }
+
+  /** The name of a file that is in no index, other than these. */
+  static Optional<String> oneUnindexed(Session session, Set<String> without) throws SQLException {
+    List<String> found = new ArrayList<>();
+    session.forEach(
+        "SELECT name FROM unindexed",
+        row -> {
+          String name = row.getString(1);
+          if (!without.contains(name)) {
+            found.add(name);
+          }
+          return found.isEmpty();
+        });
+    return found.stream().findFirst();
   }
 
   static boolean removeUnindexed(Session session, String name) throws SQLException {

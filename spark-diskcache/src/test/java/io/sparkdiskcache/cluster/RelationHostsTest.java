@@ -17,7 +17,7 @@ class RelationHostsTest {
   @TempDir private Path directory;
 
   private RelationHosts loaded() {
-    return new RelationHosts(Optional.of(directory.resolve("driver")));
+    return new RelationHosts(Optional.of(directory.resolve("driver")), true);
   }
 
   @Test
@@ -38,6 +38,22 @@ class RelationHostsTest {
     hosts.note("r", Map.of("gone", 4, "evicted", 2, "there", 1), Set.of());
     hosts.note("r", Map.of("there", 5), Set.of("evicted", "there"));
     assertThat(hosts.of("r")).isEqualTo(Map.of("gone", 4, "there", 5));
+  }
+
+  @Test
+  void theAddressOfAPodIsNeitherNotedNorWaitedFor() {
+    RelationHosts before = loaded();
+    before.note("r", Map.of("10.0.0.7", 3), Set.of());
+    before.save();
+    assertThat(RelationHosts.mayReturn("spark://host:7077")).isTrue();
+    assertThat(RelationHosts.mayReturn("yarn")).isTrue();
+    RelationHosts pods =
+        new RelationHosts(
+            Optional.of(directory.resolve("driver")),
+            RelationHosts.mayReturn("k8s://https://10.96.0.1:443"));
+    assertThat(pods.of("r")).as("what an earlier version has noted").isEmpty();
+    pods.note("r", Map.of("10.0.0.8", 3), Set.of());
+    assertThat(pods.of("r")).isEmpty();
   }
 
   @Test

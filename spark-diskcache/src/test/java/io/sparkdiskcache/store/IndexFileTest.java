@@ -321,7 +321,7 @@ class IndexFileTest {
   @Test
   void statementsAreRefusedToSchemaTricks() throws Exception {
     open(temp).close();
-    try (Session session = Session.open(temp.resolve("index.db"), 1000)) {
+    try (Session session = Session.open(temp.resolve("index.db"), Index.WAIT)) {
       assertThat(session.first("PRAGMA trusted_schema", row -> row.getInt(1))).contains(0);
       assertThat(session.first("PRAGMA journal_mode", row -> row.getString(1))).contains("wal");
       assertThat(session.first("PRAGMA synchronous", row -> row.getInt(1))).contains(1);

@@ -61,18 +61,44 @@ class LeaseTest {
         DiskStore two = open(temp)) {
       try (Lease lease = one.lease(key(1), Duration.ZERO, LeaseTest::nothing).orElseThrow()) {
         assertThat(lease).isNotNull();
-        assertThat(two.lease(key(1), Duration.ofMillis(50), LeaseTest::nothing)).isEmpty();
-        assertThatThrownBy(
-                () ->
-                    two.lease(
-                        key(1),
-                        Duration.ofMinutes(1),
-                        () -> {
-                          throw new IllegalStateException("killed");
-                        }))
+        assertThatThrownBy(() -> two.lease(key(1), Duration.ofMinutes(1), LeaseTest::killed))
             .hasMessage("killed");
+        assertThat(two.lease(key(1), Duration.ofMillis(50), LeaseTest::nothing)).isEmpty();
       }
     }
+  }
+
+  @Test
+  void whoWasWaitedForInVainIsNotWaitedForAgain() throws Exception {
+    try (DiskStore one = open(temp);
+        DiskStore two = open(temp)) {
+      Lease first = one.lease(key(1), Duration.ZERO, LeaseTest::nothing).orElseThrow();
+      Lease second = one.lease(key(2), Duration.ZERO, LeaseTest::nothing).orElseThrow();
+      assertThat(two.lease(key(1), Duration.ofMillis(50), LeaseTest::nothing)).isEmpty();
+      for (int number : new int[] {1, 2}) {
+        assertThat(two.lease(key(number), Duration.ofMinutes(10), LeaseTest::killed))
+            .as("lease %s, which was held then", number)
+            .isEmpty();
+      }
+      second.close();
+      try (Lease free =
+          two.lease(key(2), Duration.ofMinutes(10), LeaseTest::killed).orElseThrow()) {
+        assertThat(free).isNotNull();
+      }
+      second = one.lease(key(2), Duration.ZERO, LeaseTest::nothing).orElseThrow();
+      Files.setLastModifiedTime(
+          temp.resolve("tmp").resolve(key(2).hex() + Leases.SUFFIX),
+          java.nio.file.attribute.FileTime.from(java.time.Instant.now().plusSeconds(1)));
+      assertThatThrownBy(() -> two.lease(key(2), Duration.ofMinutes(10), LeaseTest::killed))
+          .as("one that it has taken since")
+          .hasMessage("killed");
+      first.close();
+      second.close();
+    }
+  }
+
+  private static void killed() {
+    throw new IllegalStateException("killed");
   }
 
   @Test

@@ -231,7 +231,7 @@ class MemoStoreTest {
   }
 
   private void sql(int shard, String statement) throws SQLException {
-    try (Session session = Session.open(shard(shard), MemoSchema.BUSY_MILLIS)) {
+    try (Session session = Session.open(shard(shard), MemoSchema.BUSY)) {
       session.execute(statement);
     }
   }

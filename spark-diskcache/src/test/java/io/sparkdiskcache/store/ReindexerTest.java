@@ -139,4 +139,38 @@ class ReindexerTest {
       assertThat(store.find(key(1)).map(Entry::path)).isEqualTo(Optional.of(old.path()));
     }
   }
+
+  /** For want of descriptors, or of memory; here because there is a directory in its place. */
+  @Test
+  void aFileThatCannotBeReadNowIsKeptForTheNextOpen() throws Exception {
+    Path hidden = temp.resolve("hidden");
+    Entry old;
+    try (DiskStore store = open(temp)) {
+      Entry stored = StoreFixture.putSealed(store, key(1), 100);
+      old = stored;
+      store
+          .index()
+          .write(
+              session -> {
+                Rows.delete(session, stored);
+                Sums.addUnindexed(
+                    session,
+                    java.util.Map.of(stored.path().getFileName().toString(), stored.bytes()));
+                return true;
+              });
+    }
+    Files.move(old.path(), hidden);
+    Files.createDirectory(old.path());
+    try (DiskStore store = open(temp)) {
+      store.settle();
+      assertThat(store.find(key(1))).isEmpty();
+      assertThat(store.stats().unindexedFiles()).isEqualTo(1);
+    }
+    Files.delete(old.path());
+    Files.move(hidden, old.path());
+    try (DiskStore store = open(temp)) {
+      store.settle();
+      assertThat(StoreFixture.holdsSealedContent(store.find(key(1)).orElseThrow(), 100)).isTrue();
+    }
+  }
 }

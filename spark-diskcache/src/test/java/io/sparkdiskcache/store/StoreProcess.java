@@ -5,16 +5,22 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.locks.LockSupport;
 
 /** A JVM of its own that works on a store; says on its standard output what it has done. */
 final class StoreProcess implements AutoCloseable {
   static final int PARTITIONS = 3;
+
+  private static final long POLL_NANOS = 20_000_000;
 
   /** The limit under which {@code mix} works: of 200 keys with 500 bytes, 160. */
   static final long MIX_BYTES = 80_000;
@@ -68,6 +74,31 @@ final class StoreProcess implements AutoCloseable {
     return line;
   }
 
+  /** SIGTERM, once it has published. */
+  void endInOrder() throws IOException, InterruptedException {
+    while (!readLine().equals("published")) {}
+    signal("TERM");
+    process.waitFor();
+  }
+
+  /** SIGSTOP: it does nothing any more, and keeps what it holds. */
+  void freeze() throws IOException, InterruptedException {
+    signal("STOP");
+  }
+
+  /** SIGCONT. */
+  void thaw() throws IOException, InterruptedException {
+    signal("CONT");
+  }
+
+  private void signal(String name) throws IOException, InterruptedException {
+    int code =
+        new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start().waitFor();
+    if (code != 0) {
+      throw new AssertionError("kill -" + name + " failed");
+    }
+  }
+
   /** SIGKILL; returns the whole lines it had still written. */
   List<String> killAndDrain() throws IOException {
     process.toHandle().destroyForcibly(); // Process.destroyForcibly would close the stream as well
@@ -105,6 +136,8 @@ final class StoreProcess implements AutoCloseable {
     switch (arguments[1]) {
       case "write" -> write(directory, arguments[2]);
       case "lease" -> lease(directory, arguments[2]);
+      case "open" -> open(directory, Path.of(arguments[2]));
+      case "lock" -> lock(directory, Path.of(arguments[2]));
       case "readOnly" -> FailureTest.readOnly(directory);
       case "hold" -> hold(directory, arguments[2]);
       case "mix" -> mix(directory, Long.parseLong(arguments[2]), Integer.parseInt(arguments[3]));
@@ -157,6 +190,36 @@ final class StoreProcess implements AutoCloseable {
     say("leased");
     Thread.currentThread().join();
     lease.close();
+  }
+
+  /** Opens when the file is there, publishes one entry and closes when it is told to end. */
+  private static void open(Path directory, Path go) throws Exception {
+    say("ready");
+    while (!Files.exists(go)) {
+      LockSupport.parkNanos(POLL_NANOS);
+    }
+    long start = System.nanoTime();
+    DiskStore store = StoreFixture.open(directory);
+    long millis = (System.nanoTime() - start) / 1_000_000;
+    Runtime.getRuntime().addShutdownHook(new Thread(store::close));
+    say(millis + " ms, " + store.findAll(List.of(StoreFixture.key("one"))).size() + " found");
+    StoreFixture.put(store, StoreFixture.key(ProcessHandle.current().pid()), 100);
+    say("published");
+    Thread.currentThread().join();
+  }
+
+  /** Holds the write lock of the index until the file is there. */
+  private static void lock(Path directory, Path until) throws Exception {
+    try (Connection connection = StoreFixture.connect(directory);
+        Statement statement = connection.createStatement()) {
+      statement.execute("BEGIN IMMEDIATE");
+      say("locked");
+      while (!Files.exists(until)) {
+        LockSupport.parkNanos(POLL_NANOS);
+      }
+      statement.execute("COMMIT");
+    }
+    say("let go");
   }
 
   /** Publishes, finds, verifies and evicts at random on keys that all processes share. */

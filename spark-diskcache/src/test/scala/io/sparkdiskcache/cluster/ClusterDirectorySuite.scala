@@ -108,6 +108,7 @@ class ClusterDirectorySuite extends AnyFunSuite with TestDirectories {
       cluster.watch("r", JList.of(one, two, three))
       cluster.removed("1")
     }
-    assert(new RelationHosts(Optional.of(directory("notes"))).of("r") == JMap.of("a", 2, "b", 1))
+    assert(
+      new RelationHosts(Optional.of(directory("notes")), true).of("r") == JMap.of("a", 2, "b", 1))
   }
 }

@@ -22,6 +22,8 @@ final class Gate(dir: Path, name: String) {
     Files.createFile(file)
   }
 
+  def isClosed: Boolean = Files.exists(file)
+
   /** Lets through who waits, and all who come. */
   def open(): Unit = Files.delete(file)
 
