@@ -238,6 +238,59 @@ def test_through_connect_cache_is_enough(programs: Programs, data: str) -> None:
         assert "spark.plugins=io.sparkdiskcache.DiskCachePlugin" in error
 
 
+TWO_USERS = """
+import json, sys
+from pyspark.sql import SparkSession
+
+result, remote, data, cache = sys.argv[1:]
+ann, bob = (SparkSession.builder.remote(f"{remote}/;user_id={user}").create() for user in ("ann", "bob"))
+
+def tried(action):
+    try:
+        return str(action())
+    except Exception as e:
+        return f"refused: {e}"
+
+def entries(of):
+    return of.sql("SELECT * FROM diskcache_entries()").count()
+
+found = {}
+df = ann.read.parquet(data).groupBy("k").count().cache()
+found["rows"] = sorted(tuple(row) for row in df.collect())
+found["ann"], found["bob"] = entries(ann), entries(bob)
+found["ledger"] = bob.sql("SELECT * FROM diskcache_memo()").count()
+evict = "SELECT * FROM diskcache_evict('name=*')"
+found["bob evicts"] = bob.sql(evict).count()
+ann.sql("EXPLAIN " + evict).collect()
+ann.sql(evict).explain()
+found["after bob"] = entries(ann)
+bob.sql("SET spark.diskcache.sql.functions=all")
+found["bob sets"] = entries(bob)
+jdbc = bob.read.format("jdbc").option("url", f"jdbc:sqlite:{cache}/index.db").option("dbtable", "entries")
+found["jdbc"] = tried(lambda: jdbc.load().count())
+found["driver"] = tried(lambda: jdbc.option("driver", "org.sqlite.JDBC").load().count())
+found["again"] = sorted(tuple(row) for row in bob.read.parquet(data).groupBy("k").count().collect())
+found["ann evicts"] = ann.sql(evict).count()
+found["left"] = entries(ann)
+with open(result, "w") as out:
+    json.dump(found, out)
+"""
+
+
+def test_two_users_of_a_connect_server_neither_see_nor_remove_what_the_other_wrote(
+    programs: Programs, data: str
+) -> None:
+    programs.write("users.py", TWO_USERS)
+    with connect_server(programs) as remote:
+        found = programs.client("users.py", remote, data, str(programs.cache))
+    assert found["rows"] == found["again"] == [[k, 60] for k in range(5)]
+    assert found["ann"] > 0
+    assert found["bob"] == found["bob evicts"] == found["bob sets"] == found["ledger"] == 0
+    assert found["after bob"] == found["ann"] == found["ann evicts"], "explaining removes nothing"
+    assert found["left"] == 0
+    assert found["jdbc"].startswith("refused") and found["driver"].startswith("refused")
+
+
 SESSION = """
 import json, os, sys
 import pyspark

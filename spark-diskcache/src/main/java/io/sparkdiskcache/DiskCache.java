@@ -203,15 +203,20 @@ public final class DiskCache {
   long evictElsewhere(String selector) {
     Selector parsed = Selector.parse(selector);
     Instant now = Instant.now();
-    long bytes = evictOnHosts(selector);
+    long bytes = evictOnHosts(selector, null);
     if (parsed.mayMeanMemo()) {
       inRemoteMemo(remote -> remote.removeAll(entry -> parsed.matches(entry, now)));
     }
     return bytes;
   }
 
-  private long evictOnHosts(@Nullable String selector) {
-    return HostEviction.evict(session.sparkContext(), application.settings().store(), selector);
+  /**
+   * @param selector null for all entries
+   * @param writer the session whose entries are meant; null for all, and memoised results too
+   */
+  long evictOnHosts(@Nullable String selector, @Nullable String writer) {
+    return HostEviction.evict(
+        session.sparkContext(), application.settings().store(), selector, writer);
   }
 
   private void inRemoteMemo(RemoteRemoval removal) {
@@ -334,7 +339,7 @@ public final class DiskCache {
    * @return bytes freed
    */
   public long clear() {
-    return ofStore(DiskStore::clear, 0L) + evictOnHosts(null);
+    return ofStore(DiskStore::clear, 0L) + evictOnHosts(null, null);
   }
 
   private Memoizer memoizer() {
@@ -370,6 +375,10 @@ public final class DiskCache {
   private String memoDirectory() {
     String directory = application.settings().directory();
     application.atEnd("memo", () -> MemoRuntime.close(directory));
+    if (!application.settings().fileSystems().isEmpty()) {
+      // Remembers in the directory what is accepted, for processes that are told its path only.
+      boolean unused = ofStore(store -> true, false);
+    }
     return directory;
   }
 

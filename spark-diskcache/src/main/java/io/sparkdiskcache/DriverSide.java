@@ -31,6 +31,7 @@ final class DriverSide implements DriverPlugin {
     if (!context.isLocal()) {
       cluster = ClusterDirectory.start(context, settings.lookupWait(), settings.driverDirectory());
     }
+    CacheApplication.redactKey(context.conf(), settings);
     RemoteTier.check(settings.remote(), context.hadoopConfiguration());
     IgnoredSettings unused = IgnoredSettings.parse(settings.ignoredSettings());
     Set<String> extensions =

@@ -2,18 +2,17 @@
 package io.sparkdiskcache;
 
 import io.sparkdiskcache.store.Entry;
-import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.MemoEntry;
 import io.sparkdiskcache.store.MemoUse;
+import io.sparkdiskcache.store.Selector;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.RecordComponent;
 import java.sql.Timestamp;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.stream.Collectors;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
@@ -22,18 +21,27 @@ import org.apache.spark.sql.catalyst.FunctionIdentifier;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.ExpressionInfo;
-import org.apache.spark.sql.catalyst.plans.logical.LocalRelation;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import org.apache.spark.sql.catalyst.plans.physical.UnknownPartitioning;
 import org.apache.spark.sql.catalyst.types.DataTypeUtils;
+import org.apache.spark.sql.execution.LogicalRDD;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.types.UTF8String;
+import scala.Option;
 import scala.Tuple3;
+import scala.collection.immutable.Nil$;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 import scala.runtime.AbstractFunction1;
 
-/** The SQL face of {@link DiskCache}: functions that return tables, evaluated when analysed. */
+/**
+ * The SQL face of {@link DiskCache}: functions that return tables. They run when their rows are
+ * first asked for, once for each place of a query: planning and explaining one runs nothing.
+ *
+ * <p>On a server several users have sessions over one cache. What a session may see and remove is
+ * told by {@code spark.diskcache.sql.functions} of the application, which no session can change.
+ */
 final class TableFunctions {
   private static final StructType ENTRIES =
       new StructType()
@@ -75,18 +83,30 @@ final class TableFunctions {
   private TableFunctions() {}
 
   static void register(SparkSessionExtensions extensions) {
-    inject(extensions, "diskcache_entries", ENTRIES, cache -> rows(cache.entries()));
-    inject(extensions, "diskcache_stats", STATS, cache -> stats("", cache.stats()));
-    inject(extensions, "diskcache_memo", MEMO, cache -> memo(cache.memoStats()));
-    inject(extensions, "diskcache_evict", ENTRIES, TableFunctions::evict);
+    inject(extensions, "diskcache_entries", ENTRIES, view -> rows(view.entries()));
+    inject(extensions, "diskcache_stats", STATS, view -> stats("", view.cache().stats()));
+    inject(extensions, "diskcache_memo", MEMO, view -> memo(view.memoStats()));
+    inject(
+        extensions, "diskcache_evict", ENTRIES, TableFunctions::checkEvict, TableFunctions::evict);
   }
 
   /**
    * {@code diskcache_evict(selector[, dry_run])}: the entries that were removed, or would be; on a
-   * cluster those of the driver's host are listed, and those of other hosts removed as well. Runs
-   * when the query is analysed: a view over it removes again, and finds less, each time it is used.
+   * cluster those of the driver's host are listed, and those of other hosts removed as well.
    */
-  private static List<Row> evict(DiskCache cache, List<Object> arguments) {
+  private static List<Row> evict(SessionView view, List<Object> arguments) {
+    String selector = (String) arguments.get(0);
+    List<Entry> selected = view.select(selector);
+    List<MemoEntry> memo = view.selectMemo(selector);
+    if (arguments.size() == 1 || arguments.get(1).equals(false)) {
+      view.evict(selector, selected, memo);
+    }
+    List<Row> rows = rows(selected);
+    rows.addAll(memoRows(memo));
+    return rows;
+  }
+
+  private static void checkEvict(List<Object> arguments) {
     if (arguments.isEmpty()
         || arguments.size() > 2
         || !(arguments.get(0) instanceof String selector)
@@ -95,16 +115,7 @@ final class TableFunctions {
           "Cannot call diskcache_evict with %s: it takes a selector, such as 'tag=nightly older=7d', and whether to look only."
               .formatted(arguments));
     }
-    List<Entry> selected = cache.select(selector);
-    List<MemoEntry> memo = cache.selectMemo(selector);
-    if (arguments.size() == 1 || arguments.get(1).equals(false)) {
-      Set<Key> chosen = selected.stream().map(Entry::key).collect(Collectors.toSet());
-      long unused = cache.evict(entry -> chosen.contains(entry.key())) + cache.evictMemoHere(memo);
-      unused += cache.evictElsewhere(selector);
-    }
-    List<Row> rows = rows(selected);
-    rows.addAll(memoRows(memo));
-    return rows;
+    Selector unused = Selector.parse(selector);
   }
 
   private static List<Row> rows(List<Entry> entries) {
@@ -195,26 +206,27 @@ final class TableFunctions {
       SparkSessionExtensions extensions,
       String name,
       StructType schema,
-      Function<DiskCache, List<Row>> rows) {
+      Function<SessionView, List<Row>> rows) {
     inject(
         extensions,
         name,
         schema,
-        (cache, arguments) -> {
+        arguments -> {
           if (!arguments.isEmpty()) {
             throw new IllegalArgumentException(
                 "Cannot call %s with %d arguments: it takes none."
                     .formatted(name, arguments.size()));
           }
-          return rows.apply(cache);
-        });
+        },
+        (view, arguments) -> rows.apply(view));
   }
 
   private static void inject(
       SparkSessionExtensions extensions,
       String name,
       StructType schema,
-      BiFunction<DiskCache, List<Object>, List<Row>> rows) {
+      Consumer<List<Object>> check,
+      BiFunction<SessionView, List<Object>, List<Row>> rows) {
     extensions.injectTableFunction(
         new Tuple3<>(
             new FunctionIdentifier(name),
@@ -226,13 +238,25 @@ final class TableFunctions {
                     CollectionConverters.asJava(arguments).stream()
                         .map(TableFunctions::constant)
                         .toList();
-                return LocalRelation.fromExternalRows(
+                check.accept(values);
+                SessionView view = SessionView.of(SparkSession.active(), name);
+                return new LogicalRDD(
                     widened(DataTypeUtils.toAttributes(schema)),
-                    CollectionConverters.asScala(
-                            rows.apply(DiskCache.of(SparkSession.active()), values))
-                        .toSeq());
+                    new CallRdd(view.context(), schema, () -> rows.apply(view, values)),
+                    new UnknownPartitioning(0),
+                    none(),
+                    false,
+                    Option.empty(),
+                    view.session(),
+                    Option.empty(),
+                    Option.empty());
               }
             }));
+  }
+
+  @SuppressWarnings("unchecked") // Nil is a Seq of anything
+  private static <T> Seq<T> none() {
+    return (Seq<T>) (Seq<?>) Nil$.MODULE$;
   }
 
   private static Object constant(Expression argument) {

@@ -3,23 +3,21 @@ package io.sparkdiskcache.cli;
 
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
-import io.sparkdiskcache.store.EvictionPolicy;
 import io.sparkdiskcache.store.HostDirectory;
 import io.sparkdiskcache.store.Selector;
 import io.sparkdiskcache.store.StoreException;
-import io.sparkdiskcache.store.StoreLimits;
-import io.sparkdiskcache.store.StoreOptions;
-import io.sparkdiskcache.store.VerifyMode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
@@ -31,6 +29,13 @@ abstract class CacheCommand implements Callable<Integer> {
 
   @ParentCommand private @Nullable Main main;
 
+  @Option(
+      names = "--file-system",
+      paramLabel = "TYPE",
+      description =
+          "Accept the directory though its file system, of this type, is not known as local.")
+  private List<String> fileSystems = List.of();
+
   /** The command itself; the store is closed by the caller. */
   abstract int run(DiskStore store, Output out) throws IOException, StoreException;
 
@@ -41,13 +46,7 @@ abstract class CacheCommand implements Callable<Integer> {
       throw wrong("Cannot use '" + chosen + "': it is no cache directory. Name one with --dir.");
     }
     // Limits are the business of whoever writes: nothing is evicted here that was not asked for.
-    StoreOptions options =
-        new StoreOptions(
-            chosen.toString(),
-            StoreLimits.ofBytes(Long.MAX_VALUE),
-            VerifyMode.OPEN,
-            EvictionPolicy.NONE);
-    try (DiskStore store = DiskStore.open(options)) {
+    try (DiskStore store = DiskStore.openForMaintenance(chosen, Set.copyOf(fileSystems))) {
       int code = run(store, new Output(commandLine().getOut(), main().json()));
       long errors = store.stats().errors(); // which cost a query a hit, but here the answer
       if (errors > 0) {

@@ -39,6 +39,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       EvictCommand.class,
       MemoCommand.class,
       ClearCommand.class,
+      LimitsCommand.class,
       ExportCommand.class,
       ImportCommand.class,
       BackupCommand.class,

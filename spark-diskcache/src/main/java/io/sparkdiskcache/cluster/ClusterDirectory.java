@@ -224,6 +224,26 @@ public final class ClusterDirectory {
     fills.begin(partKey, generation, partitions, meta, below, mayPublish, published);
   }
 
+  /** Whether jobs that fill a set are running. */
+  public void active(String generation, boolean running) {
+    fills.active(generation, running);
+  }
+
+  /** Entries of a set that is not whole may be evicted before others. */
+  public void relinquish(String generation) {
+    fills.relinquish(generation);
+  }
+
+  /** The relation of a set is gone: what there is of it is removed, unless it is whole. */
+  public void abandon(String generation) {
+    fills.abandon(generation);
+  }
+
+  /** Whether a set of this application has been published. */
+  public boolean isPublished(String generation) {
+    return fills.isPublished(generation);
+  }
+
   private void awaitInventories(String relation) {
     hosts.forget(arrivals.await(hosts.of(relation)));
   }
@@ -288,7 +308,12 @@ public final class ClusterDirectory {
               (Long) parts[5]);
       case "may" -> fills.mayStore((String) parts[1], (Integer) parts[2], (Integer) parts[3]);
       case "below" -> fills.below((String) parts[1]);
-      case "stored" -> fills.stored((String) parts[1], (Integer) parts[2], (String) parts[3]);
+      case "stored" ->
+          fills.stored((String) parts[1], (Integer) parts[2], (String) parts[3]).name();
+      case "spoil" -> {
+        fills.spoil((String) parts[1]);
+        yield true;
+      }
       case "finished" -> {
         fills.finished((String) parts[1], (String) parts[2], (Boolean) parts[3]);
         yield true;
@@ -396,11 +421,14 @@ public final class ClusterDirectory {
             .mapToInt(Integer::intValue)
             .toArray();
     List<Object[]> commands = new ArrayList<>(fills.toFinish(directory));
+    HashMap<String, String> orders = new HashMap<>();
+    fills.orders(directory).forEach((generation, order) -> orders.put(generation, order.name()));
     return new Object[] {
-      fills.isFilling(directory),
+      fills.isFilling(directory) ? PollSchedule.ticks(directoryOf.size()) : PollSchedule.IDLE,
       commands,
       releasedBefore + released.size(),
       release,
+      orders,
       !directoryOf.containsKey(executor) // taken for lost and alive after all: it is to report
     };
   }
@@ -417,6 +445,7 @@ public final class ClusterDirectory {
       if (directory.executors.isEmpty()) {
         noteHosts();
         directories.remove(id);
+        fills.gone(id);
         departed.left(id, directory.keys);
       }
     }

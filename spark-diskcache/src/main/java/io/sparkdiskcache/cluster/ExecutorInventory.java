@@ -40,13 +40,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
   private static final int KEYS_IN_MESSAGE = 1 << 16;
 
   private static final int PARTS_IN_MESSAGE = 1 << 10;
-  private static final long TICK_MILLIS = 100;
-
-  /**
-   * So often, in ticks, it is looked for what other processes have added, and with nothing to tell
-   * replies are still fetched.
-   */
-  private static final int LOOK_TICKS = 50;
+  private static final long TICK_MILLIS = PollSchedule.TICK_MILLIS;
 
   private static final long PUBLISHING_MILLIS = 10_000;
   private static final String NO_DIRECTORY = "/(none)";
@@ -70,10 +64,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
   private volatile @Nullable String directory;
   private boolean listening;
 
-  /** True at first: one that takes the place of a dead executor may have to finish a set. */
-  private volatile boolean filling = true;
-
-  private long ticks;
+  private final PollSchedule schedule = new PollSchedule();
   private long releasesSeen;
 
   /** Of the directory, as far as the driver has been told; other processes add entries, too. */
@@ -159,12 +150,20 @@ public final class ExecutorInventory implements ExecutorPlugin {
     }
   }
 
-  /** A partition was published; the last one of a set waits until the set is. */
-  public void stored(String generation, int partition) {
-    filling = true;
+  /**
+   * A partition was published; the last one of a set waits until the set is.
+   *
+   * @return false if the set was given up meanwhile: the partition is to be removed
+   */
+  public boolean stored(String generation, int partition) {
     try {
-      if (!Boolean.TRUE.equals(ask("stored", generation, partition, directory()))) {
-        return;
+      Object answer = ask("stored", generation, partition, directory());
+      schedule.hurry();
+      if (answer.equals(SetFills.Stored.TOO_LATE.name())) {
+        return false;
+      }
+      if (!answer.equals(SetFills.Stored.LAST.name())) {
+        return true;
       }
       long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(PUBLISHING_MILLIS);
       while (!Boolean.TRUE.equals(ask("over", generation)) && System.nanoTime() < deadline) {
@@ -174,6 +173,16 @@ public final class ExecutorInventory implements ExecutorPlugin {
       Thread.currentThread().interrupt(); // the task is being killed, and sees to it itself
     } catch (Exception e) {
       log.warn("A set may stay unpublished, the driver does not answer: {}", e.toString());
+    }
+    return true;
+  }
+
+  /** A partition of a set is kept for the application only. */
+  public void spoil(String generation) {
+    try {
+      ask("spoil", generation);
+    } catch (Exception e) {
+      log.warn("The driver was not told that a set stays unpublished: {}", e.toString());
     }
   }
 
@@ -326,14 +335,15 @@ public final class ExecutorInventory implements ExecutorPlugin {
       changes.forEach((key, there) -> (there ? added : removed).add(key));
       changes.clear();
     }
-    boolean looks = ticks++ % LOOK_TICKS == 0;
-    if (added.isEmpty() && removed.isEmpty() && !filling && !looks) {
+    PollSchedule.Due due = schedule.tick();
+    if (added.isEmpty() && removed.isEmpty() && due == PollSchedule.Due.NOTHING) {
       return;
     }
     try {
-      if (looks) {
+      if (due == PollSchedule.Due.LOOK) {
         lookForOthers(added);
       }
+      int hurries = schedule.hurries();
       Object[] reply =
           (Object[])
               ask(
@@ -343,7 +353,8 @@ public final class ExecutorInventory implements ExecutorPlugin {
                   added.stream().mapToLong(Long::longValue).toArray(),
                   removed.stream().mapToLong(Long::longValue).toArray(),
                   releasesSeen);
-      filling = (Boolean) reply[0];
+      schedule.answered((Integer) reply[0], hurries);
+      obey((Map<?, ?>) reply[4]);
       for (Object command : (List<?>) reply[1]) {
         finish((Object[]) command);
       }
@@ -351,12 +362,29 @@ public final class ExecutorInventory implements ExecutorPlugin {
       for (int rddId : (int[]) reply[3]) {
         release.accept(rddId);
       }
-      if ((Boolean) reply[4]) {
+      if ((Boolean) reply[5]) {
         reportAll();
       }
     } catch (Exception e) {
       log.debug("The driver does not answer: {}", e.toString());
     }
+  }
+
+  /** What is not a set, and will perhaps be none. */
+  private void obey(Map<?, ?> orders) {
+    Optional<DiskStore> store = orders.isEmpty() ? Optional.empty() : ProcessStores.find(options());
+    if (store.isEmpty()) {
+      return;
+    }
+    orders.forEach(
+        (generation, order) -> {
+          Key of = new Key((String) generation);
+          if (order.equals(SetFills.Order.ABANDON.name())) {
+            store.get().abandon(of);
+          } else {
+            store.get().relinquish(of);
+          }
+        });
   }
 
   @SuppressWarnings("unchecked") // as SetFills makes it

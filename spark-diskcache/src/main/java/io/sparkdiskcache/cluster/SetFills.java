@@ -18,7 +18,13 @@ import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The run-bound sets that the executors of this application are filling; see the package. */
+/**
+ * The run-bound sets that the executors of this application are filling; see the package.
+ *
+ * <p>Executors ask now and then for what there is to do, and quickly only where something may be
+ * soon: while a job fills a set, or while the parts of a whole one are written. What is spoilt or
+ * paused is the first to be evicted; what is given up is removed by any executor of each directory.
+ */
 final class SetFills {
   private static final Logger log = LoggerFactory.getLogger(SetFills.class);
 
@@ -26,9 +32,20 @@ final class SetFills {
     FILLING,
     CHECKING,
     FINISHING,
-    DONE,
     DEAD
   }
+
+  /** What a directory is told to do with the entries of a generation that are no set. */
+  enum Order {
+    RELINQUISH,
+    ABANDON
+  }
+
+  /** Generations whose sets have been published, as long as their relations are in use. */
+  private final Set<String> published = new HashSet<>();
+
+  /** By directory and generation. */
+  private final Map<String, Map<String, Order>> orders = new HashMap<>();
 
   private final Map<String, Fill> fills = new HashMap<>();
   private final ExecutorService checks =
@@ -71,30 +88,104 @@ final class SetFills {
     }
     if (stageAttempt > 0 || fill.granted.get(partition)) {
       log.info("Generation {} is not published: partition {} ran twice.", generation, partition);
-      fill.state = State.DEAD;
+      die(generation, fill);
       return false;
     }
     fill.granted.set(partition);
     return true;
   }
 
-  /** A partition is in a directory; the last one starts the check. */
-  synchronized boolean stored(String generation, int partition, String directory) {
-    Fill fill = fills.get(generation);
-    if (fill == null || fill.state != State.FILLING) {
-      return false;
-    }
-    fill.members.computeIfAbsent(directory, d -> new TreeSet<>()).add(partition);
-    int stored = fill.members.values().stream().mapToInt(Set::size).sum();
-    if (stored < fill.partitions) {
-      return false;
-    }
-    fill.state = State.CHECKING;
-    checks.execute(() -> check(fill));
-    return true;
+  /** What becomes of a partition that was stored. */
+  enum Stored {
+    /** It is one of many. */
+    COUNTED,
+    /** It was the last: the set is about to be published. */
+    LAST,
+    /** The set has been given up: the partition is to be removed. */
+    TOO_LATE
   }
 
-  private void check(Fill fill) {
+  /** A partition is in a directory; the last one starts the check. */
+  synchronized Stored stored(String generation, int partition, String directory) {
+    Fill fill = fills.get(generation);
+    if (fill == null) {
+      return Stored.TOO_LATE;
+    }
+    fill.members.computeIfAbsent(directory, d -> new TreeSet<>()).add(partition);
+    if (fill.state != State.FILLING) {
+      order(directory, generation, Order.RELINQUISH);
+      return Stored.COUNTED;
+    }
+    int stored = fill.members.values().stream().mapToInt(Set::size).sum();
+    if (stored < fill.partitions) {
+      return Stored.COUNTED;
+    }
+    fill.state = State.CHECKING;
+    checks.execute(() -> check(generation, fill));
+    return Stored.LAST;
+  }
+
+  /** A partition is kept for the application only: the set will not be whole. */
+  synchronized void spoil(String generation) {
+    Fill fill = fills.get(generation);
+    if (fill != null && fill.state == State.FILLING) {
+      die(generation, fill);
+    }
+  }
+
+  private void die(String generation, Fill fill) {
+    fill.state = State.DEAD;
+    fill.members.keySet().forEach(directory -> order(directory, generation, Order.RELINQUISH));
+  }
+
+  private void order(String directory, String generation, Order order) {
+    orders.computeIfAbsent(directory, d -> new HashMap<>()).put(generation, order);
+  }
+
+  /** Whether jobs that fill the set are running. */
+  synchronized void active(String generation, boolean running) {
+    Fill fill = fills.get(generation);
+    if (fill != null) {
+      fill.active = running;
+    }
+  }
+
+  /** No job fills it now: its entries need not be spared. */
+  synchronized void relinquish(String generation) {
+    Fill fill = fills.get(generation);
+    if (fill != null && (fill.state == State.FILLING || fill.state == State.DEAD)) {
+      fill.members.keySet().forEach(directory -> order(directory, generation, Order.RELINQUISH));
+    }
+  }
+
+  /** Its relation is gone; one that is whole is published all the same. */
+  synchronized void abandon(String generation) {
+    boolean unused = published.remove(generation);
+    Fill fill = fills.get(generation);
+    if (fill != null && (fill.state == State.FILLING || fill.state == State.DEAD)) {
+      fill.members.keySet().forEach(directory -> order(directory, generation, Order.ABANDON));
+      fills.remove(generation);
+    } else if (fill != null) {
+      fill.orphaned = true;
+    }
+  }
+
+  synchronized boolean isPublished(String generation) {
+    return published.contains(generation);
+  }
+
+  /** What a directory is to do, by generation; told once. */
+  synchronized Map<String, Order> orders(String directory) {
+    Map<String, Order> due = orders.remove(directory);
+    return due == null ? Map.of() : due;
+  }
+
+  /** Nobody is left there to do anything. */
+  synchronized void gone(String directory) {
+    orders.remove(directory);
+  }
+
+  private void check(String generation, Fill fill) {
     boolean mayPublish = false;
     try {
       mayPublish = fill.mayPublish.getAsBoolean();
@@ -102,7 +193,11 @@ final class SetFills {
       log.warn("Cannot tell whether a set may be published: {}", e.toString());
     }
     synchronized (this) {
-      fill.state = mayPublish ? State.FINISHING : State.DEAD;
+      if (mayPublish) {
+        fill.state = State.FINISHING;
+      } else {
+        over(generation, fill);
+      }
     }
   }
 
@@ -136,31 +231,40 @@ final class SetFills {
       return;
     }
     if (!written) {
-      fill.state = State.DEAD;
+      over(generation, fill);
       return;
     }
     fill.finished.add(directory);
     if (fill.finished.containsAll(fill.members.keySet())) {
-      fill.state = State.DONE;
       fill.published.run();
       fills.remove(generation);
+      if (!fill.orphaned) {
+        published.add(generation);
+      }
     }
   }
 
-  /** Whether a directory has partitions of a set that may yet be published. */
+  /** A whole set that is not published after all. */
+  private void over(String generation, Fill fill) {
+    die(generation, fill);
+    if (fill.orphaned) {
+      abandon(generation);
+    }
+  }
+
+  /** Whether a directory has partitions of a set for which there may be something to do soon. */
   synchronized boolean isFilling(String directory) {
     return fills.values().stream()
-        .anyMatch(fill -> fill.state != State.DEAD && fill.members.containsKey(directory));
+        .anyMatch(
+            fill ->
+                (fill.state == State.FILLING ? fill.active : fill.state != State.DEAD)
+                    && fill.members.containsKey(directory));
   }
 
   /** Whether nothing more is to come of it. */
   synchronized boolean isOver(String generation) {
     Fill fill = fills.get(generation);
-    if (fill != null && fill.state == State.DEAD) {
-      fills.remove(generation);
-      return true;
-    }
-    return fill == null;
+    return fill == null || fill.state == State.DEAD;
   }
 
   void close() {
@@ -178,6 +282,12 @@ final class SetFills {
     private final Map<String, Set<Integer>> members = new HashMap<>();
     private final Set<String> finished = new HashSet<>();
     private State state = State.FILLING;
+
+    /** True at first: the job that is about to fill it is announced a little later. */
+    private boolean active = true;
+
+    /** Its relation is gone. */
+    private boolean orphaned;
 
     Fill(
         Key partKey,

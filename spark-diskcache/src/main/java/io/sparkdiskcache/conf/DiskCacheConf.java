@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
@@ -52,6 +53,17 @@ public final class DiskCacheConf {
           Scope.APPLICATION,
           DiskCacheConf::directory);
 
+  public static final ConfEntry<Set<String>> FILE_SYSTEMS =
+      new ConfEntry<>(
+          PREFIX + "dir.fileSystems",
+          "",
+          "a comma-separated list of types as in the mount table, such as fuse.gocryptfs, or unknown",
+          "Types of file systems that are local disks by your word. A directory on ext, xfs, btrfs, zfs,"
+              + " apfs, overlay, tmpfs and their like is accepted; any other is refused, because locks and"
+              + " crashes are not safe on network file systems. The directory remembers what was accepted.",
+          Scope.APPLICATION,
+          DiskCacheConf::words);
+
   public static final ConfEntry<Duration> LOOKUP_WAIT =
       new ConfEntry<>(
           PREFIX + "lookup.wait",
@@ -79,7 +91,9 @@ public final class DiskCacheConf {
           PREFIX + "maxBytes",
           "50g",
           "a size of at least 1m, such as 500m or 50g, or a share of the disk, such as 20%",
-          "How much the entry files may take. Above it entries are evicted, down to 90 % of it.",
+          "How much the entry files may take: of the directory for the application that uses it first, of"
+              + " what it adds itself for others, see `limits.change`. Above it entries are evicted, down to"
+              + " 90 % of it.",
           Scope.APPLICATION,
           DiskCacheConf::limit);
 
@@ -98,7 +112,8 @@ public final class DiskCacheConf {
           PREFIX + "ttl",
           "0s",
           "a duration, such as 12h or 7d; 0s for ever",
-          "How long after it was written an entry is neither served nor kept.",
+          "How long after it was written an entry is served to the application; as the directory's limit,"
+              + " see `limits.change`, also how long it is kept.",
           Scope.APPLICATION,
           Quantities::duration);
 
@@ -122,6 +137,18 @@ public final class DiskCacheConf {
               + " existing cache.",
           Scope.APPLICATION,
           enumOf(EvictionPolicy.class));
+
+  public static final ConfEntry<Boolean> LIMITS_CHANGE =
+      new ConfEntry<>(
+          PREFIX + "limits.change",
+          "false",
+          "true or false",
+          "The limits of a directory are those that the first application brought which used it. With"
+              + " `true` those of `maxBytes`, `minFreeBytes`, `ttl`, `tag.maxBytes` and `eviction` that"
+              + " this application sets become the directory's. Otherwise they hold for the application"
+              + " only: for what it adds and, `ttl`, for what it believes.",
+          Scope.APPLICATION,
+          DiskCacheConf::bool);
 
   public static final ConfEntry<Admission> ADMISSION =
       new ConfEntry<>(
@@ -216,6 +243,28 @@ public final class DiskCacheConf {
           Scope.APPLICATION,
           DiskCacheConf::variable);
 
+  public static final ConfEntry<Boolean> LITERALS =
+      new ConfEntry<>(
+          PREFIX + "literals",
+          "true",
+          "true or false",
+          "Whether what is stored beside the entries, for people and selectors, shows the literals of"
+              + " plans. With `false` steps of plans are stored by their names only, and so are"
+              + " descriptions; names of files and columns are stored in any case.",
+          Scope.APPLICATION,
+          DiskCacheConf::bool);
+
+  public static final ConfEntry<SqlFunctions> SQL_FUNCTIONS =
+      new ConfEntry<>(
+          PREFIX + "sql.functions",
+          "own",
+          oneOf(SqlFunctions.class),
+          "What the SQL functions `diskcache_...` may list and evict: `own` what the session itself wrote"
+              + " (the session that the driver's program began with: everything; those of the users of"
+              + " a Thrift or Connect server are others), `all` everything in every session, `off` nothing.",
+          Scope.APPLICATION,
+          enumOf(SqlFunctions.class));
+
   public static final ConfEntry<String> REMOTE_DIR =
       new ConfEntry<>(
           PREFIX + "remote.dir",
@@ -285,6 +334,7 @@ public final class DiskCacheConf {
       List.of(
           ENABLED,
           DIR,
+          FILE_SYSTEMS,
           LOOKUP_WAIT,
           DRIVER_DIR,
           MAX_BYTES,
@@ -292,6 +342,7 @@ public final class DiskCacheConf {
           TTL,
           TAG_LIMITS,
           EVICTION,
+          LIMITS_CHANGE,
           ADMISSION,
           VERIFY,
           TAG,
@@ -301,6 +352,8 @@ public final class DiskCacheConf {
           AUDIT_FRACTION,
           KEY_FILE,
           KEY_ENV,
+          LITERALS,
+          SQL_FUNCTIONS,
           REMOTE_DIR,
           REMOTE_FLUSH,
           PRECISION,
@@ -389,6 +442,13 @@ public final class DiskCacheConf {
       throw new IllegalArgumentException(text);
     }
     return text;
+  }
+
+  private static Set<String> words(String text) {
+    return Arrays.stream(text.split(","))
+        .map(word -> word.strip().toLowerCase(Locale.ROOT))
+        .filter(word -> !word.isEmpty())
+        .collect(Collectors.toUnmodifiableSet());
   }
 
   private static ByteLimit limit(String text) {

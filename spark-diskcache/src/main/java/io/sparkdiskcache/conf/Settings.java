@@ -6,6 +6,7 @@ import io.sparkdiskcache.arrow.Precision;
 import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.remote.RemoteOptions;
 import io.sparkdiskcache.store.ByteLimit;
+import io.sparkdiskcache.store.DirectoryLimits;
 import io.sparkdiskcache.store.EvictionPolicy;
 import io.sparkdiskcache.store.HostDirectory;
 import io.sparkdiskcache.store.StoreException;
@@ -14,14 +15,18 @@ import io.sparkdiskcache.store.StoreOptions;
 import io.sparkdiskcache.store.VerifyMode;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * The values of all keys at one moment. Immutable.
  *
  * @param enabled whether relations of the session are kept
  * @param directory the cache directory, as {@link HostDirectory} takes it
+ * @param fileSystems types of file systems that are local by the user's word
  * @param lookupWait how long the first lookup waits for executors
  * @param driverDirectory where the driver notes what the next application is to know; empty where
  *     this process has no directory
@@ -30,6 +35,7 @@ import java.util.Optional;
  * @param ttl how long entries are kept; zero for ever
  * @param tagLimits limits of single tags
  * @param eviction which entries go first
+ * @param limitChanges which of these limits become those of the directory
  * @param admission which results are kept
  * @param verify when checksums are checked
  * @param tag label of entries written
@@ -38,6 +44,8 @@ import java.util.Optional;
  * @param ignoredSettings names of settings that change no rows, by the user's word
  * @param auditFraction share of hits that are computed all the same, from 0 to 1
  * @param encryptionKey where the key is that entries are encrypted with, if they are to be
+ * @param literals whether literals of plans are stored for people
+ * @param sqlFunctions what SQL functions may list and evict
  * @param remote where copies of entries are written to and read from, if anywhere
  * @param precision of floating-point columns, by pattern of their names
  * @param maxRelativeError how far that may move a value, as a share of its magnitude
@@ -47,6 +55,7 @@ import java.util.Optional;
 public record Settings(
     boolean enabled,
     String directory,
+    Set<String> fileSystems,
     Duration lookupWait,
     Optional<Path> driverDirectory,
     ByteLimit maxBytes,
@@ -54,6 +63,7 @@ public record Settings(
     Duration ttl,
     Map<String, ByteLimit> tagLimits,
     EvictionPolicy eviction,
+    Set<DirectoryLimits.Name> limitChanges,
     Admission admission,
     VerifyMode verify,
     String tag,
@@ -62,6 +72,8 @@ public record Settings(
     String ignoredSettings,
     double auditFraction,
     KeySource encryptionKey,
+    boolean literals,
+    SqlFunctions sqlFunctions,
     RemoteOptions remote,
     Map<String, Precision> precision,
     double maxRelativeError,
@@ -77,6 +89,7 @@ public record Settings(
     return new Settings(
         read(DiskCacheConf.ENABLED, conf),
         read(DiskCacheConf.DIR, conf),
+        read(DiskCacheConf.FILE_SYSTEMS, conf),
         read(DiskCacheConf.LOOKUP_WAIT, conf),
         driverDirectory(conf),
         read(DiskCacheConf.MAX_BYTES, conf),
@@ -84,6 +97,7 @@ public record Settings(
         read(DiskCacheConf.TTL, conf),
         read(DiskCacheConf.TAG_LIMITS, conf),
         read(DiskCacheConf.EVICTION, conf),
+        limitChanges(conf),
         read(DiskCacheConf.ADMISSION, conf),
         read(DiskCacheConf.VERIFY, conf),
         read(DiskCacheConf.TAG, conf),
@@ -92,12 +106,23 @@ public record Settings(
         read(DiskCacheConf.IGNORED_SETTINGS, conf),
         read(DiskCacheConf.AUDIT_FRACTION, conf),
         keySource(conf),
+        read(DiskCacheConf.LITERALS, conf),
+        read(DiskCacheConf.SQL_FUNCTIONS, conf),
         new RemoteOptions(
             read(DiskCacheConf.REMOTE_DIR, conf), read(DiskCacheConf.REMOTE_FLUSH, conf)),
         read(DiskCacheConf.PRECISION, conf),
         read(DiskCacheConf.MAX_RELATIVE_ERROR, conf),
         read(DiskCacheConf.MAX_ABSOLUTE_ERROR, conf),
         read(DiskCacheConf.COMPRESSION, conf));
+  }
+
+  /** What is left at its default is nobody's word. */
+  private static Set<DirectoryLimits.Name> limitChanges(Map<String, String> conf) {
+    return read(DiskCacheConf.LIMITS_CHANGE, conf)
+        ? Arrays.stream(DirectoryLimits.Name.values())
+            .filter(name -> conf.containsKey(DiskCacheConf.PREFIX + name.key()))
+            .collect(Collectors.toUnmodifiableSet())
+        : Set.of();
   }
 
   private static Optional<Path> driverDirectory(Map<String, String> conf) {
@@ -126,7 +151,12 @@ public record Settings(
   /** How the store is opened. */
   public StoreOptions store() {
     return new StoreOptions(
-        directory, new StoreLimits(maxBytes, minFreeBytes, ttl, tagLimits), verify, eviction);
+        directory,
+        new StoreLimits(maxBytes, minFreeBytes, ttl, tagLimits),
+        verify,
+        eviction,
+        fileSystems,
+        limitChanges);
   }
 
   /** How numbers are kept where a relation has no precision of its own. */

@@ -2,7 +2,6 @@
 package io.sparkdiskcache.fingerprint;
 
 import java.time.ZoneId;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -232,11 +231,11 @@ public final class ConfDigest {
     return settings;
   }
 
-  /** The value of a setting as people may see it: credentials only by their digest. */
-  static String shown(String key, String value) {
-    return CREDENTIAL.matcher(key).find()
-        ? "sha256:" + HexFormat.of().formatHex(new CanonicalHasher().putString(value).digest())
-        : value;
+  /** {@link #settings} as people may see them. */
+  public static SortedMap<String, String> shown(SQLConf conf) {
+    SortedMap<String, String> settings = settings(conf);
+    settings.replaceAll(Redaction::shown);
+    return settings;
   }
 
   /** Of file system and format settings, those that choose or decode content. */

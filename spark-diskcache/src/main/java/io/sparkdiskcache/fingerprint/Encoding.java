@@ -132,7 +132,9 @@ final class Encoding {
 
   /** Names an ingredient, for people. */
   void component(String name, String value) {
-    components.put(name, value);
+    // Of names, those that quote queries; paths of files are names that selectors look for.
+    String shown = name.startsWith("input.opaque.") ? Redaction.text(name) : name;
+    components.put(shown, Redaction.text(value));
   }
 
   SortedMap<String, String> components() {

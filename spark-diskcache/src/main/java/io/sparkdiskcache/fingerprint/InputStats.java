@@ -20,6 +20,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.CommonPathCapabilities;
 import org.apache.hadoop.fs.EtagSource;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -27,9 +28,12 @@ import org.apache.hadoop.fs.FilterFileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
+import org.apache.hadoop.fs.permission.FsAction;
 import org.apache.hadoop.fs.viewfs.ViewFileSystem;
 import org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme;
 import org.apache.hadoop.hdfs.protocol.HdfsFileStatus;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Asks file systems what a file's content is now. Nothing is remembered between calls.
@@ -44,6 +48,7 @@ import org.apache.hadoop.hdfs.protocol.HdfsFileStatus;
  * computed from an unsettled file is never stored.
  */
 public final class InputStats {
+  private static final Logger LOG = LoggerFactory.getLogger(InputStats.class);
   private static final int PARALLELISM = 16;
   private static final int PARALLEL_FROM = 32;
   private static final String ETAG_PREFIX = "etag:";
@@ -135,6 +140,39 @@ public final class InputStats {
       return !expected.version().isEmpty()
           && identify(new Path(expected.path()), conf).equals(expected);
     } catch (IOException | RuntimeException | LinkageError e) { // others' file systems
+      return false;
+    }
+  }
+
+  /**
+   * The first of the files that the calling user may not read, as far as their file systems say:
+   * those that know permissions are asked for each file, object stores without are not. A file that
+   * cannot be asked for counts as one that may not be read.
+   */
+  public static Optional<InputFile> unreadable(Collection<InputFile> files, Configuration conf) {
+    List<InputFile> all = List.copyOf(files);
+    try {
+      List<Boolean> readable = forAll(all, file -> isReadable(new Path(file.path()), conf));
+      int at = readable.indexOf(false);
+      return at < 0 ? Optional.empty() : Optional.of(all.get(at));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return all.stream().findFirst();
+    }
+  }
+
+  private static boolean isReadable(Path path, Configuration conf) {
+    try {
+      FileSystem fs = path.getFileSystem(conf);
+      if (fs.getClass() == LocalFileSystem.class || fs.getClass() == RawLocalFileSystem.class) {
+        return Files.isReadable(Paths.get(fs.makeQualified(path).toUri().getPath()));
+      }
+      if (fs.hasPathCapability(path, CommonPathCapabilities.FS_PERMISSIONS)) {
+        fs.access(path, FsAction.READ);
+      }
+      return true;
+    } catch (IOException | RuntimeException e) {
+      LOG.info("{} may not be read by this user: {}", path, e.toString());
       return false;
     }
   }

@@ -223,7 +223,7 @@ public final class PlanFingerprinter {
             column ->
                 encoding.component("column." + column.name(), column.dataType().catalogString()));
     settings.forEach(
-        (key, value) -> encoding.component("conf." + key, ConfDigest.shown(key, value)));
+        (key, value) -> encoding.component("conf." + key, Redaction.shown(key, value)));
     for (InputFile file : files) {
       encoding.component(
           "input." + file.path(),

@@ -10,6 +10,7 @@ import io.sparkdiskcache.fingerprint.IdentityWeakMap;
 import io.sparkdiskcache.fingerprint.IgnoredSettings;
 import io.sparkdiskcache.fingerprint.OpaqueInputs;
 import io.sparkdiskcache.remote.RemoteTier;
+import io.sparkdiskcache.shim.SparkInternals;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreOptions;
@@ -17,22 +18,28 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.SparkEnv;
+import org.apache.spark.scheduler.JobSucceeded$;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerApplicationEnd;
+import org.apache.spark.scheduler.SparkListenerJobEnd;
+import org.apache.spark.scheduler.SparkListenerJobStart;
 import org.apache.spark.scheduler.SparkListenerUnpersistRDD;
 import org.apache.spark.sql.execution.columnar.CachedRDDBuilder;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import scala.Tuple2;
+import scala.jdk.javaapi.CollectionConverters;
 
 /**
  * What the driver keeps for one Spark application: the settings that hold for all of it, the
@@ -51,6 +58,7 @@ public final class CacheApplication {
   private final Settings settings;
   private final @Nullable Encryption encryption;
   private final RelationCounters counters = new RelationCounters();
+  private final UnfinishedSets unfinished = new UnfinishedSets();
   // By identity: builders are case classes that compare whole plans.
   private final IdentityWeakMap<CachedRDDBuilder, Decision> decisions = new IdentityWeakMap<>();
   private final IdentityWeakMap<CachedRDDBuilder, CacheTag> tags = new IdentityWeakMap<>();
@@ -123,6 +131,14 @@ public final class CacheApplication {
     return keeps;
   }
 
+  /** Keeps the variable of the key out of Spark's event log, where executors are given it. */
+  public static void redactKey(SparkConf conf, Settings settings) {
+    String variable = settings.encryptionKey().env();
+    if (!variable.isEmpty()) {
+      SparkInternals.redact(conf, variable);
+    }
+  }
+
   /** Null if entries are plain. */
   @Nullable Encryption encryption() {
     return encryption;
@@ -155,6 +171,11 @@ public final class CacheApplication {
   /** The settings of the application; a session may override those of session scope. */
   public Settings settings() {
     return settings;
+  }
+
+  /** Run-bound sets that are being filled. */
+  UnfinishedSets unfinished() {
+    return unfinished;
   }
 
   /** Counters of this application. */
@@ -313,10 +334,27 @@ public final class CacheApplication {
     @Override
     public void onUnpersistRDD(SparkListenerUnpersistRDD event) {
       OpenEntries.process().release(event.rddId());
+      unfinished.unpersisted(event.rddId());
+    }
+
+    @Override
+    public void onJobStart(SparkListenerJobStart event) {
+      Set<Integer> rdds = new HashSet<>();
+      CollectionConverters.asJava(event.stageInfos())
+          .forEach(
+              stage ->
+                  CollectionConverters.asJava(stage.rddInfos()).forEach(rdd -> rdds.add(rdd.id())));
+      unfinished.jobStarted(event.jobId(), rdds);
+    }
+
+    @Override
+    public void onJobEnd(SparkListenerJobEnd event) {
+      unfinished.jobEnded(event.jobId(), event.jobResult() == JobSucceeded$.MODULE$);
     }
 
     @Override
     public void onApplicationEnd(SparkListenerApplicationEnd event) {
+      unfinished.end();
       RemoteTier.closeAll(); // waits for what is still to be written
       synchronized (RUNNING) {
         RUNNING.remove(context);

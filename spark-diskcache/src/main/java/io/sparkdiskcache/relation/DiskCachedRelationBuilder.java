@@ -56,6 +56,9 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
 
   private transient @Nullable Materialization current;
 
+  /** An RDD of which nobody has seen a row, and whose set was removed; set without the monitor. */
+  private transient volatile int forgotten = -1;
+
   /** The execution in which nothing was found, so that its planner need not look again. */
   private transient @Nullable String missedIn;
 
@@ -277,6 +280,11 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
         .map(set -> Units.runIdentity(set.setKey(), set.generation(), now));
   }
 
+  /** The next query is to look it up anew; called from any thread. */
+  void forget(int rddId) {
+    forgotten = rddId;
+  }
+
   private Materializer materializer() {
     return new Materializer(application, this, tag);
   }
@@ -284,7 +292,8 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
   /** What was built, unless it was never used and its inputs have moved since. */
   private @Nullable Materialization validated() {
     Materialization ready = current;
-    if (ready != null && !ready.isReadable(application.context())) {
+    if (ready != null
+        && (ready.rdd().id() == forgotten || !ready.isReadable(application.context()))) {
       ready.rdd().unpersist(false);
       current = null;
       return null;

@@ -12,6 +12,7 @@ import io.sparkdiskcache.relation.UnitWriter.EntryWriteException;
 import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
+import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.Lease;
 import io.sparkdiskcache.store.PendingEntry;
 import io.sparkdiskcache.store.StoreException;
@@ -21,7 +22,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.apache.spark.SparkEnv;
@@ -93,7 +94,7 @@ final class EntryAccess {
     return store.flatMap(
         s ->
             s.find(unit.storeKey())
-                .filter(entry -> isYoung(s, entry))
+                .filter(entry -> !entry.isOlderThan(spec.notBefore()))
                 .flatMap(entry -> made(s, entry, Origin.FOUND)));
   }
 
@@ -128,15 +129,6 @@ final class EntryAccess {
     return spec.remoteTier()
         .flatMap(tier -> tier.fetch(store.get(), wanted, context::killTaskIfInterrupted))
         .flatMap(entry -> made(store.get(), entry, Origin.FETCHED));
-  }
-
-  /** What is too old is removed, so that what is computed instead can take its place. */
-  private boolean isYoung(DiskStore from, Entry entry) {
-    if (entry.isOlderThan(spec.notBefore())) {
-      from.expire(List.of(entry), spec.notBefore());
-      return false;
-    }
-    return true;
   }
 
   /** Verifies and maps an entry of the index. */
@@ -329,15 +321,18 @@ final class EntryAccess {
                       summary.crc32c(),
                       timer.computing(),
                       timer.writing(),
-                      findings.reads()));
+                      findings.reads()),
+                  Instant.MAX,
+                  spec.notBefore());
           OpenEntries.process().remember(stored, mapped);
           spec.remoteTier().ifPresent(tier -> tier.upload(stored));
-          countTowardsSet(partition, context);
+          countTowardsSet(into, partition);
           return made;
         } catch (StoreException e) {
           into.countError("Cannot publish an entry", e);
         }
       }
+      giveUpSet();
       OpenEntries.process().hold(rddId, unit.key(), mapped, findings);
       return made;
     }
@@ -357,30 +352,49 @@ final class EntryAccess {
     return pays || spec.admission() == Admission.ALWAYS || spec.generation() != null;
   }
 
-  /** On a cluster the driver decides, because attempts may be in several processes. */
+  /**
+   * On a cluster the driver decides, because attempts may be in several processes. A repeated stage
+   * may have other rows in other partitions than the first: not one run.
+   */
   private boolean mayJoinSet(int partition, TaskContext context) {
     String generation = spec.generation();
+    int attempt = context.stageAttemptNumber();
     return generation == null
         || ExecutorInventory.process()
-            .map(cluster -> cluster.mayStore(generation, partition, context.stageAttemptNumber()))
-            .orElse(true);
+            .map(cluster -> cluster.mayStore(generation, partition, attempt))
+            .orElseGet(() -> Generations.process().mayStore(generation, partition, attempt));
   }
 
-  /** A repeated stage may have other rows in other partitions than the first: not one run. */
-  private void countTowardsSet(int partition, TaskContext context) {
+  private void countTowardsSet(DiskStore into, int partition) {
     String generation = spec.generation();
     Optional<ExecutorInventory> cluster = ExecutorInventory.process();
-    if (generation != null && cluster.isPresent()) {
-      cluster.get().stored(generation, partition);
-    } else if (generation != null) {
-      if (context.stageAttemptNumber() > 0) {
-        Generations.process().spoil(generation);
+    if (generation == null) {
+      return;
+    }
+    if (cluster.isPresent()) {
+      if (!cluster.get().stored(generation, partition)) {
+        into.abandon(new Key(generation));
       }
-      Generations.process().stored(generation, partition);
+      return;
+    }
+    Generations.process().stored(generation, partition);
+    if (Generations.process().isAbandoned(generation)) {
+      into.abandon(new Key(generation));
+    }
+  }
+
+  /** A partition that is kept for the application only leaves a set that nobody can complete. */
+  private void giveUpSet() {
+    String generation = spec.generation();
+    if (generation != null) {
+      ExecutorInventory.process()
+          .ifPresentOrElse(
+              cluster -> cluster.spoil(generation), () -> Generations.process().spoil(generation));
     }
   }
 
   private Made intoScratch(CacheUnit unit, TaskContext context, UnitSource source) {
+    giveUpSet();
     Path file =
         SparkEnv.get().blockManager().diskBlockManager().createTempLocalBlock()._2().toPath();
     try (TaskEvidence.Unit evidence = TaskEvidence.begin(context)) {

@@ -9,6 +9,7 @@ import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.HostDirectory;
 import io.sparkdiskcache.store.MemoEntry;
+import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.MemoStore;
 import io.sparkdiskcache.store.Selector;
 import io.sparkdiskcache.store.StoreException;
@@ -19,6 +20,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.ToLongFunction;
+import java.util.stream.Collectors;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -35,15 +37,20 @@ public final class HostEviction {
    * Removes on all hosts that have executors; does nothing in local mode.
    *
    * @param selector of entries and memoised results; null for all entries, and no results
+   * @param writer the session whose entries are meant, and no results; null for all
    * @return bytes freed
    */
-  public static long evict(SparkContext context, StoreOptions options, @Nullable String selector) {
-    return onHosts(context, new Removal(options, selector, false));
+  public static long evict(
+      SparkContext context,
+      StoreOptions options,
+      @Nullable String selector,
+      @Nullable String writer) {
+    return onHosts(context, new Removal(options, selector, writer, false));
   }
 
   /** What {@link #evict} of a selector would free, in bytes; removes nothing. */
   public static long wouldEvict(SparkContext context, StoreOptions options, String selector) {
-    return onHosts(context, new Removal(options, selector, true));
+    return onHosts(context, new Removal(options, selector, null, true));
   }
 
   private static long onHosts(SparkContext context, Removal removal) {
@@ -71,7 +78,11 @@ public final class HostEviction {
   private record Freed(String directory, long bytes) implements Serializable {}
 
   /** Runs in tasks; what it is asked is a directory. */
-  private record Removal(StoreOptions options, @Nullable String selector, boolean looksOnly)
+  private record Removal(
+      StoreOptions options,
+      @Nullable String selector,
+      @Nullable String writer,
+      boolean looksOnly)
       implements Function<String, Freed> {
     @Override
     public Freed call(String wanted) throws StoreException {
@@ -85,6 +96,9 @@ public final class HostEviction {
         return new Freed(wanted, store.map(DiskStore::clear).orElse(0L));
       }
       Selector parsed = Selector.parse(selector);
+      if (writer != null) {
+        return new Freed(wanted, store.map(s -> evictOf(s, parsed, writer)).orElse(0L));
+      }
       long bytes =
           store
               .map(s -> looksOnly ? bytes(s.select(parsed), Entry::bytes) : s.evict(parsed))
@@ -100,6 +114,15 @@ public final class HostEviction {
 
     private static <T> long bytes(List<T> of, ToLongFunction<T> size) {
       return of.stream().mapToLong(size).sum();
+    }
+
+    private static long evictOf(DiskStore store, Selector selector, String writer) {
+      Set<Key> chosen =
+          store.select(selector).stream()
+              .filter(entry -> entry.session().equals(writer))
+              .map(Entry::key)
+              .collect(Collectors.toSet());
+      return store.evict(entry -> chosen.contains(entry.key()) && entry.session().equals(writer));
     }
   }
 }

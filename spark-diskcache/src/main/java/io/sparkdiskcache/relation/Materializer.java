@@ -30,6 +30,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.rdd.RDD;
@@ -51,6 +53,9 @@ import scala.Tuple2;
  */
 final class Materializer {
   private static final Logger log = LoggerFactory.getLogger(Materializer.class);
+
+  private static final String NOT_READABLE =
+      "the file system says that this user may not read an input";
 
   private final CacheApplication application;
   private final DiskCachedRelationBuilder builder;
@@ -113,6 +118,11 @@ final class Materializer {
     }
   }
 
+  /** Whoever may not read the input gets no rows that another has made of it. */
+  private boolean mayRead(Accepted now) {
+    return InputStats.unreadable(now.inputs(), hadoopConf).isEmpty();
+  }
+
   private RDD<InternalRow> execute() {
     executing = true;
     return plan.execute();
@@ -151,6 +161,9 @@ final class Materializer {
         cluster.isPresent() ? cluster.get().pack(now, scan) : Units.pack(now.chunks(), scan);
     List<List<CacheUnit>> units = Units.ofChunks(now, packed);
     Found found = find(units, now, store);
+    if (found.size() > 0 && !mayRead(now)) {
+      return privately(NOT_READABLE);
+    }
     boolean audited = chooseForAudit(units, found);
     Optional<Identity> identity = Units.identity(now);
     if (PlanShapes.runsJobs(plan)) {
@@ -205,6 +218,9 @@ final class Materializer {
     List<List<CacheUnit>> units = laidOut.get();
     int n = units.size();
     Found found = find(units, now, store);
+    if (found.size() > 0 && !mayRead(now)) {
+      return privately(NOT_READABLE);
+    }
     if (!mayExecute && found.size() < n) {
       return Optional.empty();
     }
@@ -228,6 +244,9 @@ final class Materializer {
     // another run's partitions would not fit it.
     boolean finished = plan instanceof AdaptiveSparkPlanExec adaptive && adaptive.isFinalPlan();
     Optional<SetPublisher.Comparison> audit = Optional.empty();
+    if (executed.isEmpty() && !finished && !mayRead(now)) {
+      return privately(NOT_READABLE);
+    }
     if (executed.isEmpty() && !finished && cluster.isPresent()) {
       Optional<Materialization> detached = detachSetInCluster(now, setKey);
       if (detached.isPresent()) {
@@ -236,16 +255,12 @@ final class Materializer {
     } else if (executed.isEmpty() && !finished) {
       DiskStore store = ofProcess.orElseThrow();
       Optional<EntrySet> set = store.findSet(setKey);
-      if (set.isPresent() && set.get().isOlderThan(notBefore)) {
-        store.expire(set.get().entries(), notBefore);
-        store.dropSet(setKey);
-        set = Optional.empty();
-      }
+      set = set.filter(found -> !found.isOlderThan(notBefore));
       if (set.isPresent()) {
         EntrySet found = set.get();
         spec(now, Optional.empty()).remoteTier().ifPresent(tier -> tier.used(found));
       } else if (fetchSet(setKey, now, store)) {
-        set = store.findSet(setKey);
+        set = store.findSet(setKey).filter(found -> !found.isOlderThan(notBefore));
       }
       audit = set.flatMap(sets::comparisonWith);
       if (set.isPresent() && audit.isEmpty()) {
@@ -280,6 +295,12 @@ final class Materializer {
     if (cluster.isPresent()) {
       SetMeta meta = new SetMeta(spec.description(), spec.components());
       List<Key> members = rdd.unitKeys();
+      application
+          .unfinished()
+          .begin(
+              rdd.id(),
+              UnfinishedSets.onCluster(
+                  cluster.get().directory(), generation.hex(), () -> builder.forget(rdd.id())));
       cluster
           .get()
           .directory()
@@ -296,7 +317,7 @@ final class Materializer {
       return ready(rdd, n, Optional.of(Units.runIdentity(setKey, generation, now)), now);
     }
     Optional<SetPublisher.Comparison> toCompare = audit;
-    Runnable publish =
+    BooleanSupplier publish =
         () ->
             sets.publish(
                 ofProcess.orElseThrow(),
@@ -305,9 +326,12 @@ final class Materializer {
                 spec,
                 toCompare);
     if (n == 0) {
-      publish.run();
+      boolean unused = publish.getAsBoolean();
     } else if (local) {
-      Generations.process().begin(generation.hex(), n, evidence::now, publish);
+      Generations.process().begin(ofProcess.orElseThrow(), generation.hex(), n, evidence::now, publish);
+      application
+          .unfinished()
+          .begin(rdd.id(), UnfinishedSets.here(generation.hex(), () -> builder.forget(rdd.id())));
     }
     return ready(rdd, n, Optional.of(Units.runIdentity(setKey, generation, now)), now);
   }
@@ -520,7 +544,7 @@ final class Materializer {
     }
   }
 
-  /** What is stored and young enough; what is too old is removed. */
+  /** What is stored and young enough; what is too old is replaced by what is computed. */
   private Found find(List<List<CacheUnit>> units, Accepted now, Optional<DiskStore> ofProcess) {
     if (cluster.isPresent()) {
       List<Key> published =
@@ -534,9 +558,7 @@ final class Materializer {
     DiskStore store = ofProcess.orElseThrow();
     Map<Key, Entry> found =
         store.findAll(units.stream().flatMap(List::stream).map(CacheUnit::storeKey).toList());
-    List<Entry> tooOld = found.values().stream().filter(e -> e.isOlderThan(notBefore)).toList();
-    store.expire(tooOld, notBefore);
-    found.values().removeAll(tooOld);
+    found.values().removeIf(entry -> entry.isOlderThan(notBefore));
     return Found.here(found);
   }
 
@@ -595,6 +617,8 @@ final class Materializer {
   private RelationSpec spec(Accepted now, Optional<Key> generation) {
     Encryption encryption = application.encryption();
     RunEvidence evidence = evidence(now);
+    SortedMap<String, String> components =
+        application.settings().literals() ? now.components() : HiddenLiterals.in(now.components());
     return new RelationSpec(
         application.storeOptions(),
         application.settings().admission(),
@@ -607,9 +631,9 @@ final class Materializer {
         now.expires().map(Instant::toEpochMilli).orElse(Long.MAX_VALUE),
         notBefore,
         tag,
-        application.context().applicationId(),
+        SparkInternals.writer(application.context()),
         description(),
-        encryption == null ? now.components() : encryption.seal(now.components()),
+        encryption == null ? components : encryption.seal(components),
         encryption,
         application.settings().remote(),
         now.proofs(),
@@ -624,6 +648,7 @@ final class Materializer {
   }
 
   private String description() {
-    return PlanShapes.oneLine(plan);
+    String line = PlanShapes.oneLine(plan);
+    return application.settings().literals() ? line : HiddenLiterals.step(line);
   }
 }

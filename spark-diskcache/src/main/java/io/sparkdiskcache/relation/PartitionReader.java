@@ -224,7 +224,7 @@ final class PartitionReader {
       log.info(
           "{} is kept for this application only: settings in the task are {}.",
           spec.description(),
-          ConfDigest.settings(SQLConf.get()));
+          ConfDigest.shown(SQLConf.get()));
     }
     return same;
   }

@@ -6,6 +6,7 @@ import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.conf.Admission;
 import io.sparkdiskcache.store.DiskStore;
+import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntryDescription;
 import io.sparkdiskcache.store.FileLook;
 import io.sparkdiskcache.store.Foreign;
@@ -89,7 +90,8 @@ final class PeerReads {
     Findings findings = Findings.ofStored(found.meta().reads());
     if (found.meta().generation().isEmpty() && isAdmitted()) {
       try {
-        OpenEntries.process().remember(pending.publish(found.meta(), found.createdAt()), mapped);
+        Entry stored = pending.publish(found.meta(), found.createdAt(), spec.fetchedNotBefore());
+        OpenEntries.process().remember(stored, mapped);
         return Optional.of(new OpenEntries.Open(mapped, findings));
       } catch (StoreException e) {
         store.countError("Cannot publish an entry from another host", e);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.fingerprint.Redaction;
 import org.apache.spark.sql.execution.BaseSubqueryExec;
 import org.apache.spark.sql.execution.SparkPlan;
 import org.apache.spark.sql.execution.UnionLoopExec;
@@ -43,7 +44,7 @@ final class PlanShapes {
   /** The plan's root, for people; file and column names, no values of rows. */
   static String oneLine(SparkPlan plan) {
     SparkPlan root = plan instanceof AdaptiveSparkPlanExec adaptive ? adaptive.initialPlan() : plan;
-    String text = root.nodeName() + " " + root.output().mkString("[", ", ", "]");
+    String text = Redaction.text(root.nodeName() + " " + root.output().mkString("[", ", ", "]"));
     return text.length() <= MAX_DESCRIPTION ? text : text.substring(0, MAX_DESCRIPTION - 1) + "…";
   }
 }

@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  *     the epoch, Long.MAX_VALUE for never
  * @param notBefore what was stored before is not used: older than the relation's time to live
  * @param tag label for the entries
- * @param application id of the application that writes
+ * @param application id of the application that writes and, after a slash, its session
  * @param description the plan's root, for people
  * @param components what the key was made of, for people
  * @param encryption of the entries; null if they are plain

@@ -72,29 +72,31 @@ final class SetPublisher {
   /** Partitions of one run, all of them stored. */
   record Run(Key setKey, Key generation, List<Key> members, RunEvidence evidence) {}
 
-  /** Runs in the task that stored the last partition. */
-  void publish(
+  /** Runs in the task that stored the last partition; whether it is a set now. */
+  boolean publish(
       DiskStore store, Run run, Accepted now, RelationSpec spec, Optional<Comparison> audit) {
     if (!mayPublish(spec, now, run.evidence())) {
-      return;
+      return false;
     }
     if (run.members().isEmpty() && !run.evidence().now().reads().isEmpty()) {
       log.info("{} is not published: no entry can name the files read.", spec.description());
-      return;
+      return false;
     }
     // Only of the same input the same rows can be asked.
     if (audit.isPresent() && !isConfirmed(store, spec, audit.get(), run.members())) {
-      return;
+      return false;
     }
     try {
       SetMeta meta = new SetMeta(spec.description(), spec.components());
       if (store.completeSet(run.setKey(), run.generation(), run.members().size(), meta)) {
         spec.remoteTier()
             .ifPresent(tier -> tier.uploadSet(run.setKey(), run.generation(), run.members(), meta));
+        return true;
       }
     } catch (StoreException e) {
       store.countError("Cannot publish a set", e);
     }
+    return false;
   }
 
   private boolean isConfirmed(

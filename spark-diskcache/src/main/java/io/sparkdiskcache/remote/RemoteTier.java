@@ -255,7 +255,7 @@ public final class RemoteTier {
       uploads.replaceNext(wanted.key());
       return Optional.empty();
     }
-    Entry entry = pending.publish(found.get().meta(), found.get().createdAt());
+    Entry entry = pending.publish(found.get().meta(), found.get().createdAt(), wanted.notBefore());
     counters.hits.increment();
     return Optional.of(entry);
   }

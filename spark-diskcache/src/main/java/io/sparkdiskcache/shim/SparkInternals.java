@@ -7,10 +7,13 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import org.apache.spark.ExecutorAllocationClient;
+import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.SparkContext$;
 import org.apache.spark.SparkEnv;
+import org.apache.spark.internal.config.package$;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.resource.ResourceProfile;
 import org.apache.spark.sql.Row;
@@ -22,6 +25,8 @@ import org.apache.spark.sql.classic.SparkSession$;
 import org.apache.spark.sql.execution.CacheManager;
 import org.apache.spark.sql.execution.CachedData;
 import org.apache.spark.sql.execution.CommandExecutionMode;
+import org.apache.spark.sql.execution.QueryExecution;
+import org.apache.spark.sql.execution.SQLExecution;
 import org.apache.spark.sql.execution.columnar.CachedRDDBuilder;
 import org.apache.spark.sql.execution.columnar.InMemoryRelation;
 import org.apache.spark.sql.execution.columnar.InMemoryRelation$;
@@ -43,6 +48,11 @@ public final class SparkInternals {
 
   /** The version in which a plain Python UDF over columnar input never ends (SPARK-58241). */
   private static final String ARROW_UDF_HANG = "4.2.0";
+
+  private static final String REDACTION = "spark.redaction.regex";
+
+  private static final String DEFAULT_REDACTION =
+      package$.MODULE$.SECRET_REDACTION_PATTERN().defaultValueString();
 
   private SparkInternals() {}
 
@@ -222,5 +232,37 @@ public final class SparkInternals {
         && (context.getConf().contains("spark.serializer.objectStreamReset")
             || context.getConf().get("spark.plugins", "").contains("SparkConnectPlugin")
             || System.getProperty("sun.java.command", "").contains("SparkConnectServer"));
+  }
+
+  /**
+   * Who writes what the calling thread's query makes: the application and, after a slash, the
+   * session whose query it is. Spark plans cached relations in copies of sessions, which only the
+   * execution leads back to the one that was asked.
+   */
+  public static String writer(SparkContext context) {
+    String execution = context.getLocalProperty(SQLExecution.EXECUTION_ROOT_ID_KEY());
+    if (execution == null) {
+      execution = context.getLocalProperty(SQLExecution.EXECUTION_ID_KEY());
+    }
+    QueryExecution query =
+        execution == null ? null : SQLExecution.getQueryExecution(Long.parseLong(execution));
+    String session =
+        query != null
+            ? query.sparkSession().sessionUUID()
+            : OptionConverters.toJava(SparkSession$.MODULE$.getActiveSession())
+                .map(SparkSession::sessionUUID)
+                .orElse("");
+    return context.applicationId() + "/" + session;
+  }
+
+  /**
+   * Adds a name to those whose values Spark leaves out of its event log and its pages. Effective
+   * before the application has begun, that is in a plugin.
+   */
+  public static void redact(SparkConf conf, String name) {
+    String before = conf.get(REDACTION, DEFAULT_REDACTION);
+    if (!Pattern.compile(before).matcher(name).find()) {
+      conf.set(REDACTION, before + "|" + Pattern.quote(name));
+    }
   }
 }

@@ -2,6 +2,7 @@
 package io.sparkdiskcache.store;
 
 import java.io.Serializable;
+import java.math.BigDecimal;
 
 /**
  * A limit in bytes, or as a share of the disk that the cache directory lies on.
@@ -36,6 +37,13 @@ public record ByteLimit(long bytes, double share) implements Serializable {
           0, Double.parseDouble(trimmed.substring(0, trimmed.length() - 1).strip()) / PERCENT);
     }
     return ofBytes(Quantities.bytes(trimmed));
+  }
+
+  /** As {@link #parse} reads it. */
+  String text() {
+    return share > 0
+        ? BigDecimal.valueOf(share).movePointRight(2).toPlainString() + "%"
+        : Long.toString(bytes);
   }
 
   /**

@@ -6,9 +6,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -17,6 +19,7 @@ import java.util.regex.Pattern;
  *
  * <pre>
  * format                                 "spark-diskcache 3"
+ * limits                                 what all may keep together, see DirectoryLimits
  * index.db                               and its -wal, -shm
  * data/ab/cd/KEY-OWNER-N.arrow           published entries; ab, cd: first digits of KEY
  * tmp/OWNER-N.arrow, tmp/OWNER.lock      files being written; the lock says that OWNER lives
@@ -25,6 +28,7 @@ import java.util.regex.Pattern;
  * distrusted/FUNCTION.txt                functions whose entries are not believed, see Distrust
  * memo/                                  results of memoised functions, see MemoStore
  * driver/                                what drivers note for later applications
+ * file-systems                           types of file systems that somebody has said are local
  * trace/OWNER.csv                        requests, recorded while the folder exists
  * </pre>
  *
@@ -52,59 +56,38 @@ final class CacheDirectory {
   private static final Pattern OWNER_TOKEN = Pattern.compile(Owner.TOKEN);
   private static final Pattern TEMP_FILE = Pattern.compile("(" + Owner.TOKEN + ")-(\\d+)\\.arrow");
 
-  /** SQLite's locks and shared memory, and the meaning of fsync and rename, need a local disk. */
-  private static final Set<String> NETWORK_FILE_SYSTEMS =
+  /**
+   * SQLite's locks and shared memory, and the meaning of fsync and rename, need a local disk: these
+   * are known to be one. Any other is refused, unless it is accepted by name.
+   */
+  private static final Set<String> LOCAL_FILE_SYSTEMS =
       Set.of(
-          "nfs",
-          "nfs3",
-          "nfs4",
-          "cifs",
-          "smb",
-          "smb2",
-          "smb3",
-          "smbfs",
-          "ncpfs",
-          "9p",
-          "v9fs",
-          "afs",
-          "coda",
-          "ceph",
-          "glusterfs",
-          "lustre",
-          "gpfs",
-          "beegfs",
-          "orangefs",
-          "pvfs2",
-          "ocfs2",
-          "gfs",
-          "gfs2",
-          "davfs",
-          "webdav",
-          "quobyte",
-          "wekafs",
-          "virtiofs",
-          "vboxsf",
-          "prl_fs",
-          "fuse.sshfs",
-          "sshfs",
-          "fuse.glusterfs",
-          "fuse.ceph",
-          "fuse.ceph-fuse",
-          "fuse.s3fs",
-          "fuse.gcsfuse",
-          "fuse.blobfuse",
-          "fuse.blobfuse2",
-          "fuse.rclone",
-          "fuse.davfs",
-          "fuse.juicefs",
-          "fuse.alluxio-fuse",
-          "fuse.mount-s3",
-          "fuse.goofys",
-          "fuse.moosefs",
-          "fuse.hdfs",
-          "fuse.fuse_dfs",
-          "fuse.vmhgfs-fuse",
-          "fuse.quobyte");
+          "apfs",
+          "aufs",
+          "bcachefs",
+          "btrfs",
+          "ext2",
+          "ext3",
+          "ext4",
+          "f2fs",
+          "fuse.fuse-overlayfs",
+          "hfs",
+          "jfs",
+          "nilfs2",
+          "ntfs",
+          "ntfs3",
+          "overlay",
+          "ramfs",
+          "refs",
+          "reiserfs",
+          "rootfs",
+          "tmpfs",
+          "ufs",
+          "xfs",
+          "zfs");
+
+  /** For a file system whose type cannot be told: some containers hide the mount table. */
+  private static final String UNKNOWN = "unknown";
 
   private final Path root;
   private final Path data;
@@ -160,6 +143,11 @@ final class CacheDirectory {
     return root.resolve("format");
   }
 
+  /** Names the types of file systems that were accepted for this directory, one a line. */
+  private static Path accepted(Path root) {
+    return root.resolve("file-systems");
+  }
+
   /**
    * @param file what follows the key in the name: {@code OWNER-N}
    */
@@ -205,17 +193,31 @@ final class CacheDirectory {
 
   /** Creates or examines the directory; touches nothing of one it refuses. */
   static CacheDirectory prepare(Path directory, DirectoryProbe probe) throws StoreException {
+    return prepare(directory, probe, Set.of());
+  }
+
+  /**
+   * The same.
+   *
+   * @param local types of file systems that are local by the user's word
+   */
+  static CacheDirectory prepare(Path directory, DirectoryProbe probe, Set<String> local)
+      throws StoreException {
     String problem = "Cannot use cache directory '" + directory + "'";
     try {
       if (Files.exists(directory) && !Files.isDirectory(directory)) {
         throw new StoreException(
             problem, "it is a file", "Name a directory, or one that does not exist yet");
       }
-      refuseNetwork(problem, nearestExisting(directory), probe); // before anything is created
+      Set<String> accepted = new TreeSet<>(readAccepted(directory));
+      boolean remembers = accepted.containsAll(local);
+      accepted.addAll(local);
+      // Before anything is created.
+      refuseUnlessLocal(problem, nearestExisting(directory), probe, accepted);
       Directories.createPrivate(directory);
       CacheDirectory prepared = new CacheDirectory(directory.toRealPath());
       prepared.refuseForeign(problem, probe);
-      refuseNetwork(problem, prepared.root, probe);
+      refuseUnlessLocal(problem, prepared.root, probe, accepted);
       if (!Files.isWritable(prepared.root)) {
         throw new StoreException(
             problem, "it is not writable", "Make it writable, or name another directory");
@@ -228,6 +230,12 @@ final class CacheDirectory {
         Directories.writeAtomically(
             prepared.format(),
             (FORMAT_NAME + " " + FORMAT + "\n").getBytes(StandardCharsets.US_ASCII));
+      }
+      if (!remembers) {
+        // For those who are told the directory only: the command line and memoised functions.
+        Directories.writeAtomically(
+            accepted(prepared.root),
+            (String.join("\n", accepted) + "\n").getBytes(StandardCharsets.UTF_8));
       }
       return prepared;
     } catch (IOException e) {
@@ -275,22 +283,35 @@ final class CacheDirectory {
     return path;
   }
 
-  private static void refuseNetwork(String problem, Path path, DirectoryProbe probe)
-      throws StoreException {
+  private static List<String> readAccepted(Path directory) throws IOException {
+    Path file = accepted(directory);
+    return Files.exists(file) ? Files.readAllLines(file) : List.of();
+  }
+
+  private static void refuseUnlessLocal(
+      String problem, Path path, DirectoryProbe probe, Set<String> accepted) throws StoreException {
     String type;
     try {
       type = probe.fileSystemType(path);
     } catch (IOException e) {
-      // Some containers hide the mount table; a local disk is then the likely case.
-      LOG.warn("Cannot tell the file system of {}, taking it for local: {}", path, e.toString());
+      LOG.debug("Cannot tell the file system of {}: {}", path, e.toString());
+      type = UNKNOWN;
+    }
+    String name = type.toLowerCase(Locale.ROOT);
+    if (LOCAL_FILE_SYSTEMS.contains(name) || accepted.contains(name)) {
       return;
     }
-    if (NETWORK_FILE_SYSTEMS.contains(type.toLowerCase(Locale.ROOT))) {
-      throw new StoreException(
-          problem,
-          "it lies on a network file system (" + type + "), where locks and crashes are not safe",
-          "Name a directory on a local SSD");
-    }
+    throw new StoreException(
+        problem,
+        type.equals(UNKNOWN)
+            ? "the type of its file system cannot be told"
+            : "it lies on a file system (" + type + ") that is not known to be a local one",
+        "Name a directory on a local SSD; locks and crashes are not safe on network file systems. If"
+            + " this is a local disk, say so once by spark.diskcache.dir.fileSystems="
+            + name
+            + ", or --file-system "
+            + name
+            + " of the command line");
   }
 
   private Optional<Integer> readFormat(String problem) throws IOException, StoreException {

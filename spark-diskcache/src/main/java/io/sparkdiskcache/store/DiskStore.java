@@ -14,6 +14,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongConsumer;
 import java.util.function.Predicate;
@@ -84,6 +85,8 @@ public final class DiskStore implements AutoCloseable {
   private final Lookups lookups;
   private final Leases leases;
   private final Distrust distrust;
+
+  private final Incomplete incomplete;
   private volatile boolean closed;
 
   private DiskStore(
@@ -101,11 +104,11 @@ public final class DiskStore implements AutoCloseable {
     this.rows = new Rows(directory, new DamagedRows(index, background, trouble));
     this.verifier = new Verifier(options.verify());
     this.front = new Front(directory);
-    this.removal =
-        new Removal(directory, owner, index, trouble, verifier, front, counters, room.maxBytes());
+    this.removal = new Removal(directory, owner, index, trouble, front, counters, room);
+    this.incomplete = new Incomplete(directory, owner, index, rows, removal, background);
     this.leases = new Leases(directory, owner, clock);
     this.distrust = new Distrust(directory);
-    this.evictor = new Evictor(index, rows, pins, removal, room, options.eviction(), clock);
+    this.evictor = new Evictor(index, rows, pins, removal, room, clock);
     this.reindexer = new Reindexer(directory, owner, index, rows, removal, counters, clock);
     this.trace = new Trace(directory.trace());
     this.publisher =
@@ -121,7 +124,6 @@ public final class DiskStore implements AutoCloseable {
             trouble,
             clock,
             room,
-            options.eviction(),
             trace,
             front);
     this.lookups =
@@ -149,13 +151,37 @@ public final class DiskStore implements AutoCloseable {
     return open(options, DirectoryProbe.system(), InstantSource.system());
   }
 
+  /** Opens an existing cache to look after it: without limits, and without leaving any. */
+  public static DiskStore openForMaintenance(Path directory, Set<String> fileSystems)
+      throws StoreException {
+    StoreOptions options =
+        new StoreOptions(
+            directory.toString(),
+            StoreLimits.ofBytes(Long.MAX_VALUE),
+            VerifyMode.OPEN,
+            EvictionPolicy.NONE,
+            fileSystems,
+            Set.of());
+    return open(options, DirectoryProbe.system(), InstantSource.system(), false);
+  }
+
   static DiskStore open(StoreOptions options, DirectoryProbe probe, InstantSource clock)
       throws StoreException {
-    CacheDirectory directory = CacheDirectory.prepare(options.path(), probe);
+    return open(options, probe, clock, true);
+  }
+
+  private static DiskStore open(
+      StoreOptions options, DirectoryProbe probe, InstantSource clock, boolean limited)
+      throws StoreException {
+    CacheDirectory directory = CacheDirectory.prepare(options.path(), probe, options.fileSystems());
     Recovery recovery;
     Room room;
     try {
-      room = Room.of(options.limits(), probe.space(directory.root()));
+      DirectoryProbe.Space space = probe.space(directory.root());
+      room =
+          limited
+              ? Room.of(options, directory.root(), space)
+              : Room.unlimited(directory.root(), space);
       recovery = Recovery.inspect(directory);
     } catch (IOException e) {
       throw StoreException.failed("Cannot open cache directory '" + directory.root() + "'", e);
@@ -371,7 +397,11 @@ public final class DiskStore implements AutoCloseable {
   public boolean completeSet(
       Key setKey, Key generation, int partitions, SetMeta meta, Instant createdAt)
       throws StoreException {
-    return publisher.completeSet(setKey, generation, partitions, meta, createdAt);
+    boolean complete = publisher.completeSet(setKey, generation, partitions, meta, createdAt);
+    if (complete) {
+      incomplete.completed(generation);
+    }
+    return complete;
   }
 
   /**
@@ -402,7 +432,12 @@ public final class DiskStore implements AutoCloseable {
       SetMeta meta,
       Instant createdAt)
       throws StoreException {
-    return publisher.completePart(partKey, generation, partitions, members, meta, createdAt);
+    boolean complete =
+        publisher.completePart(partKey, generation, partitions, members, meta, createdAt);
+    if (complete) {
+      incomplete.completed(generation);
+    }
+    return complete;
   }
 
   /** The sets and parts of sets, by the index, of generations that are wanted. */
@@ -430,6 +465,22 @@ public final class DiskStore implements AutoCloseable {
   /** Has the listener told of what this process adds and removes from now on. */
   public void onChange(ChangeListener listener) {
     front.onChange(listener);
+  }
+
+  /**
+   * Removes what there is of a generation that nobody will complete, in the background; a complete
+   * set stays.
+   */
+  public void abandon(Key generation) {
+    incomplete.abandon(generation);
+  }
+
+  /**
+   * The entries of a generation that may yet be completed, but need not: they are the first to go
+   * when room is needed, and nobody waits for them. In the background.
+   */
+  public void relinquish(Key generation) {
+    incomplete.relinquish(generation);
   }
 
   /** Removes a set and its entries. */
@@ -480,13 +531,6 @@ public final class DiskStore implements AutoCloseable {
    */
   public long evict(Selector selector) {
     return evict(select(selector), "selected by " + selector);
-  }
-
-  /** Removes entries that are too old for whoever asked for them. */
-  public void expire(List<Entry> entries, Instant limit) {
-    attempt(
-        "Cannot remove expired entries",
-        () -> removal.remove(entries, EvictionCause.EXPIRED, "they were stored before " + limit));
   }
 
   private long evict(List<Entry> victims, String reason) {
@@ -562,6 +606,7 @@ public final class DiskStore implements AutoCloseable {
       closed = true;
     }
     background.close();
+    attempt("Cannot remove unfinished sets", incomplete::abandonOwn);
     attempt("Cannot write access times", () -> accesses.flush(index));
     attempt("Cannot write the trace", () -> trace.flush(owner));
     attempt("Cannot close the index", index::close);

@@ -52,8 +52,22 @@ public record Entry(
     return meta.tag();
   }
 
+  /** Id of the application that wrote it, or empty. */
   public String application() {
-    return meta.application();
+    return application(meta);
+  }
+
+  static String application(EntryMeta meta) {
+    String writer = meta.application();
+    int slash = writer.indexOf('/');
+    return slash < 0 ? writer : writer.substring(0, slash);
+  }
+
+  /** The session of the application that wrote it, or empty. */
+  public String session() {
+    String writer = meta.application();
+    int slash = writer.indexOf('/');
+    return slash < 0 ? "" : writer.substring(slash + 1);
   }
 
   public String description() {

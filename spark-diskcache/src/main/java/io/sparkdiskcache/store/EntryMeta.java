@@ -16,7 +16,7 @@ import java.util.Optional;
  * @param crc32c CRC32C of the whole file, in the low 32 bits
  * @param computeTime what computing the rows took, without writing them
  * @param tag the user's label, or empty
- * @param application who wrote it, or empty
+ * @param application who wrote it, or empty: the application and, after a slash, its session
  * @param description for people, or empty
  * @param components what the key was made of
  * @param reads local files that functions read while the rows were computed; the entry is served

@@ -11,6 +11,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
@@ -38,24 +39,16 @@ final class Evictor {
   private final Pins pins;
   private final Removal removal;
   private final Room room;
-  private final EvictionPolicy policy;
   private final InstantSource clock;
   private final ConcurrentLinkedQueue<Key> justPublished = new ConcurrentLinkedQueue<>();
+  private final Set<String> limited = ConcurrentHashMap.newKeySet();
 
-  Evictor(
-      Index index,
-      Rows rows,
-      Pins pins,
-      Removal removal,
-      Room room,
-      EvictionPolicy policy,
-      InstantSource clock) {
+  Evictor(Index index, Rows rows, Pins pins, Removal removal, Room room, InstantSource clock) {
     this.index = index;
     this.rows = rows;
     this.pins = pins;
     this.removal = removal;
     this.room = room;
-    this.policy = policy;
     this.clock = clock;
   }
 
@@ -64,21 +57,36 @@ final class Evictor {
     justPublished.add(key);
   }
 
+  /** Has what an application adds held to the limits that this process was given. */
+  void limit(String application) {
+    limited.add(application);
+  }
+
   void run() throws SQLException, IOException {
     Set<Key> spared = new HashSet<>();
     for (Key key = justPublished.poll(); key != null; key = justPublished.poll()) {
       spared.add(key);
     }
-    evictExpired();
-    if (policy == EvictionPolicy.NONE) {
-      return;
+    Room.Bounds all = room.directory();
+    evictExpired(all);
+    if (all.policy() != EvictionPolicy.NONE) {
+      ofDirectory(all, spared);
     }
-    for (Map.Entry<String, Long> tag : room.tags().entrySet()) {
+    if (room.limitsOwn() && room.own().policy() != EvictionPolicy.NONE) {
+      for (String application : limited) {
+        ofApplication(application, room.own(), spared);
+      }
+    }
+  }
+
+  private void ofDirectory(Room.Bounds all, Set<Key> spared) throws SQLException, IOException {
+    for (Map.Entry<String, Long> tag : all.tags().entrySet()) {
       long bytes = index.read(session -> Sums.tagBytes(session, tag.getKey()));
       if (bytes > tag.getValue()) {
         evict(
             Victims.ofTag(tag.getKey()),
             bytes - watermark(tag.getValue()),
+            all.policy(),
             spared,
             EvictionCause.TAG_LIMIT,
             "tag '%s' has %d bytes and its limit is %d"
@@ -86,22 +94,53 @@ final class Evictor {
       }
     }
     Totals totals = index.read(Sums::totals);
-    if (room.isOver(totals)) {
+    if (totals.bytesOnDisk() > all.maxBytes()) {
       evictAny(
-          totals.bytesOnDisk() - watermark(room.maxBytes()),
+          totals.bytesOnDisk() - watermark(all.maxBytes()),
+          all.policy(),
           spared,
           EvictionCause.LIMIT,
           "%d bytes were stored and the limit is %d"
-              .formatted(totals.bytesOnDisk(), room.maxBytes()));
+              .formatted(totals.bytesOnDisk(), all.maxBytes()));
     }
-    long lacking = room.lackingOnDisk();
+    long lacking = room.lackingOnDisk(all.minFreeBytes());
     if (lacking > 0) {
       evictAny(
-          lacking + room.minFreeBytes() - watermark(room.minFreeBytes()),
+          lacking + all.minFreeBytes() - watermark(all.minFreeBytes()),
+          all.policy(),
           spared,
           EvictionCause.FREE_SPACE,
           "the disk has %d bytes less than the %d that are to stay free"
-              .formatted(lacking, room.minFreeBytes()));
+              .formatted(lacking, all.minFreeBytes()));
+    }
+  }
+
+  /** Of its own additions only: what others have stored is none of its business. */
+  private void ofApplication(String application, Room.Bounds own, Set<Key> spared)
+      throws SQLException {
+    for (Map.Entry<String, Long> tag : own.tags().entrySet()) {
+      long bytes = index.read(session -> Sums.applicationBytes(session, application, tag.getKey()));
+      if (bytes > tag.getValue()) {
+        evict(
+            Victims.ofApplication(application, tag.getKey()),
+            bytes - watermark(tag.getValue()),
+            own.policy(),
+            spared,
+            EvictionCause.TAG_LIMIT,
+            "application %s has added %d bytes with tag '%s' and its limit is %d"
+                .formatted(application, bytes, tag.getKey(), tag.getValue()));
+      }
+    }
+    long bytes = index.read(session -> Sums.applicationBytes(session, application));
+    if (bytes > own.maxBytes()) {
+      evict(
+          Victims.ofApplication(application),
+          bytes - watermark(own.maxBytes()),
+          own.policy(),
+          spared,
+          EvictionCause.LIMIT,
+          "application %s has added %d bytes and its limit is %d"
+              .formatted(application, bytes, own.maxBytes()));
     }
   }
 
@@ -109,24 +148,30 @@ final class Evictor {
     return (long) (limit * LOW_WATERMARK);
   }
 
-  private void evictExpired() throws SQLException {
-    Instant expiry = room.expiry(clock.instant());
+  private void evictExpired(Room.Bounds all) throws SQLException {
+    Instant expiry = all.expiry(clock.instant());
     if (!expiry.equals(Instant.MIN)) {
       List<Entry> expired = index.read(session -> rows.createdBefore(session, expiry));
       removal.remove(expired, EvictionCause.EXPIRED, "they were created before " + expiry);
     }
   }
 
-  private void evictAny(long bytes, Set<Key> spared, EvictionCause cause, String reason)
+  private void evictAny(
+      long bytes, EvictionPolicy policy, Set<Key> spared, EvictionCause cause, String reason)
       throws SQLException {
     long left = bytes - removal.removeUnindexed(bytes, reason);
     if (left > 0) {
-      evict(Victims.ofAll(), left, spared, cause, reason);
+      evict(Victims.ofAll(), left, policy, spared, cause, reason);
     }
   }
 
   private void evict(
-      Victims.Scope scope, long bytes, Set<Key> spared, EvictionCause cause, String reason)
+      Victims.Scope scope,
+      long bytes,
+      EvictionPolicy policy,
+      Set<Key> spared,
+      EvictionCause cause,
+      String reason)
       throws SQLException {
     long now = clock.instant().toEpochMilli();
     Victims victims =

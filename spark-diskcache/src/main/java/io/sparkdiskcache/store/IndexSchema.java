@@ -6,6 +6,14 @@ import java.util.List;
 
 /** The tables of {@code index.db}, format {@link CacheDirectory#FORMAT}. */
 final class IndexSchema {
+  /** The application in the text that says who wrote an entry: what is before a slash. */
+  static final String APPLICATION = "substr(%s, 1, instr(%s || '/', '/') - 1)";
+
+  private static final String NEW_APPLICATION =
+      APPLICATION.formatted("NEW.application", "NEW.application");
+  private static final String OLD_APPLICATION =
+      APPLICATION.formatted("OLD.application", "OLD.application");
+
   private IndexSchema() {}
 
   /**
@@ -77,6 +85,27 @@ final class IndexSchema {
           CREATE TABLE tag_totals(
             tag TEXT PRIMARY KEY,
             bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
+          """
+          CREATE TABLE application_totals(
+            application TEXT NOT NULL,
+            tag TEXT NOT NULL,
+            bytes INTEGER NOT NULL,
+            PRIMARY KEY (application, tag)) STRICT, WITHOUT ROWID""",
+          """
+          CREATE TRIGGER application_entry_added AFTER INSERT ON entries BEGIN
+            INSERT INTO application_totals(application, tag, bytes)
+              VALUES (%s, NEW.tag, NEW.bytes)
+              ON CONFLICT(application, tag) DO UPDATE SET bytes = bytes + NEW.bytes;
+          END"""
+              .formatted(NEW_APPLICATION),
+          """
+          CREATE TRIGGER application_entry_removed AFTER DELETE ON entries BEGIN
+            UPDATE application_totals SET bytes = bytes - OLD.bytes
+              WHERE application = %s AND tag = OLD.tag;
+            DELETE FROM application_totals
+              WHERE application = %s AND tag = OLD.tag AND bytes <= 0;
+          END"""
+              .formatted(OLD_APPLICATION, OLD_APPLICATION),
           """
           CREATE TRIGGER tagged_entry_added AFTER INSERT ON entries WHEN NEW.tag <> '' BEGIN
             INSERT INTO tag_totals(tag, bytes) VALUES (NEW.tag, NEW.bytes)

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What operators do with a cache as a whole. Unlike lookups it says when it fails. Others may use
@@ -86,6 +87,21 @@ public final class Maintenance {
   /** What was recorded so far, in order of time: {@code millis,key,bytes,computeNanos,hit|put}. */
   public List<String> trace() throws StoreException {
     return orThrow("Cannot read the trace", () -> Trace.read(directory.trace()));
+  }
+
+  /** The limits of the directory; empty if nobody has used it yet who brought some. */
+  public Optional<DirectoryLimits> limits() throws StoreException {
+    return orThrow("Cannot read the limits", () -> DirectoryLimits.read(directory.root()));
+  }
+
+  /** Sets the limits of the directory, for all who use it now and later. */
+  public void limit(DirectoryLimits limits) throws StoreException {
+    orThrow(
+        "Cannot write the limits",
+        () -> {
+          limits.write(directory.root());
+          return limits;
+        });
   }
 
   private interface Operation<T> {

@@ -62,8 +62,19 @@ public final class PendingEntry implements AutoCloseable {
    * @param createdAt when; a time in the future is taken for now
    */
   public Entry publish(EntryMeta meta, Instant createdAt) throws StoreException {
+    return publish(meta, createdAt, Instant.MIN);
+  }
+
+  /**
+   * The same, in the place of a published entry that was created before a time.
+   *
+   * @param replacedBefore what is older than that, or than the time to live of this process, does
+   *     not stand in the way of what is younger
+   */
+  public Entry publish(EntryMeta meta, Instant createdAt, Instant replacedBefore)
+      throws StoreException {
     requireOpen();
-    Entry entry = publisher.publish(this, meta, createdAt);
+    Entry entry = publisher.publish(this, meta, createdAt, replacedBefore);
     open = false;
     return entry;
   }

@@ -36,7 +36,6 @@ final class Publisher {
   private final Trouble trouble;
   private final InstantSource clock;
   private final Room room;
-  private final EvictionPolicy policy;
   private final Writing writing;
   private final Trace trace;
   private final Front front;
@@ -53,7 +52,6 @@ final class Publisher {
       Trouble trouble,
       InstantSource clock,
       Room room,
-      EvictionPolicy policy,
       Trace trace,
       Front front) {
     this.directory = directory;
@@ -67,7 +65,6 @@ final class Publisher {
     this.trouble = trouble;
     this.clock = clock;
     this.room = room;
-    this.policy = policy;
     this.trace = trace;
     this.front = front;
     this.writing = new Writing(Math.max(MIN_WRITING, room.maxBytes() / WRITING_SHARE));
@@ -105,18 +102,19 @@ final class Publisher {
   }
 
   private void requireFreeSpace(Key key) throws IOException, StoreException {
-    long lacking = room.lackingOnDisk();
+    long lacking = room.lackingOnDisk(room.minFreeBytes());
     if (lacking > 0) {
       background.run("Cannot evict", evictor::run);
       throw new StoreException(
           "Cannot write entry " + key,
           "the disk has %d bytes less than the %d that are to stay free"
               .formatted(lacking, room.minFreeBytes()),
-          "Free disk space, or lower spark.diskcache.minFreeBytes");
+          "Free disk space, or lower minFreeBytes of the directory (diskcache limits) and of the application");
     }
   }
 
-  Entry publish(PendingEntry pending, EntryMeta meta, Instant createdAt) throws StoreException {
+  Entry publish(PendingEntry pending, EntryMeta meta, Instant createdAt, Instant replacedBefore)
+      throws StoreException {
     Key key = pending.key();
     String problem = "Cannot publish entry " + key;
     requireLength(problem, pending, meta);
@@ -129,11 +127,12 @@ final class Publisher {
         move(pending.path(), target);
         String writer = owner.token();
         long ticket = front.ticket();
-        Addition addition = index.write(session -> add(session, entry, meta, writer));
+        Addition addition =
+            index.write(session -> add(session, entry, meta, writer, replacedBefore));
         added = addition.existing == null;
         if (addition.replaced != null) {
           removal.deleteFiles(List.of(addition.replaced));
-          counters.evicted(EvictionCause.FILE_CHANGED, 1);
+          counters.evicted(addition.cause, 1);
         }
         if (addition.isOver) {
           evictor.justPublished(key);
@@ -162,14 +161,20 @@ final class Publisher {
 
   /**
    * @param existing the entry that was there first, or null
-   * @param replaced an entry of the same key that was computed from other files, or null
+   * @param replaced an entry of the same key that was computed from other files, or was too old for
+   *     whoever has computed this one, or null
+   * @param cause why it was replaced
    * @param isOver whether a limit is exceeded now
    */
-  private record Addition(@Nullable Entry existing, @Nullable Entry replaced, boolean isOver) {}
+  private record Addition(
+      @Nullable Entry existing, @Nullable Entry replaced, EvictionCause cause, boolean isOver) {}
 
-  private Addition add(Session session, Entry entry, EntryMeta meta, String writer)
+  private Addition add(
+      Session session, Entry entry, EntryMeta meta, String writer, Instant replacedBefore)
       throws SQLException {
     Entry existing = rows.byKey(session, entry.key()).orElse(null);
+    Entry replaced = null;
+    EvictionCause cause = EvictionCause.EXPIRED;
     boolean replaces = existing != null && !existing.reads().equals(meta.reads());
     if (existing != null && existing.path().equals(entry.path())) {
       // The index was lost after the move, and a Reindexer found the file before its row was added.
@@ -177,12 +182,18 @@ final class Publisher {
       existing = null;
     } else if (existing != null && removal.droppedAsMissing(session, existing)) {
       existing = null;
+    } else if (existing != null
+        && existing.generation().isEmpty()
+        && isOlder(existing, entry, replacedBefore)) {
+      replaced = existing;
+      Rows.delete(session, existing);
+      existing = null;
     }
-    Entry replaced = null;
     if (existing != null && replaces) {
       // Of two that saw files differently, this one has just looked at them.
       Rows.delete(session, existing);
       replaced = existing;
+      cause = EvictionCause.FILE_CHANGED;
       existing = null;
     }
     if (existing == null) {
@@ -192,10 +203,29 @@ final class Publisher {
       rows.insert(session, entry, meta.components(), writer);
       Sums.removeUnindexed(session, CacheDirectory.name(entry.path()));
     }
-    String tag = meta.tag();
-    boolean tagIsOver =
-        room.tags().containsKey(tag) && room.isTagOver(tag, Sums.tagBytes(session, tag));
-    return new Addition(existing, replaced, tagIsOver || room.isOver(Sums.totals(session)));
+    return new Addition(existing, replaced, cause, isOver(session, entry));
+  }
+
+  /** Whether its reader does not believe it, and what takes its place is younger. */
+  private boolean isOlder(Entry existing, Entry than, Instant limit) {
+    return existing.createdAt().isBefore(than.createdAt())
+        && (existing.createdAt().isBefore(limit)
+            || room.isExpired(existing.createdAt(), clock.instant()));
+  }
+
+  private boolean isOver(Session session, Entry entry) throws SQLException {
+    Room.Bounds all = room.directory();
+    String tag = entry.tag();
+    if (room.isOver(Sums.totals(session))
+        || (all.tags().containsKey(tag) && Sums.tagBytes(session, tag) > all.ofTag(tag))) {
+      return true;
+    }
+    if (!room.limitsOwn() || entry.application().isEmpty()) {
+      return false;
+    }
+    evictor.limit(entry.application());
+    return Sums.applicationBytes(session, entry.application()) > room.own().maxBytes()
+        || Sums.applicationBytes(session, entry.application(), tag) > room.own().ofTag(tag);
   }
 
   /** Undoes the move, for a file without a row is nobody's. */
@@ -242,26 +272,51 @@ final class Publisher {
   }
 
   private void refuseTooLarge(Key key, EntryMeta meta) throws SQLException, StoreException {
-    long limit = Math.min(room.maxBytes(), room.tags().getOrDefault(meta.tag(), Long.MAX_VALUE));
+    long limit = room.maxBytes(meta.tag());
     if (meta.bytes() > limit) {
       throw new EntryTooLargeException(key, "it", meta.bytes(), limit);
     }
+    Room.Bounds all = room.directory();
+    Room.Bounds own = room.own();
+    String application = Entry.application(meta);
+    boolean limitsOwn = room.limitsOwn() && !application.isEmpty();
     if (meta.generation().isPresent()) {
-      long unfinished = index.read(Sums::totals).unfinishedBytes() + meta.bytes();
-      if (unfinished > limit) {
-        throw new EntryTooLargeException(
-            key, "it and what else belongs to unfinished sets", unfinished, limit);
+      long ofAll = Math.min(all.maxBytes(), all.ofTag(meta.tag()));
+      refuseUnfinished(key, index.read(Sums::totals).unfinishedBytes() + meta.bytes(), ofAll);
+      if (limitsOwn) {
+        long ofOwn = Math.min(own.maxBytes(), own.ofTag(meta.tag()));
+        long unfinished = index.read(session -> Sums.unfinishedBytes(session, application));
+        refuseUnfinished(key, unfinished + meta.bytes(), ofOwn);
       }
     }
-    if (policy == EvictionPolicy.NONE) {
-      long all = index.read(Sums::totals).bytesOnDisk() + meta.bytes();
+    if (all.policy() == EvictionPolicy.NONE) {
+      long bytes = index.read(Sums::totals).bytesOnDisk() + meta.bytes();
       long tagged = index.read(session -> Sums.tagBytes(session, meta.tag())) + meta.bytes();
-      if (all > room.maxBytes() || room.isTagOver(meta.tag(), tagged)) {
-        throw new StoreException(
-            "Cannot publish entry " + key,
-            "the cache is full and nothing is evicted under the policy 'none'",
-            "Choose another policy, raise the limit, or evict by hand");
-      }
+      refuseWhereFull(key, bytes > all.maxBytes() || tagged > all.ofTag(meta.tag()));
+    }
+    if (limitsOwn && own.policy() == EvictionPolicy.NONE) {
+      long bytes = index.read(session -> Sums.applicationBytes(session, application));
+      long tagged = index.read(session -> Sums.applicationBytes(session, application, meta.tag()));
+      refuseWhereFull(
+          key,
+          bytes + meta.bytes() > own.maxBytes() || tagged + meta.bytes() > own.ofTag(meta.tag()));
+    }
+  }
+
+  private static void refuseUnfinished(Key key, long unfinished, long limit)
+      throws EntryTooLargeException {
+    if (unfinished > limit) {
+      throw new EntryTooLargeException(
+          key, "it and what else belongs to unfinished sets", unfinished, limit);
+    }
+  }
+
+  private static void refuseWhereFull(Key key, boolean full) throws StoreException {
+    if (full) {
+      throw new StoreException(
+          "Cannot publish entry " + key,
+          "the cache is full and nothing is evicted under the policy 'none'",
+          "Choose another policy, raise the limit, or evict by hand");
     }
   }
 

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -93,6 +94,7 @@ final class Recovery {
       removal.remove(
           entries, EvictionCause.UNFINISHED, "nobody is left to complete generation " + generation);
     }
+    removeLeftovers(index, rows, removal);
     if (afterCrash()) {
       deleteOrphans(index, stopping);
     }
@@ -129,6 +131,26 @@ final class Recovery {
       }
     }
     return abandoned;
+  }
+
+  /** Entries of sets that were dropped, or that need not be completed, whose writers are gone. */
+  private void removeLeftovers(Index index, Rows rows, Removal removal)
+      throws SQLException, IOException {
+    List<Entry> leftovers = new ArrayList<>();
+    index.readSnapshot(
+        session -> {
+          rows.forEachLeftover(session, Victims.ofAll(), leftovers::add);
+          return true;
+        });
+    Map<String, Boolean> alive = new HashMap<>();
+    List<Entry> dead = new ArrayList<>();
+    for (Entry entry : leftovers) {
+      Optional<CacheDirectory.DataName> name = CacheDirectory.parseDataName(entry.path());
+      if (name.isPresent() && !isAlive(name.get().owner(), alive)) {
+        dead.add(entry);
+      }
+    }
+    removal.remove(dead, EvictionCause.UNFINISHED, "nobody is left who could use them");
   }
 
   private void deleteOrphans(Index index, BooleanSupplier stopping)

@@ -29,28 +29,25 @@ final class Removal {
   private final Owner owner;
   private final Index index;
   private final Trouble trouble;
-  private final Verifier verifier;
   private final Front front;
   private final Counters counters;
-  private final long maxBytes;
+  private final Room room;
 
   Removal(
       CacheDirectory directory,
       Owner owner,
       Index index,
       Trouble trouble,
-      Verifier verifier,
       Front front,
       Counters counters,
-      long maxBytes) {
+      Room room) {
     this.directory = directory;
     this.owner = owner;
     this.index = index;
     this.trouble = trouble;
-    this.verifier = verifier;
     this.front = front;
     this.counters = counters;
-    this.maxBytes = maxBytes;
+    this.room = room;
   }
 
   /**
@@ -80,6 +77,17 @@ final class Removal {
       }
     }
     return bytes;
+  }
+
+  /** Removes the entries of a generation, unless they are a set by now. */
+  void abandon(Key generation, Rows rows, String reason) throws SQLException {
+    List<Entry> entries =
+        index.readSnapshot(
+            session ->
+                Rows.isSet(session, generation)
+                    ? List.<Entry>of()
+                    : rows.byGeneration(session, generation));
+    remove(entries, EvictionCause.UNFINISHED, "set of generation " + generation + ": " + reason);
   }
 
   private List<Entry> removeBatch(List<Entry> batch) throws SQLException {
@@ -115,15 +123,10 @@ final class Removal {
     }
   }
 
-  private void forget(Entry entry) {
-    verifier.forget(entry.path());
-    front.forget(entry);
-  }
-
   /** For entries whose rows the caller has removed. */
   void deleteFiles(List<Entry> entries) {
     for (Entry entry : entries) {
-      forget(entry);
+      front.forget(entry);
       deleteFile(entry.path());
     }
   }
@@ -184,7 +187,7 @@ final class Removal {
   /** Drops the row of an entry whose file is gone. */
   void dropMissing(Entry entry) throws SQLException {
     boolean dropped = index.write(session -> Rows.delete(session, entry));
-    forget(entry);
+    front.forget(entry);
     if (dropped) {
       counters.missingFiles.increment();
       LOG.info("Dropped entry {}: its file {} is gone", entry.key(), entry.path());
@@ -209,7 +212,7 @@ final class Removal {
     try {
       index.write(session -> Rows.delete(session, entry));
     } finally {
-      forget(entry);
+      front.forget(entry);
       try {
         Files.move(entry.path(), aside, StandardCopyOption.ATOMIC_MOVE);
       } finally {
@@ -236,7 +239,7 @@ final class Removal {
     long bytes = Files.size(aside);
     for (Old old : files) {
       bytes += old.attributes.size();
-      if (bytes > maxBytes / QUARANTINE_SHARE) {
+      if (bytes > room.directory().maxBytes() / QUARANTINE_SHARE) {
         Files.deleteIfExists(old.path);
       }
     }

@@ -115,13 +115,17 @@ final class Rows {
   }
 
   /** Left over from sets that were dropped, oldest first. */
-  void forEachLeftover(Session session, EntryVisitor visitor) throws SQLException {
+  void forEachLeftover(Session session, Victims.Scope scope, EntryVisitor visitor)
+      throws SQLException {
     visit(
         session,
-        "AS e WHERE generation IS NOT NULL AND writer IS NULL AND NOT EXISTS"
+        "AS e WHERE "
+            + scope.kind().condition()
+            + " AND generation IS NOT NULL AND writer IS NULL AND NOT EXISTS"
             + " (SELECT 1 FROM sets AS s WHERE s.generation = e.generation)"
             + " ORDER BY created_millis, id",
-        visitor);
+        visitor,
+        scope.argument());
   }
 
   /** Entries of their own, which belong to no set. */
@@ -372,6 +376,12 @@ final class Rows {
         "SELECT generation FROM sets WHERE set_key = ?",
         row -> key(row.getBytes(1)),
         bytes(setKey));
+  }
+
+  static boolean isSet(Session session, Key generation) throws SQLException {
+    return session
+        .first("SELECT 1 FROM sets WHERE generation = ?", row -> true, bytes(generation))
+        .isPresent();
   }
 
   static void deleteSet(Session session, Key setKey) throws SQLException {

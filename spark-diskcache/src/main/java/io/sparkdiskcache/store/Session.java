@@ -17,6 +17,7 @@ import java.util.Properties;
 import org.jspecify.annotations.Nullable;
 import org.sqlite.SQLiteConfig;
 import org.sqlite.SQLiteOpenMode;
+import org.sqlite.jdbc4.JDBC4Connection;
 
 /**
  * One SQLite connection with its prepared statements. Used by one thread at a time; whoever opened
@@ -61,10 +62,10 @@ final class Session implements AutoCloseable {
     config.setSynchronous(SQLiteConfig.SynchronousMode.NORMAL); // see DiskStore
     config.setGetGeneratedKeys(false); // nobody asks, and each insert would be followed by a query
     Properties properties = config.toProperties();
-    // As a URI: a '?' in a plain path would start the driver's own parameters.
-    Connection connection =
-        org.sqlite.JDBC.createConnection(
-            org.sqlite.JDBC.PREFIX + index.toUri().toASCIIString(), properties);
+    // As a URI: a '?' in a plain path would start the driver's own parameters. Without the driver,
+    // whose class registers itself with java.sql: Spark's JDBC source would open any file by it.
+    String file = index.toUri().toASCIIString();
+    Connection connection = new JDBC4Connection("jdbc:sqlite:" + file, file, properties);
     Session session = new Session(connection);
     try {
       session.execute("PRAGMA trusted_schema=OFF");

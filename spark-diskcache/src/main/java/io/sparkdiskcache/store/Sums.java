@@ -76,6 +76,39 @@ final class Sums {
     return session.update("DELETE FROM unindexed WHERE name = ?", name) == 1;
   }
 
+  /** Of what an application has added. */
+  static long applicationBytes(Session session, String application) throws SQLException {
+    return session
+        .first(
+            "SELECT coalesce(sum(bytes), 0) FROM application_totals WHERE application = ?",
+            row -> row.getLong(1),
+            application)
+        .orElse(0L);
+  }
+
+  static long applicationBytes(Session session, String application, String tag)
+      throws SQLException {
+    return session
+        .first(
+            "SELECT bytes FROM application_totals WHERE application = ? AND tag = ?",
+            row -> row.getLong(1),
+            application,
+            tag)
+        .orElse(0L);
+  }
+
+  /** Of what an application has added to sets that are not finished. */
+  static long unfinishedBytes(Session session, String application) throws SQLException {
+    return session
+        .first(
+            "SELECT coalesce(sum(bytes), 0) FROM entries WHERE writer IS NOT NULL AND "
+                + IndexSchema.APPLICATION.formatted("application", "application")
+                + " = ?",
+            row -> row.getLong(1),
+            application)
+        .orElse(0L);
+  }
+
   static long tagBytes(Session session, String tag) throws SQLException {
     return session
         .first("SELECT bytes FROM tag_totals WHERE tag = ?", row -> row.getLong(1), tag)

@@ -9,8 +9,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
@@ -24,10 +22,14 @@ final class Verifier {
       BasicFileAttributes attributes = Files.readAttributes(path, BasicFileAttributes.class);
       return new Identity(attributes.size(), attributes.lastModifiedTime(), attributes.fileKey());
     }
+
+    SeenFiles.State stateOf(Path path) {
+      return SeenFiles.State.of(path.toString(), size + "/" + modified + "/" + inode);
+    }
   }
 
   private final VerifyMode mode;
-  private final Map<Path, Identity> verified = new ConcurrentHashMap<>();
+  private final SeenFiles verified = new SeenFiles();
 
   Verifier(VerifyMode mode) {
     this.mode = mode;
@@ -44,18 +46,14 @@ final class Verifier {
       return false;
     }
     if (mode == VerifyMode.OFF
-        || (mode == VerifyMode.OPEN && identity.equals(verified.get(entry.path())))) {
+        || (mode == VerifyMode.OPEN && verified.contains(identity.stateOf(entry.path())))) {
       return true;
     }
     if (crc32c(entry.path()) != entry.crc32c() || !identity.equals(Identity.of(entry.path()))) {
       return false;
     }
-    verified.put(entry.path(), identity);
+    verified.add(identity.stateOf(entry.path()));
     return true;
-  }
-
-  void forget(Path path) {
-    verified.remove(path);
   }
 
   private static long crc32c(Path path) throws IOException {

@@ -18,7 +18,12 @@ final class Victims {
   /** Single entries and sets to choose from, as conditions of SQL with one argument. */
   enum Kind {
     ALL("?1 = ''"),
-    TAG("tag = ?1");
+    TAG("tag = ?1"),
+    APPLICATION("?1 = " + IndexSchema.APPLICATION.formatted("application", "application")),
+    APPLICATION_TAG(
+        "?1 = "
+            + IndexSchema.APPLICATION.formatted("application", "application")
+            + " || char(10) || tag");
 
     private final String condition;
 
@@ -67,20 +72,28 @@ final class Victims {
     return new Scope(Kind.TAG, tag);
   }
 
+  /** What an application has added. */
+  static Scope ofApplication(String application) {
+    return new Scope(Kind.APPLICATION, application);
+  }
+
+  static Scope ofApplication(String application, String tag) {
+    return new Scope(Kind.APPLICATION_TAG, application + '\n' + tag);
+  }
+
   /** Those to remove, in order; fewer bytes than wanted if there is nothing else. */
   List<Entry> choose(Session session, Rows rows, Scope scope) throws SQLException {
     List<Entry> chosen = new ArrayList<>();
-    if (scope.kind == Kind.ALL) {
-      rows.forEachLeftover(
-          session,
-          entry -> {
-            if (free.test(entry)) {
-              chosen.add(entry);
-              held += entry.bytes();
-            }
-            return held < wanted;
-          });
-    }
+    rows.forEachLeftover(
+        session,
+        scope,
+        entry -> {
+          if (free.test(entry)) {
+            chosen.add(entry);
+            held += entry.bytes();
+          }
+          return held < wanted;
+        });
     if (held < wanted) {
       rows.forEachSingle(
           session,

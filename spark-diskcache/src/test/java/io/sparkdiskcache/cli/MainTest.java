@@ -337,4 +337,20 @@ class MainTest {
       assertThat(terminal.toString()).as("not within the first second").isEmpty();
     }
   }
+
+  @Test
+  void limitsAreShownAndChanged() throws Exception {
+    assertThat(run("limits").out()).contains("maxBytes").contains(Long.toString(1 << 30));
+    assertThat(
+            run("limits", "--max-bytes", "2m", "--ttl", "7d", "--tag-max-bytes", "nightly=1m")
+                .code())
+        .isEqualTo(0);
+    JsonObject now = JsonParser.parseString(run("limits", "--json").out()).getAsJsonObject();
+    assertThat(now.get("maxBytes").getAsString()).isEqualTo(Long.toString(2 << 20));
+    assertThat(now.get("tag.maxBytes").getAsString()).isEqualTo("nightly=" + (1 << 20));
+    assertThat(now.get("eviction").getAsString()).isEqualTo("cost");
+    assertThat(run("limits", "--tag-max-bytes", "nightly=0", "--json").out())
+        .doesNotContain("nightly");
+    assertThat(run("limits", "--max-bytes", "much").code()).isEqualTo(Main.CALLED_WRONGLY);
+  }
 }

@@ -7,6 +7,7 @@ import static io.sparkdiskcache.store.StoreFixture.options;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
@@ -47,8 +48,22 @@ class CacheDirectoryTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p", "NFS4", "lustre"})
-  void networkFileSystemIsRefusedByName(String type) throws Exception {
+  @ValueSource(
+      strings = {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "fuse.sshfs",
+        "9p",
+        "NFS4",
+        "lustre",
+        "fuse",
+        "fuse.new-fs",
+        "xfs2",
+        ""
+      })
+  void fileSystemsThatAreNotKnownToBeLocalAreRefused(String type) throws Exception {
     assertRefused(temp, new FakeProbe(type, "1000", "rwx------"))
         .hasMessageContaining("(" + type + ")")
         .hasMessageContaining("local SSD");
@@ -62,6 +77,50 @@ class CacheDirectoryTest {
     FakeProbe probe = new FakeProbe(type, "1000", "rwxr-xr-x");
     DiskStore.open(options(temp), probe, InstantSource.system()).close();
     assertThat(temp.resolve("index.db")).exists();
+  }
+
+  @Test
+  void aFileSystemIsAcceptedByTheUsersWordAndTheDirectoryRemembers() throws Exception {
+    FakeProbe probe = new FakeProbe("fuse.gocryptfs", "1000", "rwx------");
+    assertRefused(temp, probe)
+        .hasMessageContaining("spark.diskcache.dir.fileSystems=fuse.gocryptfs")
+        .hasMessageContaining("--file-system fuse.gocryptfs");
+    StoreOptions other = options(temp, Set.of("fuse.other"));
+    assertThatThrownBy(() -> DiskStore.open(other, probe, InstantSource.system()))
+        .isInstanceOf(StoreException.class);
+    assertThat(temp).isEmptyDirectory();
+    DiskStore.open(options(temp, Set.of("fuse.gocryptfs")), probe, InstantSource.system()).close();
+    DiskStore.open(options(temp), probe, InstantSource.system()).close();
+    assertRefused(temp, new FakeProbe("nfs", "1000", "rwx------"));
+  }
+
+  @Test
+  void aFileSystemOfWhichNothingIsKnownIsRefused() throws Exception {
+    DirectoryProbe hidden =
+        new DirectoryProbe() {
+          @Override
+          public String fileSystemType(Path directory) throws IOException {
+            throw new IOException("Mount point not found");
+          }
+
+          @Override
+          public Optional<Access> access(Path directory) {
+            return Optional.empty();
+          }
+        };
+    assertRefused(temp, hidden).hasMessageContaining("spark.diskcache.dir.fileSystems=unknown");
+    DiskStore.open(options(temp, Set.of("unknown")), hidden, InstantSource.system()).close();
+    assertThat(temp.resolve("index.db")).exists();
+  }
+
+  private static StoreOptions options(Path directory, Set<String> fileSystems) {
+    return new StoreOptions(
+        directory.toString(),
+        StoreLimits.ofBytes(1 << 30),
+        VerifyMode.OPEN,
+        EvictionPolicy.COST,
+        fileSystems,
+        Set.of());
   }
 
   @Test

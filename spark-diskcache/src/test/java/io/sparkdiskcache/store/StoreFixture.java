@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 import org.sqlite.SQLiteConfig;
@@ -77,7 +78,13 @@ final class StoreFixture {
       Path directory, StoreLimits limits, EvictionPolicy policy, InstantSource clock)
       throws StoreException {
     return DiskStore.open(
-        new StoreOptions(directory.toString(), limits, VerifyMode.OPEN, policy),
+        new StoreOptions(
+            directory.toString(),
+            limits,
+            VerifyMode.OPEN,
+            policy,
+            Set.of(),
+            Set.of(DirectoryLimits.Name.values())),
         DirectoryProbe.system(),
         clock);
   }

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -139,9 +140,31 @@ final class StoreProcess implements AutoCloseable {
       case "open" -> open(directory, Path.of(arguments[2]));
       case "lock" -> lock(directory, Path.of(arguments[2]));
       case "readOnly" -> FailureTest.readOnly(directory);
+      case "fill" ->
+          fill(
+              directory,
+              arguments[2],
+              Long.parseLong(arguments[3]),
+              Duration.ofMillis(Long.parseLong(arguments[4])),
+              Integer.parseInt(arguments[5]));
       case "hold" -> hold(directory, arguments[2]);
       case "mix" -> mix(directory, Long.parseLong(arguments[2]), Integer.parseInt(arguments[3]));
       default -> throw new IllegalArgumentException(arguments[1]);
+    }
+  }
+
+  /** Publishes entries of 1,000 bytes as an application with limits of its own. */
+  private static void fill(
+      Path directory, String application, long maxBytes, Duration ttl, int entries)
+      throws Exception {
+    try (DiskStore store =
+        DiskStore.open(DirectoryLimitsTest.options(directory, maxBytes, ttl, Map.of()))) {
+      for (int i = 0; i < entries; i++) {
+        DirectoryLimitsTest.put(store, application, i, "tag");
+      }
+      store.enforceLimits();
+      store.settle();
+      say("found " + store.findAll(store.entries().stream().map(Entry::key).toList()).size());
     }
   }
 

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.conf;
+
+/** What the SQL functions of a session may list and evict. */
+public enum SqlFunctions {
+  /** What the session wrote; everything in the session that the driver's program began with. */
+  OWN,
+  /** Everything, in every session. */
+  ALL,
+  /** Nothing: they fail. */
+  OFF
+}
