@@ -8,6 +8,7 @@ import io.sparkdiskcache.store.StoreOptions;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -78,6 +79,11 @@ public final class ProcessStores {
     } catch (StoreException e) {
       return Optional.of(String.valueOf(e.getMessage()));
     }
+  }
+
+  /** All stores that are open. */
+  public static synchronized List<DiskStore> open() {
+    return List.copyOf(OPEN.values());
   }
 
   /** Closes the store of a directory; a later {@link #get} opens it anew. */
