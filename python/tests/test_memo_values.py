@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from pyspark.sql import types as t
-
 from sparkdiskcache import DiskCacheError, memoize
 from sparkdiskcache import _memovalues as values
 

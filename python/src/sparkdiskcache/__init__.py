@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from . import _line
 from ._report import Explanation, Relation, Stats
+from ._pure import pure
 from .errors import DiskCacheError
 
 if TYPE_CHECKING or _line.supported():
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 __all__ = [
-    "DiskCache", "DiskCacheError", "Explanation", "Relation", "Stats", "configure", "memo_apply", "memoize",
+    "DiskCache", "DiskCacheError", "Explanation", "Relation", "Stats", "configure", "memo_apply", "memoize", "pure",
 ]  # fmt: skip
 __version__ = "0.1.0.dev0"
 

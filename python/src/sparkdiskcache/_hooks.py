@@ -18,7 +18,9 @@ import pyspark.sql.udtf
 
 from . import _environment
 from ._environment import Environment
+from ._pure import is_declared
 from ._refusal import CODE, STATE, FunctionRefused
+from ._sent import Sent
 from .fnhash import FunctionHash, hash_function
 
 if TYPE_CHECKING:
@@ -44,10 +46,16 @@ def _hashing(original: Callable[..., JavaObject]) -> Callable[..., JavaObject]:
     @functools.wraps(original)
     def wrap(sc: SparkContext, func: Any, *arguments: Any, **keywords: Any) -> JavaObject:
         bridge = _bridge(sc)
-        before = _identify(sc, func) if bridge is not None else None
-        function = original(sc, func, *arguments, **keywords)
-        if bridge is not None:
-            _register(sc, bridge, function, func, before)
+        if bridge is None:
+            return original(sc, func, *arguments, **keywords)
+        before = _identify(sc, func)
+        if isinstance(before, FunctionHash):
+            before = _seen_to_be_impure(bridge, before, func) or before
+        sent = _sent(func, before) if isinstance(before, FunctionHash) else func
+        function = original(sc, sent, *arguments, **keywords)
+        if isinstance(before, FunctionHash):
+            function = bridge.proven(sc._jsc.sc(), function, before.digest)
+        _register(sc, bridge, function, func, before)
         return function
 
     setattr(wrap, _INSTALLED, original)
@@ -83,6 +91,37 @@ def _identify(sc: SparkContext, func: Any) -> FunctionHash | FunctionRefused:
         return FunctionRefused(STATE, getattr(func, "__name__", "function"), f"could not be hashed: {e!r}")
 
 
+def _sent(func: Any, identity: FunctionHash) -> Sent:
+    """What is pickled, so that workers prove what they run."""
+    sources = [source.path for source in identity.sources]
+    return Sent(
+        func,
+        digest=identity.digest,
+        proof=identity.proof,
+        parts=identity.parts,
+        name=_name(func),
+        sources=sources,
+    )
+
+
+def _name(func: Any) -> str:
+    return str(getattr(func, "__name__", type(func).__name__))
+
+
+def _seen_to_be_impure(bridge: Any, identity: FunctionHash, func: Any) -> FunctionRefused | None:
+    """By any application that computed it for this cache directory."""
+    session = _session()
+    done = bridge.impure(session, identity.digest) if session is not None else ""
+    return FunctionRefused(CODE, _name(func), done) if done else None
+
+
+def _session() -> Any:
+    from pyspark.sql import SparkSession
+
+    session = SparkSession._instantiatedSession
+    return getattr(session, "_jsparkSession", None)
+
+
 def _register(
     sc: SparkContext,
     bridge: Any,
@@ -105,7 +144,7 @@ def _register(
             bridge.register(
                 function,
                 before.digest,
-                _java(sc, before.parts),
+                _java(sc, {**before.parts, **({_name(func): "declared pure"} if is_declared(func) else {})}),
                 _java(sc, sources),
                 before.depends_on_hash_seed,
             )

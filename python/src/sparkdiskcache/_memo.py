@@ -31,11 +31,12 @@ from ._hostdirectory import of_this_process
 from ._memobatch import Batch, ColumnBatch
 from ._memofront import front
 from ._memokinds import kind_of
+from ._memoproof import Proof
 from ._memoremote import Remote
 from ._memostore import NEVER, Function, Store
 from ._refusal import FunctionRefused
 from .errors import DiskCacheError
-from .fnhash import hash_function
+from .fnhash import FunctionHash, hash_function
 
 if TYPE_CHECKING:
     from pyspark.core.context import SparkContext
@@ -125,7 +126,7 @@ def memoize(
             " lease must be more than zero, and the others not negative."
         )
     options = _Options(
-        name or getattr(func, "__name__", type(func).__name__),
+        name or str(getattr(func, "__name__", type(func).__name__)),
         version or "",
         _joined(tag or ""),
         NEVER if seconds is None else int(seconds * 1000),
@@ -289,29 +290,31 @@ class Memoized:
                 f"Cannot memoize {self._options.name}: a pandas function's timestamps are of the session's time"
                 " zone; return timestamp_ntz, or use a plain or Arrow function."
             )
-        return _Calls(*self._identified(), declared, self._options, *_directories())
+        pickled, found = self._identified()
+        digest = f"{found.digest}-{os.environ.get('PYTHONHASHSEED')}" if found.depends_on_hash_seed else ""
+        parts = "\n".join(p for p in found.parts if not p.startswith("version."))
+        return _Calls(
+            pickled, digest or found.digest, parts, declared, self._options, *_directories(), found.proof
+        )
 
-    def _identified(self) -> tuple[bytes, str, str]:
-        """The pickled function, its digest, and the names of what it is made of."""
+    def _identified(self) -> tuple[bytes, FunctionHash]:
+        """The pickled function, and what it is."""
         from pyspark import SparkContext
 
         sc = SparkContext._active_spark_context
         if sc is None:
             raise DiskCacheError(f"Cannot use {self._options.name}: no Spark session is running.")
-        before, parts = self._hash(sc)
+        before = self._hash(sc)
         pickled: bytes = cloudpickle.dumps(self._function)
-        after, _ = self._hash(sc)
-        if before != after:
+        if self._hash(sc).digest != before.digest:
             raise DiskCacheError(f"Cannot memoize {self._options.name}: a captured value changed meanwhile.")
-        return pickled, before, "\n".join(parts)
+        return pickled, before
 
-    def _hash(self, sc: SparkContext) -> tuple[str, list[str]]:
+    def _hash(self, sc: SparkContext) -> FunctionHash:
         try:
-            found = hash_function(self._function, _hooks._environment_of(sc), of_service=True)
+            return hash_function(self._function, _hooks._environment_of(sc), of_service=True)
         except FunctionRefused as e:
             raise DiskCacheError(f"Cannot memoize {self._options.name}: {e}") from e
-        digest = f"{found.digest}-{os.environ.get('PYTHONHASHSEED')}" if found.depends_on_hash_seed else ""
-        return digest or found.digest, [p for p in found.parts if not p.startswith("version.")]
 
 
 def _in_memory(columns: Sequence[Any]) -> bool:
@@ -377,6 +380,7 @@ class _Calls:
     options: _Options
     directory: str
     remote_directory: str = ""
+    proof_digest: str = ""
     _here: dict[Any, Any] = field(default_factory=dict, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -425,8 +429,13 @@ class _Calls:
 
     @property
     def function(self) -> Callable[..., Any]:
-        loaded: Callable[..., Any] = self._once("function", lambda: cloudpickle.loads(self.pickled))
-        return loaded
+        return self.proof.function
+
+    @property
+    def proof(self) -> Proof:
+        """Whether the function here is the one that was hashed."""
+        proof: Proof = self._once("proof", lambda: Proof(self.pickled, self.options.name, self.proof_digest))
+        return proof
 
     @property
     def identity(self) -> Function:

@@ -234,6 +234,12 @@ class Batch:
             self._commit()
 
     def _commit(self) -> None:
+        if self._made and not self._calls.proof.holds():
+            for key in self._made:
+                del self._waiting[key], self._kept[key]
+            self._unkept += self._made
+            self._counts.unkept += len(self._made)
+            self._made = set()
         if self._store is not None and (self._waiting or self._unkept):
             self._counts.unkept += self._store.commit(
                 self._calls.identity, self._waiting, self._unkept, self._options.max_bytes
@@ -270,7 +276,8 @@ class Batch:
         self, call: Callable[[], list[tuple[bytes, Any]]], rows: int
     ) -> list[tuple[Any, Result | None]]:
         try:
-            returned = call()
+            with self._calls.proof.calling():
+                returned = call()
         except Exception as e:
             if e is not self._raised:  # the function returned what is no result
                 self._failed(rows, self._nanos)

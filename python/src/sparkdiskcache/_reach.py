@@ -17,6 +17,7 @@ from . import _sinks, _uses
 from ._environment import is_library
 from ._functions import Walk, captured, changeable_defaults, line_of
 from ._modules import Closure
+from ._pure import is_declared
 from ._refusal import CODE, FunctionRefused
 from ._uses import Use
 
@@ -58,6 +59,8 @@ class Reach:
         if id(f) in self._seen:
             return
         self._seen.add(id(f))
+        if is_declared(f):
+            return
         code = f.__code__
         if code.co_filename == dataclasses.__file__ and hasattr(f, "__wrapped__"):
             return  # recursive_repr's guard asks for the thread

@@ -1,123 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a function may not use, because its rows would depend on more than its arguments."""
+"""What a function may not use, because its rows would depend on more than its arguments.
+
+Names of libraries are judged by the table of :mod:`._names`, and attributes of objects whose type is not
+known by their name alone. Most of what is refused here would be seen by :mod:`._observe` while it
+computes, too; clocks, native readers and entropy would not.
+"""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 
+from . import _names
+from ._events import Kind
 from ._refusal import CODE, FunctionRefused
 
-_CLOCK = "reads the clock"
-_RANDOM = "draws random values"
-_PROCESS = "reads or changes the state of the process"
-_FILES = "reads or writes files"
-_NETWORK = "uses the network"
-_HIDDEN = "runs code that cannot be followed"
-
-_MODULES: dict[str, str] = {
-    **dict.fromkeys(["time", "sched"], _CLOCK),
-    **dict.fromkeys(["random", "secrets", "uuid", "_random", "numpy.random", "faker"], _RANDOM),
-    **dict.fromkeys(
-        [
-            "os",
-            "posix",
-            "nt",
-            "sys",
-            "signal",
-            "resource",
-            "threading",
-            "_thread",
-            "multiprocessing",
-            "concurrent",
-            "asyncio",
-            "subprocess",
-            "platform",
-            "getpass",
-            "gc",
-            "inspect",
-            "atexit",
-            "contextvars",
-            "locale",
-            "socketserver",
-            "tracemalloc",
-            "pyspark",
-        ],
-        _PROCESS,
-    ),
-    **dict.fromkeys(
-        [
-            "_io",
-            "io",
-            "pathlib",
-            "tempfile",
-            "shutil",
-            "glob",
-            "fileinput",
-            "linecache",
-            "mmap",
-            "sqlite3",
-            "dbm",
-            "shelve",
-            "zipfile",
-            "tarfile",
-            "pyarrow.fs",
-            "pyarrow.parquet",
-            "pyarrow.csv",
-            "pyarrow.dataset",
-            "pyarrow.feather",
-            "fsspec",
-            "s3fs",
-        ],
-        _FILES,
-    ),
-    **dict.fromkeys(
-        [
-            "socket",
-            "ssl",
-            "select",
-            "selectors",
-            "http",
-            "urllib",
-            "ftplib",
-            "smtplib",
-            "imaplib",
-            "poplib",
-            "telnetlib",
-            "xmlrpc",
-            "webbrowser",
-            "requests",
-            "httpx",
-            "aiohttp",
-            "urllib3",
-            "boto3",
-            "botocore",
-            "openai",
-            "anthropic",
-            "redis",
-            "psycopg",
-            "psycopg2",
-            "pymongo",
-            "sqlalchemy",
-            "grpc",
-        ],
-        _NETWORK,
-    ),
-    **dict.fromkeys(["importlib", "imp", "runpy", "ctypes", "cffi", "code", "codeop", "pdb"], _HIDDEN),
+_CLOCK = Kind.CLOCK.value
+_RANDOM = Kind.RANDOM.value
+_PROCESS = Kind.PROCESS.value
+_FILES = Kind.FILES.value
+_NETWORK = Kind.NETWORK.value
+_HIDDEN = Kind.HIDDEN.value
+_NATIVE = "reads files by native code, which Python does not see"
+_REASONS = {
+    "clock": _CLOCK,
+    "random": _RANDOM,
+    "process": _PROCESS,
+    "settings": _PROCESS,
+    "files": _FILES,
+    "native": _NATIVE,
+    "network": _NETWORK,
+    "hidden": _HIDDEN,
+    "module": "has names that read clocks, files or random numbers, and is used as a value; name what you use of it",
+    _names.UNKNOWN: "may read a file, a clock or random numbers, and is in no table",
 }
 
-_HARMLESS = re.compile(
-    r"(time\.(sleep|struct_time)"
-    r"|uuid\.(UUID|uuid3|uuid5|NAMESPACE_\w+)"
-    r"|os\.path|os\.path\.(join|basename|dirname|split|splitext|normpath|commonprefix|isabs|sep)"
-    r"|os\.(sep|fspath)|posixpath\.(join|basename|dirname|split|splitext|normpath|commonprefix|isabs)"
-    r"|sys\.(maxsize|float_info|int_info|maxunicode|byteorder|intern)"
-    r"|io\.(StringIO|BytesIO|TextIOWrapper)|_io\.(StringIO|BytesIO|TextIOWrapper)"
-    r"|pathlib\.Pure\w*Path|urllib\.parse|http\.HTTPStatus"
-    r"|pyspark\.sql|pyspark\.sql\.Row|pyspark\.sql\.types)(\..*)?"
-)
-
 _BUILTINS: dict[str, str] = {
-    **dict.fromkeys(["open", "input"], _FILES),
+    **dict.fromkeys(["input"], _FILES),
     **dict.fromkeys(["eval", "exec", "compile", "__import__", "breakpoint"], _HIDDEN),
     **dict.fromkeys(["globals", "locals", "vars"], _PROCESS),
     **dict.fromkeys(["id"], _PROCESS),
@@ -142,50 +60,24 @@ _ATTRIBUTES: dict[str, str] = {
         ],
         _CLOCK,
     ),
-    **dict.fromkeys(
-        [
-            "rand",
-            "randn",
-            "randint",
-            "randrange",
-            "getrandbits",
-            "default_rng",
-            "urandom",
-            "uuid1",
-            "uuid4",
-            "RandomState",
-            "shuffle",
-        ],
-        _RANDOM,
-    ),
+    **dict.fromkeys(["urandom", "uuid1", "uuid4"], _RANDOM),
+    **dict.fromkeys(["set_option", "reset_option", "option_context"], _PROCESS),
     **dict.fromkeys(["getenv", "environ", "getcwd", "_getframe", "f_globals"], _PROCESS),
     **dict.fromkeys(
         [
-            "read_text",
-            "read_bytes",
-            "write_text",
-            "write_bytes",
-            "read_csv",
             "read_parquet",
-            "read_json",
-            "read_excel",
-            "read_sql",
-            "read_table",
-            "read_pickle",
             "read_feather",
-            "to_csv",
-            "to_parquet",
-            "to_pickle",
-            "to_excel",
-            "to_sql",
-            "loadtxt",
-            "genfromtxt",
-            "fromfile",
-            "tofile",
-            "memmap",
-            "savetxt",
+            "read_orc",
+            "read_hdf",
+            "HDFStore",
+            "read_sas",
+            "read_stata",
+            "read_spss",
+            "scan_parquet",
+            "scan_csv",
+            "imread",
         ],
-        _FILES,
+        _NATIVE,
     ),
     **dict.fromkeys(
         ["__globals__", "__code__", "__builtins__", "__subclasses__", "__doc__", "__file__"], _HIDDEN
@@ -203,17 +95,50 @@ def check_dotted(dotted: str, place: str, excused: frozenset[str] = frozenset())
 
     :param excused: reasons that do not count
     """
-    if _HARMLESS.fullmatch(dotted):
+    top = dotted.partition(".")[0]
+    if top == "pyspark":
+        _check_spark(dotted, place, excused)
         return
-    parts = dotted.split(".")
-    for length in range(len(parts), 0, -1):
-        reason = _MODULES.get(".".join(parts[:length]))
-        if reason is not None:
-            if reason in excused:
-                break
+    if dotted == "builtins":
+        raise FunctionRefused(CODE, place, f"uses {dotted}, which {_REASONS['module']}")
+    if top == "builtins":
+        check_builtin(dotted.partition(".")[2], place)
+        return
+    kind = _names.kind(dotted)
+    if kind == "module" and _names.unseen(dotted) <= _ATTRIBUTES.keys():
+        kind = _names.PURE  # each of them is refused by its own name, wherever it is used
+    reason = _REASONS.get(kind)
+    if reason is not None and reason not in excused:
+        if not (excused and kind in ("module", _names.UNKNOWN)):
             raise FunctionRefused(CODE, place, f"uses {dotted}, which {reason}{_cure(reason)}")
-    for name in parts[1:]:
+    for name in _names.beyond(dotted):
         check_attribute(name, place, dotted, excused)
+
+
+def _check_spark(dotted: str, place: str, excused: frozenset[str]) -> None:
+    harmless = ("pyspark.sql.Row", "pyspark.sql.types", "pyspark.errors", "pyspark.ml.linalg")
+    if (
+        dotted not in ("pyspark", "pyspark.sql")
+        and not dotted.startswith(harmless)
+        and _PROCESS not in excused
+    ):
+        raise FunctionRefused(CODE, place, f"uses {dotted}, which {_PROCESS}{_cure(_PROCESS)}")
+
+
+_MOMENTS = frozenset(["now", "today", "NOW", "TODAY", "Now", "Today"])
+_TAKES_MOMENTS = frozenset(
+    ["datetime64", "Timestamp", "to_datetime", "DatetimeIndex", "Period", "date_range", "array", "asarray", "Series",
+     "astype", "period_range", "to_timestamp", "timestamp", "cast"]
+)  # fmt: skip
+
+
+def check_text(text: str, names: Iterable[str], place: str, excused: frozenset[str] = frozenset()) -> None:
+    """Refuses a text in code that NumPy or pandas take for the time of the call.
+
+    :param names: that the code uses
+    """
+    if text.strip() in _MOMENTS and _CLOCK not in excused and not _TAKES_MOMENTS.isdisjoint(names):
+        raise FunctionRefused(CODE, place, f"uses the text {text!r} as a time, which {_CLOCK}{_cure(_CLOCK)}")
 
 
 def check_builtin(name: str, place: str) -> None:
@@ -238,6 +163,9 @@ def _cure(reason: str) -> str:
         _RANDOM: "; compute random values before, and pass them as a column",
         _PROCESS: "; capture the value in a variable",
         _FILES: "; read the data as a DataFrame or capture it in a variable",
-        _NETWORK: "",
-        _HIDDEN: "",
+        _NATIVE: "; read the data as a DataFrame, or open the file in Python and pass its content",
+        _REASONS[
+            _names.UNKNOWN
+        ]: "; if its result depends on its arguments only, say so by @sparkdiskcache.pure"
+        " on the function that calls it",
     }.get(reason, "")

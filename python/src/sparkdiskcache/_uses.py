@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ._bytecode import everything, facts, instructions
 from ._refusal import CODE, STATE, FunctionRefused
-from ._sinks import check_attribute
+from ._sinks import check_attribute, check_text
 
 _GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
 _LOCAL = {
@@ -134,7 +134,9 @@ def check(code: types.CodeType, place: str, excused: frozenset[str] = frozenset(
     :param excused: reasons that do not count
     """
     for inner in everything(code):
-        samples = False
+        for const in inner.co_consts:
+            if isinstance(const, str):
+                check_text(const, inner.co_names, place, excused)
         if "getattr" in inner.co_names:
             for const in inner.co_consts:
                 if isinstance(const, str):
@@ -142,9 +144,6 @@ def check(code: types.CodeType, place: str, excused: frozenset[str] = frozenset(
         for i in instructions(inner):
             if i.opname in _ATTRIBUTE or i.opname == "IMPORT_FROM":
                 check_attribute(i.argval, place, excused=excused)
-                samples = samples or i.argval == "sample"
-        if samples and not any(isinstance(c, tuple) and "random_state" in c for c in inner.co_consts):
-            raise FunctionRefused(CODE, place, "uses .sample, which draws random values; pass random_state")
 
 
 def check_writes(

@@ -32,7 +32,7 @@ from ._reach import Reach
 from ._refusal import STATE, FunctionRefused
 from ._sources import Module, SourceFile
 
-__all__ = ["FunctionHash", "FunctionRefused", "hash_function", "hash_loaded", "state_digest"]
+__all__ = ["FunctionHash", "FunctionRefused", "hash_function", "hash_loaded", "identity_loaded", "state_digest"]
 
 _FORMAT = "sparkdiskcache.fnhash.2"
 _SHOWN_DIGITS = 16
@@ -87,7 +87,18 @@ def hash_loaded(function: object) -> str:
 
     :raises FunctionRefused: if what the worker has loaded cannot be told
     """
-    return _guarded(function, lambda: _hashed(function, _loaded.environment(), _loaded.closure).proof)
+    return identity_loaded(function).proof
+
+
+def identity_loaded(function: object) -> FunctionHash:
+    """In a worker: as :func:`hash_loaded`, with the parts, which say what differs.
+
+    :raises FunctionRefused: if what the worker has loaded cannot be told
+    """
+    found: FunctionHash = _guarded(
+        function, lambda: _hashed(function, _loaded.environment(), _loaded.closure)
+    )
+    return found
 
 
 def state_digest(function: object) -> str:

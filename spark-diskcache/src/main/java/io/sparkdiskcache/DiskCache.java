@@ -368,6 +368,15 @@ public final class DiskCache {
     return directory.isEmpty() || (here && MemoRuntime.find(directory).isEmpty()) ? "" : directory;
   }
 
+  /** What a Python function was seen to do besides computing rows; empty if nothing, or unknown. */
+  String impure(String digest) {
+    try {
+      return application.store().impure(digest).orElse("");
+    } catch (StoreException e) {
+      return ""; // nothing is cached then
+    }
+  }
+
   String remoteDirectory() {
     return application.settings().remote().directory();
   }

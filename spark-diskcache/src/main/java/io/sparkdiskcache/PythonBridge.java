@@ -9,6 +9,7 @@ import io.sparkdiskcache.fingerprint.PythonFunctions.Identity;
 import io.sparkdiskcache.fingerprint.PythonFunctions.SourceFile;
 import io.sparkdiskcache.fingerprint.Refusal;
 import io.sparkdiskcache.memo.HomedRows;
+import io.sparkdiskcache.relation.ProvenFunction;
 import io.sparkdiskcache.store.Quantities;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
@@ -18,8 +19,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.python.PythonFunction;
+import org.apache.spark.api.python.SimplePythonFunction;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -53,6 +56,17 @@ public final class PythonBridge {
     }
     PythonFunctions.register(
         function, new Identity(digest, Map.copyOf(parts), List.copyOf(files), dependsOnHashSeed));
+  }
+
+  /** The same function, whose workers prove that they run what the digest says. */
+  public static PythonFunction proven(
+      SparkContext context, SimplePythonFunction function, String digest) {
+    return ProvenFunction.of(context, function, digest);
+  }
+
+  /** What a function was seen to do besides computing rows, by any application; else empty. */
+  public static String impure(SparkSession session, String digest) {
+    return DiskCache.of(session).impure(digest);
   }
 
   /** Why Python could not hash a function; {@code code} names a {@link Refusal.Code}. */

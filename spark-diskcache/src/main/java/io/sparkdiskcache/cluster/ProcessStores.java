@@ -140,6 +140,11 @@ public final class ProcessStores {
     }
   }
 
+  /** All stores that are open. */
+  public static synchronized List<DiskStore> open() {
+    return List.copyOf(OPEN.values());
+  }
+
   /** Closes the store of a directory; a later {@link #get} opens it anew. */
   public static synchronized void close(String configured) {
     UNNAMED.remove(configured);

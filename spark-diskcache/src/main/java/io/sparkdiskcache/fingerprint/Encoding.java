@@ -116,6 +116,16 @@ final class Encoding {
     (beside == 0 ? ofUnits : elsewhere).add(digest);
   }
 
+  /**
+   * The same of a function that says in each task that it runs: only elsewhere it has to be asked
+   * for.
+   */
+  void demandProofElsewhere(String digest) {
+    if (beside > 0) {
+      elsewhere.add(digest);
+    }
+  }
+
   /** Walks what does not run, or not always, in the task that computes a unit. */
   void beside(Runnable walk) {
     beside++;

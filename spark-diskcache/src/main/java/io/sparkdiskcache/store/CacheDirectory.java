@@ -26,6 +26,7 @@ import java.util.regex.Pattern;
  * tmp/KEY.lease                          entries being computed, see Leases
  * quarantine/                            damaged entries and indexes
  * distrusted/FUNCTION.txt                functions whose entries are not believed, see Distrust
+ * impure/FUNCTION.txt                    functions that do more than to compute rows, see Impure
  * memo/                                  results of memoised functions, see MemoStore
  * driver/                                what drivers note for later applications
  * file-systems                           types of file systems that somebody has said are local
@@ -115,6 +116,10 @@ final class CacheDirectory {
 
   Path distrusted() {
     return root.resolve("distrusted");
+  }
+
+  Path impure() {
+    return root.resolve("impure");
   }
 
   Path memo() {

@@ -85,7 +85,7 @@ public final class DiskStore implements AutoCloseable {
   private final Lookups lookups;
   private final Leases leases;
   private final Distrust distrust;
-
+  private final Impure impure;
   private final Incomplete incomplete;
   private volatile boolean closed;
 
@@ -108,6 +108,7 @@ public final class DiskStore implements AutoCloseable {
     this.incomplete = new Incomplete(directory, owner, index, rows, removal, background);
     this.leases = new Leases(directory, owner, clock);
     this.distrust = new Distrust(directory);
+    this.impure = new Impure(directory);
     this.evictor = new Evictor(index, rows, pins, removal, room, clock);
     this.reindexer = new Reindexer(directory, owner, index, rows, removal, counters, clock);
     this.trace = new Trace(directory.trace());
@@ -312,6 +313,27 @@ public final class DiskStore implements AutoCloseable {
   /** The file by which a function is distrusted; empty if it is trusted. */
   public Optional<Path> distrusted(String function) {
     return distrust.contains(function) ? Optional.of(distrust.file(function)) : Optional.empty();
+  }
+
+  /**
+   * Remembers, for all processes, that a function did more than to compute rows from its arguments.
+   *
+   * @param digest of the function alone, in hexadecimal
+   * @param sentence what it did, for people
+   */
+  public void markImpure(String digest, String sentence) {
+    attempt("Cannot note an impure function", () -> impure.add(digest, sentence));
+  }
+
+  /** What a function was seen to do; empty if nobody has seen anything. */
+  public Optional<String> impure(String digest) {
+    try {
+      return impure
+          .of(digest)
+          .map(done -> done + "; delete " + impure.file(digest) + " to try it again");
+    } catch (IOException e) {
+      return Optional.of(impure.file(digest) + " cannot be read: " + e.getMessage());
+    }
   }
 
   /**

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The price of a proof: proof.py [ROWS]. Nothing is cached; the same functions with a proof and without.
+
+Run it with a Python that has PySpark and the package. Times of a task are those of this process, where
+functions are loaded and asked for their verdict as a worker does it.
+"""
+
+from __future__ import annotations
+
+import pickle
+import statistics
+import sys
+import time
+from typing import Any
+
+import pandas as pd
+import pyspark.accumulators
+import pyspark.sql.udf
+from pyspark.cloudpickle import cloudpickle
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import pandas_udf, udf
+
+import sparkdiskcache
+from sparkdiskcache import _proof, _watch, fnhash
+from sparkdiskcache._hooks import _sent
+
+ROWS = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000_000
+TASKS = 200
+
+
+def plain(x: int) -> int:
+    return x * 2 + 1
+
+
+def vectorized(x: pd.Series) -> pd.Series:
+    return x * 2 + 1
+
+
+def of_tasks(function: Any) -> tuple[float, float, float]:
+    """Milliseconds of the first task, and of the median one before and after its rows."""
+    with _watch.unwatched():
+        sent = cloudpickle.dumps(_sent(function, fnhash.hash_function(function)))
+    before, after = [], []
+    for _ in range(TASKS):
+        pyspark.accumulators._accumulatorRegistry.clear()
+        start = time.perf_counter()
+        pickle.loads(sent)
+        loaded = time.perf_counter()
+        assert pyspark.accumulators._accumulatorRegistry[_proof._NUMBER]._value
+        before.append((loaded - start) * 1e3)
+        after.append((time.perf_counter() - loaded) * 1e3)
+    return before[0], statistics.median(before), statistics.median(after)
+
+
+def seconds(df: Any) -> float:
+    start = time.perf_counter()
+    df.write.format("noop").mode("overwrite").save()
+    return time.perf_counter() - start
+
+
+def of_jobs(spark: SparkSession, declare: Any) -> tuple[float, float]:
+    """Median seconds of a job with a proof and without, in turn."""
+    rows = spark.range(ROWS)
+    original = pyspark.sql.udf._wrap_function
+    times: dict[bool, list[float]] = {True: [], False: []}
+    for round_ in range(6):
+        for proves in (True, False):
+            pyspark.sql.udf._wrap_function = original if proves else original._sparkdiskcache_original
+            try:
+                job = rows.select(declare()("id"))
+                took = seconds(job)
+            finally:
+                pyspark.sql.udf._wrap_function = original
+            if round_ > 0:
+                times[proves].append(took)
+    return statistics.median(times[True]), statistics.median(times[False])
+
+
+def main() -> None:
+    builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+    spark = sparkdiskcache.configure(builder).getOrCreate()
+    kinds = {"udf": lambda: udf(plain, "long"), "pandas_udf": lambda: pandas_udf(vectorized, "long")}
+    for name, declare in kinds.items():
+        proven, without = of_jobs(spark, declare)
+        print(f"{name}: {ROWS} rows, {proven:.2f} s with a proof, {without:.2f} s without")
+    spark.stop()
+    for function in (plain, vectorized):
+        first, before, after = of_tasks(function)
+        print(
+            f"{function.__name__}: first task {first:.1f} ms, then {before:.2f} ms before and {after:.2f} ms after"
+        )
+
+
+if __name__ == "__main__":
+    main()

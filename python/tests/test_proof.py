@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What workers prove of functions: files are inputs, random numbers are never kept, code is what ran."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import joblib
+import lightgbm
+import numpy as np
+from conftest import Programs
+from pyspark.sql.functions import udf
+from sklearn.linear_model import LinearRegression
+
+PROGRAM = (Path(__file__).parent / "programs" / "impure.py").read_text()
+READS = {
+    "from_npy", "predict", "predict_once", "predict_in_module", "boosted", "below_exchange", "grouped", "opens",
+}  # fmt: skip
+MODULE = """
+import joblib
+
+_MODEL = None
+
+
+def model():
+    global _MODEL
+    if _MODEL is None:
+        _MODEL = joblib.load("model.joblib")
+    return _MODEL
+"""
+
+
+def write(directory: Path, factor: int) -> None:
+    """Files of equal size for every factor of one digit."""
+    x = np.arange(20.0).reshape(-1, 1)
+    np.save(directory / "weights.npy", np.array([10, 20]) * factor)
+    joblib.dump(LinearRegression().fit(x, factor * x[:, 0]), directory / "model.joblib")
+    booster = lightgbm.train(
+        {"min_data_in_leaf": 1, "verbose": -1, "num_threads": 1, "min_data_in_bin": 1},
+        lightgbm.Dataset(np.arange(300.0).reshape(-1, 1), factor * np.arange(300.0)),
+        num_boost_round=3,
+    )
+    booster.save_model(directory / "model.txt")
+    (directory / "words.txt").write_text("w" * factor)
+
+
+def expected(factor: int) -> dict[str, list[float]]:
+    return {
+        "from_npy": sorted([10.0 * factor] * 150 + [20.0 * factor] * 150),
+        "predict": [float(factor * i) for i in range(300)],
+        "predict_once": [float(factor * i) for i in range(300)],
+        "predict_in_module": [float(factor * i) for i in range(300)],
+        "opens": [float(factor)] * 300,
+    }
+
+
+def assert_rows(found: dict[str, Any], factor: int) -> None:
+    for name, rows in expected(factor).items():
+        assert np.allclose([r[0] for r in found[name]["rows"]], rows), name
+    assert found["grouped"]["rows"] == [[k, 30.0 * factor] for k in range(5)]
+    assert [r[1] for r in found["below_exchange"]["rows"]] == [900 * factor] * 5
+
+
+def test_files_that_functions_read_are_inputs_and_random_numbers_are_never_kept(
+    programs: Programs, data: str
+) -> None:
+    programs.write("program.py", PROGRAM)
+    programs.write("models.py", MODULE)
+    programs.write("helper.py", "def size_of(name):\n    return len(open(name).read())\n")
+    write(programs.directory, 2)
+    first = programs.run("program.py", data)
+    assert_rows(first, 2)
+    for name in READS | {"third"}:
+        assert first[name]["status"] == "miss" and first[name]["computed"] > 0, (name, first[name]["reason"])
+    assert first["stamp"]["status"] == "refused" and "clock" in first["stamp"]["reason"]
+
+    second = programs.run("program.py", data)
+    for name in READS | {"third"}:
+        assert second[name]["hits"] > 0 and second[name]["computed"] == 0, (name, second[name]["reason"])
+        assert second[name]["rows"] == first[name]["rows"], name
+    for name in ("noise", "hidden_noise"):
+        assert second[name]["status"] == "refused", name
+        assert second[name]["rows"] != first[name]["rows"], name
+    assert "called random" in second["noise"]["reason"], second["noise"]["reason"]
+
+    write(programs.directory, 4)
+    for name in ("weights.npy", "words.txt"):
+        os.utime(programs.directory / name, ns=(0, 0))
+    third = programs.run("program.py", data)
+    assert_rows(third, 4)
+    for name in READS:
+        assert third[name]["hits"] == 0 and third[name]["computed"] > 0, name
+    assert third["boosted"]["rows"] != first["boosted"]["rows"]
+    assert third["third"]["hits"] > 0 and third["third"]["computed"] == 0
+
+    (programs.directory / "words.txt").write_text("w" * 4)  # again the same
+    fourth = programs.run("program.py", data)
+    for name in READS:
+        assert fourth[name]["hits"] > 0 and fourth[name]["computed"] == 0, name
+
+
+def test_what_a_session_changed_under_its_workers_never_reaches_the_next(
+    programs: Programs, data: str
+) -> None:
+    programs.write("program.py", (Path(__file__).parent / "programs" / "edits.py").read_text())
+    programs.write("acme.py", "def rate(x):\n    return x * 2\n")
+    programs.write("linked_1.py", "def rate(x):\n    return x * 5\n")
+    programs.write("linked_2.py", "def rate(x):\n    return x * 7\n")
+    (programs.directory / "linked.py").symlink_to("linked_1.py")
+    first = programs.run("program.py", data, "edit")
+    assert first["rated"]["rows"] == [0, 2, 4] and first["through_link"]["rows"] == [0, 5, 10]
+    assert first["again shows_context"]["rows"] == first["shows_context"]["rows"]
+    assert len(str(first["shows_context"]["rows"][0])) > 20
+
+    second = programs.run("program.py", data, "look")
+    assert second["rated"]["rows"] == [0, 3, 6], second["rated"]
+    assert second["through_link"]["rows"] == [0, 7, 14], second["through_link"]
+    assert second["shows_context"]["rows"] == first["shows_context"]["rows"]
+    assert second["shows_context"]["hits"] > 0
+    assert second["sets_context"]["hits"] == 0
+
+    third = programs.run("program.py", data, "look")
+    for name in ("rated", "through_link", "shows_context"):
+        assert third[name]["hits"] > 0 and third[name]["computed"] == 0, (name, third[name])
+        assert third[name]["rows"] == second[name]["rows"]
+
+
+def test_accumulators_of_functions_beside_a_proven_one_are_counted_as_always(spark: Any, data: str) -> None:
+    seen = spark.sparkContext.accumulator(0)
+
+    def counts(x: int) -> int:
+        seen.add(1)
+        return x
+
+    rows = spark.read.parquet(data)
+    proven, other = udf(lambda x: x + 1, "long"), udf(counts, "long")
+    assert rows.select(proven("id"), other("id")).count() == 300
+    assert len(rows.select(proven("id"), other("id")).collect()) == 300
+    assert seen.value == 300
+    assert rows.select(proven(other("id"))).collect()[0][0] == 1
+    assert seen.value == 600
+
+
+def test_a_worker_that_is_not_used_again_and_one_that_dies_prove_as_well(
+    programs: Programs, data: str
+) -> None:
+    programs.write("program.py", (Path(__file__).parent / "programs" / "edits.py").read_text())
+    for name in ("acme", "linked"):
+        programs.write(f"{name}.py", "def rate(x):\n    return x * 2\n")
+    programs.conf["spark.python.worker.reuse"] = "false"
+    first = programs.run("program.py", data, "look")
+    assert first["rated"]["computed"] > 0
+    second = programs.run("program.py", data, "look")
+    for name in ("rated", "through_link", "shows_context"):
+        assert second[name]["hits"] > 0 and second[name]["computed"] == 0, (name, second[name])
