@@ -38,6 +38,11 @@ final class CapturedValues {
   /** Superclasses whose fields are all set by the code of the class, which is in the hash. */
   private static final Set<String> FROM_CODE = Set.of("java.lang.Enum", "scala.Enumeration");
 
+  /** Bytes that one function may hold, with so many for each object. */
+  private static final long BUDGET = 128L << 20;
+
+  private static final int PER_OBJECT = 32;
+
   private final CodeGraph graph;
   private final List<Held> objects = new ArrayList<>();
   private final Set<String> heldClasses = new HashSet<>();
@@ -48,14 +53,40 @@ final class CapturedValues {
   private final Set<Class<?>> serializable = new HashSet<>();
   private final Map<Class<?>, List<Slot>> slots = new HashMap<>();
   private final Map<Class<?>, List<Slot>> sharedSlots = new HashMap<>();
+  private final boolean inTask;
+  private long budget = BUDGET;
   private @Nullable String lazyField;
   private @Nullable String mutableAt;
 
   /** True while a value is encoded that the whole JVM shares, which must not be mutable. */
   private boolean shared;
 
-  CapturedValues(CodeGraph graph) {
+  /**
+   * @param inTask true if what is captured came by serialization and is in the state that the code
+   *     will find; false where it is what will be serialized
+   */
+  CapturedValues(CodeGraph graph, boolean inTask) {
     this.graph = graph;
+    this.inTask = inTask;
+  }
+
+  /** Whether a hash table is iterated here as it will be in the task. */
+  boolean iteratesAsInTask() {
+    return inTask || shared;
+  }
+
+  /** Ends the walk before it takes long or fills the heap. */
+  void spend(long bytes, String path) {
+    budget -= bytes;
+    if (budget < 0) {
+      throw refuse(
+          path
+              + " and what is captured beside it hold more than "
+              + (BUDGET >> 20)
+              + " MiB, or as many objects of "
+              + PER_OBJECT
+              + " bytes; join with the data, or read it from a file inside the function");
+    }
   }
 
   /** True if something was met that could change before a task serializes it. */
@@ -67,16 +98,11 @@ final class CapturedValues {
     return graph.refuse(shared ? Refusal.Code.FUNCTION : Refusal.Code.FUNCTION_STATE, sentence);
   }
 
-  /** Notes that the value at {@code path} can be changed by whoever holds it. */
-  void mutable(String path, String what) {
-    if (shared) {
-      throw refuse(
-          path
-              + " is shared by the whole JVM and holds "
-              + what
-              + ", which anybody may change; make it immutable (List.of, a scala immutable"
-              + " collection, a final field)");
-    }
+  /**
+   * Notes that the value at {@code path} can be changed by whoever holds it: a task has to look at
+   * it again.
+   */
+  void mutable(String path) {
     if (mutableAt == null) {
       mutableAt = path;
     }
@@ -105,6 +131,7 @@ final class CapturedValues {
       throw graph.refuse(
           Refusal.Code.FUNCTION, path + " is memoised: its results are kept one by one");
     }
+    spend(PER_OBJECT, path);
     Integer known = seen.get(value);
     if (known != null) {
       into.tag('^').putInt(known);
@@ -117,11 +144,12 @@ final class CapturedValues {
     try {
       Class<?> type = value.getClass();
       if (type.isArray()) {
-        mutable(path, "an array");
+        mutable(path);
         array(into, value, path);
       } else if (isLambda(type)) {
         lambda(into, value, path);
-      } else if (!CollectionValues.encode(graph, this, into, value, path)) {
+      } else if (!CollectionValues.encode(graph, this, into, value, path)
+          && !PlatformValues.encode(this, into, value, path, shared)) {
         object(into, value, path);
       }
     } finally {
@@ -146,6 +174,9 @@ final class CapturedValues {
     into.tag('a').putInt(length);
     graph.type(into, Type.getType(array.getClass()));
     String element = path + "[]";
+    if (array.getClass().getComponentType().isPrimitive()) {
+      spend(8L * length, path);
+    }
     if (array instanceof byte[] values) {
       into.putBytes(values);
     } else if (array instanceof int[] values) {
@@ -163,6 +194,18 @@ final class CapturedValues {
     } else if (array instanceof float[] values) {
       for (float value : values) {
         into.putInt(Float.floatToRawIntBits(value));
+      }
+    } else if (array instanceof char[] values) {
+      for (char value : values) {
+        into.putInt(value);
+      }
+    } else if (array instanceof short[] values) {
+      for (short value : values) {
+        into.putInt(value);
+      }
+    } else if (array instanceof boolean[] values) {
+      for (boolean value : values) {
+        into.putBoolean(value);
       }
     } else {
       for (int i = 0; i < length; i++) {
@@ -245,7 +288,7 @@ final class CapturedValues {
     into.putInt(form.getCapturedArgCount());
     for (int i = 0; i < form.getCapturedArgCount(); i++) {
       CanonicalHasher captured = new CanonicalHasher();
-      String name = path + ".captured" + i;
+      String name = capturedName(form, i, path);
       encode(captured, form.getCapturedArg(i), name);
       byte[] digest = captured.digest();
       into.putBytes(digest);
@@ -253,6 +296,24 @@ final class CapturedValues {
         graph.part(name, digest);
       }
     }
+  }
+
+  /** The variable, as the code calls it; of a wrapper of Spark's that which it wraps. */
+  private String capturedName(SerializedLambda form, int i, String path) {
+    if (!graph.files.isApplication(form.getImplClass())) {
+      return path;
+    }
+    boolean bound = form.getImplMethodKind() != Opcodes.H_INVOKESTATIC;
+    int parameter = bound ? i - 1 : i;
+    String variable =
+        parameter < 0
+            ? "this"
+            : graph
+                .files
+                .read(form.getImplClass())
+                .parameterName(form.getImplMethodName(), form.getImplMethodSignature(), parameter)
+                .orElse("captured" + i);
+    return path + "." + variable;
   }
 
   // ---- objects of application classes
@@ -435,7 +496,18 @@ final class CapturedValues {
     boolean initializedByTrait =
         !writers.isEmpty() && writers.stream().allMatch(CapturedValues::isTraitInitializer);
     if (!declared.isFinal() && !initializedByTrait) {
-      mutable(place, "a field that is not final");
+      if (shared) {
+        throw refuse(
+            place
+                + " is shared by the whole JVM and is a field that is not final, so anybody may"
+                + " assign it; make it final (a val)");
+      }
+      mutable(place);
+    }
+    if (shared && LibraryObjects.isDeclared(graph.files, declared)) {
+      LibraryObjects.check(graph, slot.owner, declared, place);
+      into.tag('L');
+      return;
     }
     encode(into, read(object, slot, place), place);
   }

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import org.apache.xbean.asm9.ClassReader;
 import org.apache.xbean.asm9.ClassVisitor;
 import org.apache.xbean.asm9.FieldVisitor;
+import org.apache.xbean.asm9.Label;
 import org.apache.xbean.asm9.MethodVisitor;
 import org.apache.xbean.asm9.Opcodes;
+import org.apache.xbean.asm9.Type;
 import org.jspecify.annotations.Nullable;
 
 /** The declarations of one class file. Immutable but for a memo; kept for as long as its loader. */
@@ -62,6 +67,7 @@ final class ClassFile {
     }
   }
 
+  private final byte[] bytes;
   private final ClassReader reader;
   private final List<Field> fields = new ArrayList<>();
   private final List<Method> methods = new ArrayList<>();
@@ -71,6 +77,7 @@ final class ClassFile {
 
   /** Throws IllegalArgumentException for a class file newer than this ASM. */
   ClassFile(byte[] bytes) {
+    this.bytes = bytes;
     reader = new ClassReader(bytes);
     reader.accept(
         new ClassVisitor(API) {
@@ -110,6 +117,11 @@ final class ClassFile {
 
   ClassReader reader() {
     return reader;
+  }
+
+  /** Owned by this, and not to be changed. */
+  byte[] bytes() {
+    return bytes;
   }
 
   String name() {
@@ -166,6 +178,94 @@ final class ClassFile {
       }
     }
     return null;
+  }
+
+  /** Names of local variables and parameters, which the JVM says in messages, in order. */
+  List<String> localNames() {
+    List<String> found = new ArrayList<>();
+    reader.accept(
+        new ClassVisitor(API) {
+          @Override
+          public MethodVisitor visitMethod(
+              int access,
+              String name,
+              String desc,
+              @Nullable String sig,
+              String @Nullable [] exceptions) {
+            found.add(name + desc);
+            return new MethodVisitor(API) {
+              @Override
+              public void visitLocalVariable(
+                  String variable,
+                  String type,
+                  @Nullable String signature,
+                  Label start,
+                  Label end,
+                  int index) {
+                found.add(variable + " " + index);
+              }
+            };
+          }
+        },
+        ClassReader.SKIP_FRAMES);
+    return found;
+  }
+
+  /** Whether a text stands in the file: a name that it does not hold is used nowhere in it. */
+  boolean mentions(String text) {
+    byte[] wanted = text.getBytes(StandardCharsets.UTF_8);
+    for (int i = 0; i + wanted.length <= bytes.length; i++) {
+      if (bytes[i] == wanted[0]
+          && Arrays.equals(bytes, i, i + wanted.length, wanted, 0, wanted.length)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** The name that a parameter has in the source, where the compiler kept it. */
+  Optional<String> parameterName(String method, String desc, int parameter) {
+    Type[] types = Type.getArgumentTypes(desc);
+    Method declared = method(method, desc);
+    if (declared == null || parameter >= types.length) {
+      return Optional.empty();
+    }
+    int slot = declared.isStatic() ? 0 : 1;
+    for (int i = 0; i < parameter; i++) {
+      slot += types[i].getSize();
+    }
+    int wanted = slot;
+    String[] found = new String[1];
+    reader.accept(
+        new ClassVisitor(API) {
+          @Override
+          public @Nullable MethodVisitor visitMethod(
+              int access,
+              String name,
+              String descriptor,
+              @Nullable String sig,
+              String @Nullable [] exceptions) {
+            if (!name.equals(method) || !descriptor.equals(desc)) {
+              return null;
+            }
+            return new MethodVisitor(API) {
+              @Override
+              public void visitLocalVariable(
+                  String variable,
+                  String type,
+                  @Nullable String signature,
+                  Label start,
+                  Label end,
+                  int index) {
+                if (index == wanted) {
+                  found[0] = variable;
+                }
+              }
+            };
+          }
+        },
+        ClassReader.SKIP_FRAMES);
+    return Optional.ofNullable(found[0]).map(name -> name.replaceFirst("\\$\\d+$", ""));
   }
 
   /** The names of this class's own methods that assign one of its own fields. */

@@ -34,9 +34,9 @@ final class ClassFiles {
     ENGINE,
     /** Facades for logging: what they do never reaches a row. */
     LOGGING,
-    /** Another jar than the function's own: identified by the jar, and not followed. */
+    /** {@link Libraries}: identified by the jar, and not followed. */
     LIBRARY,
-    /** The function's own jar, directories, notebooks: followed method by method. */
+    /** The user's jars, directories, notebooks: followed method by method. */
     APPLICATION,
     /** Mentioned, but not on the class path. */
     ABSENT
@@ -57,6 +57,11 @@ final class ClassFiles {
 
   private static final Map<ClassLoader, Map<String, Loaded>> BY_LOADER =
       Collections.synchronizedMap(new WeakHashMap<>());
+
+  /** Class files that a loader cannot show: classes of a shell, as the driver has them. */
+  private static final Map<ClassLoader, Map<String, byte[]>> GIVEN =
+      Collections.synchronizedMap(new WeakHashMap<>());
+
   private static final String[] LOGGING = {
     "org/slf4j/", "org/apache/logging/", "org/apache/log4j/", "org/apache/commons/logging/"
   };
@@ -65,6 +70,7 @@ final class ClassFiles {
   private final Set<String> ownJars;
   private final String place;
   private final Map<String, Loaded> loaded;
+  private boolean ownIsNamedLikeLibrary;
   private final Set<String> checked = new LinkedHashSet<>();
   private final Map<String, Origin> origins = new HashMap<>();
   private final Map<String, Set<String>> supertypes = new HashMap<>();
@@ -79,6 +85,26 @@ final class ClassFiles {
 
   ClassLoader loader() {
     return loader;
+  }
+
+  /** Tells the files of classes that were typed into the driver's shell, by internal name. */
+  static void add(ClassLoader loader, Map<String, byte[]> classes) {
+    if (!classes.isEmpty()) {
+      GIVEN.computeIfAbsent(loader, l -> new ConcurrentHashMap<>()).putAll(classes);
+    }
+  }
+
+  /** The files of all application classes looked at that are not in a file. */
+  Map<String, byte[]> inMemory() {
+    Map<String, byte[]> found = new HashMap<>();
+    origins.forEach(
+        (name, origin) -> {
+          Loaded known = loaded.get(name);
+          if (origin == Origin.APPLICATION && known != null && known.file == null) {
+            found.put(name, known.classFile.bytes());
+          }
+        });
+    return found;
   }
 
   Set<String> ownJars() {
@@ -118,10 +144,11 @@ final class ClassFiles {
     if (found.url.startsWith("jrt:")) {
       return Origin.JDK;
     }
-    if (found.jar == null || ownJars.contains(found.jar)) {
+    if (found.jar == null) {
       return Origin.APPLICATION;
     }
-    if (isEngineName(name)) {
+    boolean own = ownJars.contains(found.jar);
+    if (isEngineName(name) && !own) {
       return Origin.ENGINE;
     }
     for (String prefix : LOGGING) {
@@ -129,13 +156,38 @@ final class ClassFiles {
         return Origin.LOGGING;
       }
     }
-    return Origin.LIBRARY;
+    return Libraries.isKnown(name) && !(own && ownIsNamedLikeLibrary)
+        ? Origin.LIBRARY
+        : Origin.APPLICATION;
+  }
+
+  /** Content of what a class of a library, Spark or Scala comes with. */
+  String identity(String name) {
+    String jar = jar(name);
+    if (jar == null) {
+      return "";
+    }
+    return ownJars.contains(jar) ? JarIdentity.librariesIn(jar) : JarIdentity.digest(jar);
+  }
+
+  /** Own classes are followed, whatever package they are in. */
+  void ownIsNamedLikeLibrary() {
+    ownIsNamedLikeLibrary = true;
   }
 
   /** The jar that holds a class, or null if it is in none. */
   @Nullable String jar(String name) {
     Loaded found = find(name);
     return found == null ? null : found.jar;
+  }
+
+  /** The directory on the class path that holds a class, or null if it is in none. */
+  @Nullable String directory(String name) {
+    Loaded found = find(name);
+    String end = "/" + name + ".class";
+    return found == null || found.jar != null || found.file == null || !found.file.endsWith(end)
+        ? null
+        : found.file.substring(0, found.file.length() - end.length());
   }
 
   /** Refuses if there is no such class. */
@@ -182,7 +234,8 @@ final class ClassFiles {
   private @Nullable Loaded load(String name) {
     URL url = loader.getResource(name + ".class");
     if (url == null) {
-      return null;
+      byte[] given = GIVEN.getOrDefault(loader, Map.of()).get(name);
+      return given == null ? null : new Loaded("memory:", null, null, 0, 0, new ClassFile(given));
     }
     try (InputStream in = loader.getResourceAsStream(name + ".class")) {
       if (in == null) {

@@ -16,6 +16,8 @@ import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Function;
+import java.util.regex.Pattern;
 import org.apache.xbean.asm9.Opcodes;
 import org.apache.xbean.asm9.Type;
 import org.jspecify.annotations.Nullable;
@@ -41,19 +43,23 @@ import org.jspecify.annotations.Nullable;
  *
  * <h2>Libraries</h2>
  *
- * Jars other than the function's own are identified by content and not followed; since they call
- * each other, all jars of the class path count as soon as one is used. They may look at any object
- * or class they can get hold of by reflection, so from then on application classes count
- * {@linkplain #whole whole}.
+ * Well-known libraries are identified by content and not followed; since they call each other, all
+ * jars of the class path count as soon as one is used, with their order and with the resources of
+ * the user's own. They may look at any object or class they can get hold of by reflection, so from
+ * then on application classes count {@linkplain #whole whole}, with the classes that these mention.
+ * Where a name is computed, all code of the user's counts.
  */
 final class CodeGraph {
   private static final int MAX_METHODS = 20_000;
+  private static final Pattern CLASS_NAME =
+      Pattern.compile("(?:[\\p{L}_$][\\p{L}\\d_$]*[./])+[\\p{L}_$][\\p{L}\\d_$]*");
+
   private static final int CLASS_FLAGS =
       Opcodes.ACC_INTERFACE | Opcodes.ACC_ABSTRACT | Opcodes.ACC_ENUM | Opcodes.ACC_RECORD;
 
   final ClassFiles files;
   private final String place;
-  private final Set<String> excused;
+  final LibraryCalls calls;
   final WholeGraphChecks checks;
   private final CanonicalHasher global = new CanonicalHasher();
   private final Map<String, Integer> numbers = new HashMap<>();
@@ -64,13 +70,15 @@ final class CodeGraph {
   private final Set<String> modules = new HashSet<>();
   private final SortedSet<String> tokens = new TreeSet<>();
   private final Set<String> whole = new LinkedHashSet<>();
-  private final Set<String> permitted = new HashSet<>();
   private final List<String> rawNames = new ArrayList<>();
   private final SortedSet<String> covered = new TreeSet<>();
   private final Map<String, CanonicalHasher> parts = new HashMap<>();
   private final Deque<StaticRead> staticReads = new ArrayDeque<>();
   private boolean usesLibraries;
+  private final Set<String> named = new HashSet<>();
   private boolean observesNames;
+  private boolean observesMessages;
+  private final Set<String> messageOwners = new LinkedHashSet<>();
   private int unorderedDepth;
   private final SortedMap<String, Runnable> afterUnordered = new TreeMap<>();
 
@@ -83,7 +91,7 @@ final class CodeGraph {
   CodeGraph(ClassFiles files, String place, Set<String> excused) {
     this.files = files;
     this.place = place;
-    this.excused = excused;
+    this.calls = new LibraryCalls(this, excused);
     this.checks = new WholeGraphChecks(this);
   }
 
@@ -146,7 +154,7 @@ final class CodeGraph {
 
   /** A graph over the same classes whose findings are thrown away. */
   CodeGraph aside() {
-    return new CodeGraph(files, place, excused);
+    return new CodeGraph(files, place, calls.excused());
   }
 
   private void reference(
@@ -209,19 +217,26 @@ final class CodeGraph {
   }
 
   private String jarDigest(String name) {
-    String jar = files.jar(name);
-    return jar == null ? "" : JarIdentity.digest(jar);
+    return files.identity(name);
   }
 
   /** A method that is called or handed on; its body is reached. */
   void methodRef(CanonicalHasher into, String owner, String name, String desc, String at) {
+    methodRef(into, owner, name, desc, at, false);
+  }
+
+  /**
+   * @param judged true if {@link CallRules} have allowed this very call
+   */
+  void methodRef(
+      CanonicalHasher into, String owner, String name, String desc, String at, boolean judged) {
     if (owner.startsWith("[")) {
       into.tag('a').putString(name);
       type(into, Type.getType(owner));
       return;
     }
     if (!files.isApplication(owner)) {
-      libraryMethod(into, owner, name, desc, at);
+      libraryMethod(into, owner, name, desc, at, judged);
       return;
     }
     Resolved target = files.resolve(owner, name, desc);
@@ -235,7 +250,7 @@ final class CodeGraph {
       initialize(owner);
     }
     if (!files.isApplication(target.owner())) {
-      libraryMethod(into, target.owner(), name, desc, at);
+      libraryMethod(into, target.owner(), name, desc, at, judged);
       return;
     }
     if (target.method().isAbstract()) {
@@ -262,53 +277,14 @@ final class CodeGraph {
   }
 
   private void libraryMethod(
-      CanonicalHasher into, String owner, String name, String desc, String at) {
-    ClassFiles.Origin origin = files.origin(owner);
-    if (origin == ClassFiles.Origin.ABSENT) {
-      files.read(owner);
-    }
-    if (permitted.add(owner + "." + name + desc)) {
-      permit(owner, name, desc, at);
-      if (origin == ClassFiles.Origin.JDK || origin == ClassFiles.Origin.ENGINE) {
-        Resolved target = files.resolve(owner, name, desc);
-        if (target != null && !target.owner().equals(owner)) {
-          permitInherited(target.owner(), name, desc, at);
-        }
-      }
-    }
+      CanonicalHasher into, String owner, String name, String desc, String at, boolean judged) {
+    calls.check(owner, name, desc, at, judged);
     if (owner.equals("java/lang/Class") && (name.startsWith("get") || name.equals("toString"))) {
       observesNames = true;
     }
     classRef(into, owner);
     into.putString(name);
     type(into, Type.getMethodType(desc));
-  }
-
-  /** Refuses a member that is known to read or change more than its arguments. */
-  void permit(String owner, String name, String desc, String at) {
-    String why = ForbiddenCalls.why(owner, name, desc);
-    if (why != null && !excused.contains(why)) {
-      throw refuse(
-          Refusal.Code.FUNCTION,
-          at
-              + " uses "
-              + owner.replace('/', '.')
-              + "."
-              + name
-              + ", which "
-              + why
-              + "; pass what it needs as an argument, or declare the function non-deterministic");
-    }
-  }
-
-  /**
-   * The type that was named is allowed; where it inherits from one that is not, only what is
-   * forbidden by name counts.
-   */
-  private void permitInherited(String owner, String name, String desc, String at) {
-    if (ForbiddenCalls.isNamed(owner, name, desc)) {
-      permit(owner, name, desc, at);
-    }
   }
 
   void fieldRef(CanonicalHasher into, String owner, String name, String desc) {
@@ -401,7 +377,7 @@ final class CodeGraph {
 
   /** A constant of another jar; its value follows from the jar, unless it can be assigned. */
   void readLibraryStatic(String owner, String field, String at) {
-    permit(owner, field, "", at);
+    calls.permit(owner, field, "", at);
     if (files.origin(owner) == ClassFiles.Origin.LIBRARY) {
       String declaring = files.declaring(owner, field);
       ClassFile.Field declared = declaring == null ? null : files.read(declaring).field(field);
@@ -433,6 +409,18 @@ final class CodeGraph {
     String declaring = files.isApplication(owner) ? files.declaring(owner, field) : null;
     if (declaring != null) {
       checks.writeField(declaring, field, at);
+    }
+  }
+
+  /** Code can see what the JVM says of an exception, which it makes of debug information. */
+  void observeMessages() {
+    observesMessages = true;
+  }
+
+  /** A text that may name a class, for a library to load. */
+  void mayName(String text) {
+    if (text.length() < 300 && CLASS_NAME.matcher(text).matches()) {
+      named.add(text.replace('.', '/'));
     }
   }
 
@@ -480,6 +468,7 @@ final class CodeGraph {
 
   private void encode(Resolved method) {
     byte[] body = MethodEncoder.encode(this, method);
+    messageOwners.add(method.owner());
     global.tag('B').putBytes(body);
     String label = StableNames.label(method.owner(), method.method().name());
     covered.add(label);
@@ -499,6 +488,12 @@ final class CodeGraph {
     }
     for (String name : List.copyOf(tokens)) {
       whole(name, true);
+    }
+    for (String name : List.copyOf(named)) {
+      named.remove(name);
+      if (files.isApplication(name)) {
+        whole(name, true);
+      }
     }
     return whole.size() > before;
   }
@@ -530,7 +525,10 @@ final class CodeGraph {
         methodRef(new CanonicalHasher(), name, method.name(), method.desc(), at);
       }
     }
-    for (String type : WholeClass.mentioned(file)) {
+    if (WholeClass.namesTypesInData(file)) {
+      calls.noteFindsClasses();
+    }
+    for (String type : WholeClass.mentioned(file, statics)) {
       whole(type, statics);
     }
   }
@@ -541,15 +539,25 @@ final class CodeGraph {
   }
 
   /** Ends the global stream. */
-  byte[] digest() {
-    if (usesLibraries) {
-      byte[] libraries = JarIdentity.ofClassPath(files.loader(), files.ownJars());
+  byte[] digest(Function<Boolean, byte[]> classPath) {
+    boolean wholly =
+        calls.findsClasses()
+            || ((usesLibraries || calls.usesServices())
+                && UserServices.areProvided(files, usesLibraries));
+    if (usesLibraries || wholly) {
+      byte[] libraries = classPath.apply(wholly);
       global.tag('P').putBytes(libraries);
       part("libraries", libraries);
     }
-    if (observesNames) {
+    if (observesNames || observesMessages) {
       global.tag('N');
       rawNames.forEach(global::putString);
+    }
+    if (observesMessages) {
+      global.tag('M');
+      for (String owner : messageOwners) {
+        files.read(owner).localNames().forEach(global::putString);
+      }
     }
     return global.digest();
   }

@@ -3,7 +3,10 @@ package io.sparkdiskcache.fingerprint;
 
 import java.lang.invoke.SerializedLambda;
 import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import org.apache.xbean.asm9.Type;
@@ -18,8 +21,7 @@ import org.apache.xbean.asm9.Type;
  * it:
  *
  * <ul>
- *   <li>A third-party library that reads the clock or the environment by itself ({@link
- *       ForbiddenCalls}).
+ *   <li>A well-known library ({@link Libraries}) that reads the clock or the environment by itself.
  *   <li>Objects whose {@code hashCode} or {@code toString} is asked for by a library or through
  *       {@code Object}, and is the one of {@code Object}.
  *   <li>Class files that were replaced between their loading and the first hash.
@@ -37,6 +39,8 @@ final class CodeHasher implements FunctionIdentity {
 
   private final ClassLoader loader;
   private final Set<String> excused;
+  private final boolean inTask;
+  private final Map<List<Object>, byte[]> classPaths = new ConcurrentHashMap<>();
 
   /** The context class loader of the session, which sees the notebook and {@code spark.jars}. */
   CodeHasher(ClassLoader loader) {
@@ -47,8 +51,18 @@ final class CodeHasher implements FunctionIdentity {
    * @param excused reasons of {@link ForbiddenCalls} that are no reason to refuse
    */
   CodeHasher(ClassLoader loader, Set<String> excused) {
+    this(loader, excused, false);
+  }
+
+  private CodeHasher(ClassLoader loader, Set<String> excused, boolean inTask) {
     this.loader = loader;
     this.excused = excused;
+    this.inTask = inTask;
+  }
+
+  /** Of functions that came to this process by serialization. */
+  static CodeHasher inTask(ClassLoader loader) {
+    return new CodeHasher(loader, Set.of(), true);
   }
 
   /** The identity of a function object: a lambda, or an object of a named or anonymous class. */
@@ -123,12 +137,18 @@ final class CodeHasher implements FunctionIdentity {
       for (String name : ownClasses) {
         ClassFiles.Origin origin = bare.origin(name);
         String jar = bare.jar(name);
-        if (origin == ClassFiles.Origin.LIBRARY && jar != null) {
+        boolean users =
+            origin == ClassFiles.Origin.LIBRARY || origin == ClassFiles.Origin.APPLICATION;
+        if (users && jar != null) {
           ownJars.add(jar);
         }
       }
-      CodeGraph graph = new CodeGraph(new ClassFiles(through, ownJars, place), place, excused);
-      CapturedValues values = new CapturedValues(graph);
+      ClassFiles files = new ClassFiles(through, ownJars, place);
+      if (ownClasses.stream().anyMatch(Libraries::isKnown)) {
+        files.ownIsNamedLikeLibrary();
+      }
+      CodeGraph graph = new CodeGraph(files, place, excused);
+      CapturedValues values = new CapturedValues(graph, inTask);
       StaticFields statics = new StaticFields(graph, values);
       graph.global().putString(FORMAT);
       start.accept(graph, values);
@@ -141,8 +161,9 @@ final class CodeHasher implements FunctionIdentity {
       }
       graph.checkWhole();
       values.checkLazyFields();
-      byte[] digest = graph.digest();
-      return new CodeIdentity(digest, graph.covered(), graph.parts(), values.sawMutable());
+      byte[] digest = graph.digest(wholly -> classPath(through, ownJars, wholly));
+      return new CodeIdentity(
+          digest, graph.covered(), graph.parts(), values.sawMutable(), graph.files.inMemory());
     } catch (StackOverflowError e) {
       throw RefusedException.of(
           Refusal.Code.FUNCTION_STATE,
@@ -156,6 +177,12 @@ final class CodeHasher implements FunctionIdentity {
     }
   }
 
+  /** The same for all functions of a plan. */
+  private byte[] classPath(ClassLoader through, Set<String> own, boolean wholly) {
+    return classPaths.computeIfAbsent(
+        List.of(through, own, wholly), k -> ClassPathIdentity.of(through, own, wholly));
+  }
+
   /** The session's loader, unless the function comes from one that the session does not see. */
   private ClassLoader loaderFor(Class<?> root) {
     Class<?> named = root;
@@ -167,6 +194,12 @@ final class CodeHasher implements FunctionIdentity {
       return loader;
     }
     return own;
+  }
+
+  /** A value of a library's is no code of the user's. */
+  private static boolean mayWrap(Object captured) {
+    return CapturedValues.isLambda(captured.getClass())
+        || !Libraries.isKnown(Type.getInternalName(captured.getClass()));
   }
 
   /**
@@ -186,7 +219,7 @@ final class CodeHasher implements FunctionIdentity {
     found.add(form.getImplClass());
     for (int i = 0; i < form.getCapturedArgCount(); i++) {
       Object captured = form.getCapturedArg(i);
-      if (captured != null && found.size() < 100) {
+      if (captured != null && found.size() < 100 && mayWrap(captured)) {
         collectOwnClasses(captured, found);
       }
     }

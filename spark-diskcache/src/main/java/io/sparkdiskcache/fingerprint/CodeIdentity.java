@@ -2,6 +2,7 @@
 package io.sparkdiskcache.fingerprint;
 
 import java.util.List;
+import java.util.Map;
 import java.util.SortedMap;
 
 /**
@@ -11,12 +12,15 @@ import java.util.SortedMap;
  * @param covered the user methods that were reached, as {@code package.Class.method}, sorted
  * @param parts short hex digests by name, for telling two identities apart: one per reached method,
  *     one per captured value or static that is read; never part of a key
- * @param capturesMutableState true if a captured value could change between now and the moment a
- *     task serializes it: arrays, mutable collections, fields that are not final
+ * @param capturesMutableState true if a value that it reads could change after this: arrays,
+ *     mutable collections, fields that are not final; only a task can tell that it did not
+ * @param inMemory class files of what it reaches that is in no file: typed into a shell; by
+ *     internal name
  */
 @SuppressWarnings("ArrayRecordComponent") // compared by its digest, never by equals
 record CodeIdentity(
     byte[] digest,
     List<String> covered,
     SortedMap<String, String> parts,
-    boolean capturesMutableState) {}
+    boolean capturesMutableState,
+    Map<String, byte[]> inMemory) {}

@@ -1,19 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import java.lang.reflect.Modifier;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Hashtable;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Encodes the collections of the JDK and of Scala. What has an order that code can see keeps it;
- * what is ordered by hash codes is written as the sorted digests of its elements. Views and lazy
- * collections are not known here.
+ * Encodes the collections of the JDK and of Scala, with their elements in the order in which a task
+ * iterates them: code can see it, of hash tables too, where it depends on the order of insertion.
+ * Java serialization builds hash tables anew, so on the driver a copy is iterated that is built in
+ * the same way. Where the order differs from one JVM to the next (the JDK's immutable sets and
+ * maps, keys that hash by their identity) no program can rely on it, and elements are written as
+ * their sorted digests. Views and lazy collections are not known here.
  */
 final class CollectionValues {
   /** How the elements of a class are ordered, and whether its holder can change them. */
@@ -22,9 +34,7 @@ final class CollectionValues {
   private static final Kind LIST = new Kind(true, false);
   private static final Kind HASHED = new Kind(false, false);
   private static final Kind MUTABLE_LIST = new Kind(true, true);
-  private static final Kind MUTABLE_HASHED = new Kind(false, true);
 
-  /** Wrappers are as mutable, and ordered, as what they wrap. */
   private static final Map<String, Kind> JAVA =
       Map.ofEntries(
           Map.entry("ImmutableCollections$List12", LIST),
@@ -54,24 +64,34 @@ final class CollectionValues {
           Map.entry("EnumMap", MUTABLE_LIST),
           Map.entry("RegularEnumSet", MUTABLE_LIST),
           Map.entry("JumboEnumSet", MUTABLE_LIST),
-          Map.entry("HashSet", MUTABLE_HASHED),
-          Map.entry("HashMap", MUTABLE_HASHED),
-          Map.entry("Hashtable", MUTABLE_HASHED),
-          Map.entry("concurrent.ConcurrentHashMap", MUTABLE_HASHED),
-          Map.entry("concurrent.CopyOnWriteArrayList", MUTABLE_LIST),
-          Map.entry("Collections$UnmodifiableCollection", MUTABLE_LIST),
-          Map.entry("Collections$UnmodifiableList", MUTABLE_LIST),
-          Map.entry("Collections$UnmodifiableRandomAccessList", MUTABLE_LIST),
-          Map.entry("Collections$UnmodifiableSet", MUTABLE_LIST),
-          Map.entry("Collections$UnmodifiableMap", MUTABLE_LIST));
+          Map.entry("HashSet", MUTABLE_LIST),
+          Map.entry("HashMap", MUTABLE_LIST),
+          Map.entry("Hashtable", MUTABLE_LIST),
+          Map.entry("Properties", MUTABLE_LIST),
+          Map.entry("concurrent.ConcurrentHashMap", MUTABLE_LIST),
+          Map.entry("concurrent.ConcurrentSkipListMap", MUTABLE_LIST),
+          Map.entry("concurrent.ConcurrentSkipListSet", MUTABLE_LIST),
+          Map.entry("concurrent.CopyOnWriteArraySet", MUTABLE_LIST),
+          Map.entry("concurrent.CopyOnWriteArrayList", MUTABLE_LIST));
 
-  /** Scala maps and sets that iterate by hash code; every other strict one has an order. */
-  private static final List<String> SCALA_HASHED =
-      List.of(
-          "scala.collection.immutable.HashMap",
-          "scala.collection.immutable.HashSet",
-          "scala.collection.mutable.HashMap",
-          "scala.collection.mutable.HashSet");
+  /** What a wrapper of {@code java.util.Collections} wraps stands in one of these fields. */
+  private static final List<String> WRAPPED = List.of("m", "c");
+
+  private static final List<String> WRAPPERS =
+      List.of("java.util.Collections$Unmodifiable", "java.util.Collections$Synchronized");
+
+  /** Facts that no iteration shows, by class: fields. */
+  private static final Map<String, String> MORE =
+      Map.of(
+          "LinkedHashMap", "accessOrder",
+          "EnumMap", "keyType",
+          "RegularEnumSet", "elementType",
+          "JumboEnumSet", "elementType",
+          "Properties", "defaults");
+
+  /** Also under another name, as in Spark's own copy of Guava. */
+  private static final Pattern GUAVA =
+      Pattern.compile(".*\\.(?:common|guava)\\.collect\\.(?:[A-Z]\\w*\\$)*Immutable\\w*");
 
   private CollectionValues() {}
 
@@ -79,12 +99,30 @@ final class CollectionValues {
   static boolean encode(
       CodeGraph graph, CapturedValues values, CanonicalHasher into, Object value, String path) {
     String name = value.getClass().getName();
+    if (WRAPPERS.stream().anyMatch(name::startsWith)) {
+      into.tag('U').putString(name);
+      for (String field : WRAPPED) {
+        Object wrapped = JdkFields.find(value, field);
+        if (wrapped != null) {
+          values.encode(into, wrapped, path);
+          return true;
+        }
+      }
+      return false;
+    }
     if (name.startsWith("java.util.")) {
       Kind kind = JAVA.get(name.substring("java.util.".length()));
       if (kind == null || !(value instanceof Iterable || value instanceof Map)) {
         return false;
       }
       java(values, into, value, kind, name, path);
+      return true;
+    }
+    String guava = guava(value.getClass());
+    if (guava != null && (value instanceof Iterable || value instanceof Map)) {
+      into.tag('g').putString(guava);
+      graph.classRef(into, guava.replace('.', '/'));
+      elements(values, into, value, true, path);
       return true;
     }
     if (name.startsWith("scala.collection.")
@@ -103,9 +141,57 @@ final class CollectionValues {
       String name,
       String path) {
     if (kind.mutable) {
-      values.mutable(path, "a " + name);
+      values.mutable(path);
     }
     into.tag('j').putString(name);
+    String more = MORE.get(name.substring("java.util.".length()));
+    if (more != null) {
+      values.encode(into, JdkFields.find(value, more), path + "." + more);
+    }
+    if (name.startsWith("java.util.ImmutableCollections$") && value instanceof List<?> list) {
+      into.putBoolean(takesNull(list));
+    }
+    elements(values, into, inTaskOrder(values, value), kind.ordered, path);
+  }
+
+  /** Of an immutable collection of Guava's: the class of its interface, under which it is known. */
+  private static @Nullable String guava(Class<?> type) {
+    for (Class<?> c = type; c != null; c = c.getSuperclass()) {
+      if (GUAVA.matcher(c.getName()).matches() && Modifier.isPublic(c.getModifiers())) {
+        return c.getName();
+      }
+    }
+    return null;
+  }
+
+  /** List.of and Stream.toList are of one class, and differ in this. */
+  private static boolean takesNull(List<?> list) {
+    try {
+      return !list.contains(null) || list.indexOf(null) >= 0;
+    } catch (NullPointerException e) {
+      return false;
+    }
+  }
+
+  /** The hash table that deserialization will build. */
+  private static Object inTaskOrder(CapturedValues values, Object value) {
+    if (values.iteratesAsInTask()) {
+      return value;
+    }
+    if (value.getClass() == HashMap.class) {
+      return new HashMap<>((HashMap<?, ?>) value);
+    }
+    if (value.getClass() == HashSet.class) {
+      HashSet<?> set = (HashSet<?>) value;
+      Set<Object> copy = new HashSet<>((int) (set.size() * (1 / 0.75f)));
+      copy.addAll(set);
+      return copy;
+    }
+    return value;
+  }
+
+  private static void elements(
+      CapturedValues values, CanonicalHasher into, Object value, boolean ordered, String path) {
     @Nullable Object order = null;
     if (value instanceof SortedMap<?, ?> sorted) {
       order = sorted.comparator();
@@ -118,14 +204,34 @@ final class CollectionValues {
     List<List<@Nullable Object>> entries = new ArrayList<>();
     if (value instanceof Map<?, ?> map) {
       for (Map.Entry<?, ?> entry : map.entrySet()) {
+        values.spend(8, path);
         entries.add(Arrays.asList(entry.getKey(), entry.getValue()));
       }
     } else if (value instanceof Iterable<?> elements) {
       for (Object element : elements) {
+        values.spend(8, path);
         entries.add(Arrays.asList(element));
       }
     }
-    entries(values, into, entries, kind.ordered, path);
+    entries(values, into, entries, ordered && !hashesByIdentity(value, entries), path);
+  }
+
+  /** Whether a hash table has another order in each JVM. */
+  private static boolean hashesByIdentity(Object table, List<? extends List<?>> entries) {
+    boolean hashed =
+        table instanceof HashMap<?, ?>
+            || table instanceof HashSet<?>
+            || table instanceof Hashtable<?, ?>
+            || table instanceof ConcurrentHashMap<?, ?>
+            || table.getClass().getName().contains("collection.immutable.HashMap")
+            || table.getClass().getName().contains("collection.immutable.HashSet")
+            || table.getClass().getName().contains("collection.mutable.HashMap")
+            || table.getClass().getName().contains("collection.mutable.HashSet");
+    return hashed
+        && !(table instanceof LinkedHashMap<?, ?> || table instanceof LinkedHashSet<?>)
+        && entries.stream()
+            .map(entry -> entry.get(0))
+            .anyMatch(key -> key instanceof Enum<?> || key instanceof Class<?>);
   }
 
   private static boolean scala(
@@ -142,18 +248,33 @@ final class CollectionValues {
             || elements instanceof scala.collection.mutable.Iterable;
     boolean view =
         elements instanceof scala.collection.View
-            || name.contains("WithDefault")
             || name.contains("LazyList")
             || name.contains("Stream")
             || name.contains("PriorityQueue")
             || name.contains("Multi")
             || name.contains("Weak")
             || name.contains("$anon");
+    if (name.endsWith("Map$WithDefault")) {
+      into.tag('D').putString(name);
+      values.encode(into, JdkFields.find(elements, "underlying"), path);
+      Object otherwise = JdkFields.find(elements, "defaultValue");
+      values.encode(
+          into, otherwise == null ? JdkFields.find(elements, "d") : otherwise, path + ".default");
+      return true;
+    }
+    if (elements instanceof scala.collection.immutable.NumericRange<?> range) {
+      into.tag('N').putString(name);
+      values.encode(into, range.start(), path + ".start");
+      values.encode(into, range.end(), path + ".end");
+      values.encode(into, range.step(), path + ".step");
+      into.putBoolean(range.isInclusive());
+      return true;
+    }
     if (!(strict || elements instanceof scala.collection.immutable.List) || view) {
       return false;
     }
     if (mutable) {
-      values.mutable(path, "a " + name);
+      values.mutable(path);
     }
     into.tag('S').putString(name);
     if (elements instanceof scala.collection.immutable.Range range) {
@@ -165,17 +286,33 @@ final class CollectionValues {
       values.encode(into, sorted.ordering(), path + ".ordering");
     }
     List<List<@Nullable Object>> entries = new ArrayList<>();
-    scala.collection.Iterator<?> iterator = elements.iterator();
+    scala.collection.Iterator<?> iterator = inTaskOrder(values, elements, name).iterator();
     while (iterator.hasNext()) {
       Object element = iterator.next();
+      values.spend(8, path);
       entries.add(
           element instanceof scala.Tuple2<?, ?> pair
               ? Arrays.asList(pair._1(), pair._2())
               : Arrays.asList(element));
     }
-    boolean hashed = SCALA_HASHED.stream().anyMatch(name::startsWith);
-    entries(values, into, entries, !hashed, path);
+    entries(values, into, entries, !hashesByIdentity(elements, entries), path);
     return true;
+  }
+
+  private static scala.collection.Iterable<?> inTaskOrder(
+      CapturedValues values, scala.collection.Iterable<?> elements, String name) {
+    if (values.iteratesAsInTask()) {
+      return elements;
+    }
+    if (elements instanceof scala.collection.mutable.HashMap<?, ?> map
+        && name.equals("scala.collection.mutable.HashMap")) {
+      return scala.collection.mutable.HashMap$.MODULE$.from(map);
+    }
+    if (elements instanceof scala.collection.mutable.HashSet<?> set
+        && name.equals("scala.collection.mutable.HashSet")) {
+      return scala.collection.mutable.HashSet$.MODULE$.from(set);
+    }
+    return elements;
   }
 
   private static void entries(

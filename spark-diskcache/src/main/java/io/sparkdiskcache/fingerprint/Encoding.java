@@ -34,6 +34,8 @@ final class Encoding {
   private final SortedMap<String, String> components = new TreeMap<>();
   private final Set<String> ofUnits = new LinkedHashSet<>();
   private final Set<String> elsewhere = new LinkedHashSet<>();
+  private final List<FunctionProof> functions = new ArrayList<>();
+  private boolean inOtherTasks;
   private int beside;
   private CanonicalHasher hasher = new CanonicalHasher();
 
@@ -124,6 +126,30 @@ final class Encoding {
     if (beside > 0) {
       elsewhere.add(digest);
     }
+  }
+
+  /** What {@code walk} meets runs in tasks of Spark's own if {@code now}, or if it did before. */
+  void inOtherTasks(boolean now, Runnable walk) {
+    boolean before = inOtherTasks;
+    inOtherTasks = before || now;
+    walk.run();
+    inOtherTasks = before;
+  }
+
+  /** Whether what is met runs in tasks of Spark's own: below an exchange, or in another job. */
+  boolean isInOtherTasks() {
+    return inOtherTasks;
+  }
+
+  /** Asks the task that computes rows to show that it runs this very function. */
+  void prove(FunctionProof proof) {
+    if (!inOtherTasks && functions.stream().noneMatch(proof::isSame)) {
+      functions.add(proof);
+    }
+  }
+
+  List<FunctionProof> functions() {
+    return List.copyOf(functions);
   }
 
   /** Walks what does not run, or not always, in the task that computes a unit. */

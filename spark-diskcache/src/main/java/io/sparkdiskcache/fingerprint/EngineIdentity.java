@@ -9,8 +9,10 @@ import java.net.URISyntaxException;
 import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -69,12 +71,23 @@ record EngineIdentity(byte[] digest, SortedMap<String, String> parts) {
     parts.put("spark", org.apache.spark.package$.MODULE$.SPARK_VERSION());
     parts.put("scala", scala.util.Properties.versionNumberString());
     CanonicalHasher hasher = new CanonicalHasher();
+    Set<String> jars = new HashSet<>();
     for (Class<?> witness : WITNESSES) {
       Path path = jarOf(witness);
+      if (Files.isRegularFile(path)) {
+        jars.add(path.toString());
+      }
       String content = content(path);
       hasher.putString(content);
       parts.put("jar." + path.getFileName(), content.substring(0, SHOWN_DIGITS));
     }
+    ClassLoader loader = EngineIdentity.class.getClassLoader();
+    ClassPathIdentity.inFrontOf(jars, loader)
+        .forEach(
+            (name, crc) -> {
+              hasher.tag('p').putString(name).putLong(crc);
+              parts.put("patch." + name, Long.toHexString(crc));
+            });
     hasher.putString(parts.getOrDefault("spark", "")).putString(parts.getOrDefault("scala", ""));
     return new EngineIdentity(hasher.digest(), parts);
   }

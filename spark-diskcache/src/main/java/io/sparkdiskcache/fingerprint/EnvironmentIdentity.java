@@ -22,6 +22,18 @@ public final class EnvironmentIdentity {
     return hasher.digest();
   }
 
+  /** -XX:-ShowCodeDetailsInExceptionMessages. */
+  @SuppressWarnings({"NullAway", "ReturnValueIgnored"}) // it is the message that counts
+  private static boolean saysWhatIsNull() {
+    Object nothing = null;
+    try {
+      nothing.hashCode();
+      return false;
+    } catch (NullPointerException e) {
+      return e.getMessage() != null;
+    }
+  }
+
   /** The facts by name, for people. */
   public static SortedMap<String, String> facts() {
     SortedMap<String, String> facts = new TreeMap<>();
@@ -31,6 +43,14 @@ public final class EnvironmentIdentity {
     facts.put("charset", Charset.defaultCharset().name());
     facts.put("locale", Locale.getDefault().toLanguageTag());
     facts.put("locale.format", Locale.getDefault(Locale.Category.FORMAT).toLanguageTag());
+    facts.put("locale.display", Locale.getDefault(Locale.Category.DISPLAY).toLanguageTag());
+    for (String name :
+        new String[] {
+          "os.name", "line.separator", "java.locale.providers", "java.locale.useOldISOCodes"
+        }) {
+      facts.put(name, System.getProperty(name, ""));
+    }
+    facts.put("messages", String.valueOf(saysWhatIsNull()));
     facts.put("timezone", TimeZone.getDefault().getID());
     facts.put("tzdata", ZoneRulesProvider.getVersions("Europe/London").lastKey());
     return facts;

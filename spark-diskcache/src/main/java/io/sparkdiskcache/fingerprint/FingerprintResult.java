@@ -33,6 +33,7 @@ public sealed interface FingerprintResult {
    * @param expires set where rows depend on today's date, as strings parsed to timestamps do: rows
    *     computed at or after this instant must not be published under this function, nor served
    * @param proofs functions that have to prove in the tasks that they are what was hashed
+   * @param functions what a task must show of the JVM's functions and classes that it runs
    * @param components the ingredients by name, for people: a miss is explained by their difference
    */
   @SuppressWarnings("ArrayRecordComponent") // never compared as records
@@ -47,6 +48,7 @@ public sealed interface FingerprintResult {
       byte[] confDigest,
       Optional<Instant> expires,
       Proofs proofs,
+      List<FunctionProof> functions,
       SortedMap<String, String> components)
       implements FingerprintResult {
 
@@ -78,6 +80,7 @@ public sealed interface FingerprintResult {
           confDigest,
           expires,
           proofs,
+          functions,
           components);
     }
   }

@@ -14,9 +14,10 @@ import org.jspecify.annotations.Nullable;
  * what no row allows is refused. Scala's library and third-party jars are open but for the rows
  * here.
  *
- * <p>The table sees the calls that user code makes itself. What a library does inside is not
- * followed: its jar's content, and that of every other jar, is in the hash, but a third-party
- * function that reads the clock by itself is not noticed. Declare such a UDF non-deterministic.
+ * <p>The table sees the calls that user code makes itself, but for those that {@link CallRules}
+ * judge by what is around them. What a well-known library does inside is not followed: its jar's
+ * content, and that of every other jar, is in the hash, but a third-party function that reads the
+ * clock by itself is not noticed. Declare such a UDF non-deterministic.
  */
 final class ForbiddenCalls {
   private static final String OK = "";
@@ -71,6 +72,7 @@ final class ForbiddenCalls {
     rule(OK, "java/io/UnsupportedEncodingException.", "java/io/NotSerializableException.");
     // ... and inside those:
     rule(ENV, "java/lang/System.", "java/lang/Runtime.", "java/lang/Runtime$");
+    rule(OK, "java/lang/System.lineSeparator");
     rule(OK, "java/lang/System.arraycopy", "java/lang/System.out", "java/lang/System.err");
     rule(
         ENV,
@@ -84,6 +86,17 @@ final class ForbiddenCalls {
     rule(
         THREADS, "java/lang/Object.wait", "java/lang/Object.notify", "java/lang/InheritableThread");
     rule(CELL, "java/lang/ThreadLocal", "java/lang/ref/", "java/lang/ScopedValue");
+    rule(OK, "java/lang/ThreadLocal.get()");
+    rule(CLOCK, "java/text/SimpleDateFormat.<init>", "java/text/SimpleDateFormat.applyPattern");
+    rule(CLOCK, "java/text/DateFormat.getDate", "java/text/DateFormat.getInstance");
+    rule(CLOCK, "java/util/Date.parse", "java/util/Date.<init>(Ljava/lang/String;)");
+    rule(CLOCK, "java/util/Currency.getInstance(Ljava/util/Locale;)");
+    rule(ENV, "java/util/logging/");
+    rule(OK, "java/util/logging/Logger.", "java/util/logging/Level.");
+    rule(ENV, "java/util/logging/Logger.get", "java/util/logging/Logger.is");
+    rule(OK, "java/util/logging/Logger.getLogger", "java/util/logging/Logger.getAnonymous");
+    rule(CELL, "org/slf4j/MDC", "org/apache/logging/log4j/ThreadContext", "org/apache/log4j/MDC");
+    rule(OK, "javax/crypto/Cipher.", "javax/crypto/SecretKey.", "java/security/Key.");
     rule(REFLECTION, "java/lang/Class.", "java/lang/ClassLoader.", "java/lang/ClassValue.");
     rule(REFLECTION, "java/lang/Module", "java/lang/Package.", "java/lang/Compiler.");
     rule(REFLECTION, "java/lang/reflect/", "java/lang/invoke/", "java/lang/instrument/");
@@ -160,7 +173,8 @@ final class ForbiddenCalls {
     rule(OK, "java/util/concurrent/ConcurrentHashMap", "java/util/concurrent/ConcurrentMap");
     rule(OK, "java/util/concurrent/TimeUnit.", "java/util/concurrent/Callable.");
     rule(OK, "java/util/concurrent/CopyOnWrite", "java/util/concurrent/ConcurrentSkip");
-    rule(CELL, "java/util/concurrent/atomic/", "java/util/concurrent/locks/");
+    rule(OK, "java/util/concurrent/atomic/");
+    rule(CELL, "java/util/concurrent/locks/");
     rule(FILES, "java/nio/file/", "java/nio/channels/", "java/io/File", "java/io/RandomAccess");
     rule(
         FILES,
@@ -194,6 +208,10 @@ final class ForbiddenCalls {
         "org/apache/spark/sql/api/java/");
     rule(OK, "org/apache/spark/sql/expressions/", "org/apache/spark/api/java/function/");
     rule(OK, "org/apache/spark/api/java/Optional", "org/apache/spark/unsafe/types/");
+    rule(
+        OK,
+        "org/apache/spark/broadcast/Broadcast.value",
+        "org/apache/spark/broadcast/Broadcast.getV");
     rule(OK, "org/apache/spark/ml/linalg/", "org/apache/spark/mllib/linalg/");
     rule(OK, "org/apache/spark/sql/Encoder", "org/apache/spark/sql/internal/ToScalaUDF");
     rule(OK, "org/apache/spark/sql/internal/UDFAdaptors");
@@ -217,6 +235,7 @@ final class ForbiddenCalls {
         "org/apache/hadoop/",
         "org/apache/commons/io/FileUtils.",
         "com/google/common/io/Files.");
+    rule(NETWORK, "org/jsoup/Jsoup.connect");
     rule(NETWORK, "okhttp3/", "org/apache/http/", "org/apache/hc/", "software/amazon/awssdk/");
     rule(
         NETWORK,
@@ -240,6 +259,29 @@ final class ForbiddenCalls {
   static @Nullable String why(String owner, String name, String desc) {
     String why = find(owner, name, desc);
     return why.isEmpty() ? null : why;
+  }
+
+  /**
+   * Why a library that calls the member is not believed, or null. Calendars of now are given
+   * another time as a rule, and properties are read for settings of the library.
+   */
+  static @Nullable String whyOfLibrary(String owner, String name, String desc) {
+    if (owner.startsWith("java/util/Calendar")
+        || owner.startsWith("java/util/GregorianCalendar")
+        || owner.equals("java/text/SimpleDateFormat")
+        || owner.equals("java/text/DateFormat")) {
+      return null;
+    }
+    String why = find(owner, name, desc);
+    boolean opens =
+        owner.equals("java/nio/file/Files")
+            || (name.equals("<init>")
+                && (owner.startsWith("java/io/File") && !owner.equals("java/io/File"))
+                && !owner.endsWith("Exception"));
+    boolean connects = owner.equals("java/net/URL") && name.startsWith("open");
+    boolean counts =
+        why.equals(CLOCK) || why.equals(RANDOM) || opens || connects || name.equals("getenv");
+    return counts && !why.isEmpty() && !why.equals(OK) ? why : null;
   }
 
   /** True if a row is about this member, and not only about the package around it. */

@@ -8,12 +8,16 @@ import java.net.URI;
 import java.net.URISyntaxException;
 import java.net.URL;
 import java.net.URLClassLoader;
-import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.jar.Attributes;
 import java.util.jar.JarFile;
@@ -23,15 +27,30 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a jar contains, read off its central directory: SHA-256 of the sorted names, sizes and CRCs
  * of its entries. Timestamps, order and compression do not matter. Remembered per process for as
- * long as path, length and modification time stay the same.
+ * long as path, length, modification time and inode stay the same.
  */
 final class JarIdentity {
-  private record Stamp(String path, long length, long modified) {}
+  private record Stamp(String path, long length, long modified, String inode) {}
 
-  /** The digest, and the other jars that the manifest puts on the class path. */
-  private record Content(String digest, List<String> classPath) {}
+  /**
+   * @param digest of everything
+   * @param libraries of the classes of well-known libraries: what a jar that packs its libraries
+   *     has besides its own code
+   * @param resources of what are no classes
+   * @param classes CRCs of class files by name
+   * @param services names of the services it provides
+   * @param classPath the other jars that the manifest puts on the class path
+   */
+  private record Content(
+      String digest,
+      String libraries,
+      String resources,
+      Map<String, Long> classes,
+      List<String> services,
+      List<String> classPath) {}
 
   private static final ConcurrentHashMap<Stamp, Content> KNOWN = new ConcurrentHashMap<>();
+  private static final String SERVICES = "META-INF/services/";
 
   private JarIdentity() {}
 
@@ -40,43 +59,59 @@ final class JarIdentity {
     return content(jar).digest;
   }
 
+  /** Of the well-known libraries that are packed in it. */
+  static String librariesIn(String jar) {
+    return content(jar).libraries;
+  }
+
+  /** Of what it has besides classes: what code reads by name. */
+  static String resources(String jar) {
+    return content(jar).resources;
+  }
+
+  static Map<String, Long> classes(String jar) {
+    return content(jar).classes;
+  }
+
+  static List<String> services(String jar) {
+    return content(jar).services;
+  }
+
   /**
-   * One digest over every jar that {@code loader} and its parents can load from, but for {@code
-   * except}. Directories are no matter: their classes are followed one by one.
+   * Jars and directories that a loader loads from, in the order in which it asks them, each once.
    */
-  static byte[] ofClassPath(ClassLoader loader, Set<String> except) {
-    Set<String> jars = new LinkedHashSet<>();
+  static List<String> classPath(ClassLoader loader) {
+    List<ClassLoader> chain = new ArrayList<>();
     for (ClassLoader l = loader; l != null; l = l.getParent()) {
+      boolean childFirst = l.getClass().getName().contains("ChildFirst");
+      chain.add(childFirst ? chain.size() : 0, l);
+    }
+    Set<String> places = new LinkedHashSet<>();
+    for (String path : System.getProperty("java.class.path", "").split(File.pathSeparator, -1)) {
+      add(path, places);
+    }
+    for (ClassLoader l : chain) {
       if (l instanceof URLClassLoader urls) {
         for (URL url : urls.getURLs()) {
           String path = filePath(url.toString());
           if (path != null) {
-            addJar(path, jars);
+            add(path, places);
           }
         }
       }
     }
-    for (String path : System.getProperty("java.class.path", "").split(File.pathSeparator, -1)) {
-      addJar(path, jars);
-    }
-    List<byte[]> digests = new ArrayList<>();
-    for (String jar : jars) {
-      if (!except.contains(jar)) {
-        digests.add(digest(jar).getBytes(StandardCharsets.US_ASCII));
-      }
-    }
-    return new CanonicalHasher().putUnordered(digests).digest();
+    return List.copyOf(places);
   }
 
-  private static void addJar(String path, Set<String> jars) {
+  private static void add(String path, Set<String> places) {
     File file = new File(path);
-    if (path.isEmpty() || !file.isFile() || !jars.add(file.getAbsolutePath())) {
+    if (path.isEmpty() || !file.exists() || !places.add(file.getAbsolutePath()) || !file.isFile()) {
       return;
     }
     for (String next : content(file.getAbsolutePath()).classPath) {
       String nextPath = filePath(file.toURI().resolve(next).toString());
       if (nextPath != null) {
-        addJar(nextPath, jars);
+        add(nextPath, places);
       }
     }
   }
@@ -95,26 +130,62 @@ final class JarIdentity {
 
   private static Content content(String jar) {
     File file = new File(jar);
-    return KNOWN.computeIfAbsent(
-        new Stamp(jar, file.length(), file.lastModified()), stamp -> read(file));
+    return KNOWN.computeIfAbsent(stamp(file.toPath()), stamp -> read(file));
+  }
+
+  private static Stamp stamp(Path jar) {
+    try {
+      BasicFileAttributes facts = Files.readAttributes(jar, BasicFileAttributes.class);
+      return new Stamp(
+          jar.toString(),
+          facts.size(),
+          facts.lastModifiedTime().to(java.util.concurrent.TimeUnit.NANOSECONDS),
+          String.valueOf(facts.fileKey()));
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + jar, e);
+    }
   }
 
   private static Content read(File file) {
     try (JarFile zip = new JarFile(file, false)) {
-      List<byte[]> entries = new ArrayList<>();
-      zip.stream().forEach(entry -> entries.add(digest(entry)));
-      List<String> classPath = List.of();
-      if (zip.getManifest() != null) {
-        String value = zip.getManifest().getMainAttributes().getValue(Attributes.Name.CLASS_PATH);
-        if (value != null && !value.isBlank()) {
-          classPath = List.of(value.trim().split("\\s+"));
+      List<byte[]> all = new ArrayList<>();
+      List<byte[]> libraries = new ArrayList<>();
+      List<byte[]> resources = new ArrayList<>();
+      Map<String, Long> classes = new TreeMap<>();
+      List<String> services = new ArrayList<>();
+      for (ZipEntry entry : zip.stream().toList()) {
+        String name = entry.getName();
+        byte[] digest = digest(entry);
+        all.add(digest);
+        if (name.endsWith(".class")) {
+          classes.put(name, entry.getCrc());
+          if (Libraries.isKnown(name)) {
+            libraries.add(digest);
+          }
+        } else if (!entry.isDirectory()) {
+          resources.add(digest);
+          if (name.startsWith(SERVICES)) {
+            services.add(name.substring(SERVICES.length()));
+          }
         }
       }
-      byte[] digest = new CanonicalHasher().putUnordered(entries).digest();
-      return new Content(HexFormat.of().formatHex(digest), classPath);
+      return new Content(
+          hex(all), hex(libraries), hex(resources), classes, services, classPathOf(zip));
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file, e);
     }
+  }
+
+  private static List<String> classPathOf(JarFile zip) throws IOException {
+    if (zip.getManifest() == null) {
+      return List.of();
+    }
+    String value = zip.getManifest().getMainAttributes().getValue(Attributes.Name.CLASS_PATH);
+    return value == null || value.isBlank() ? List.of() : List.of(value.trim().split("\\s+"));
+  }
+
+  private static String hex(List<byte[]> entries) {
+    return HexFormat.of().formatHex(new CanonicalHasher().putUnordered(entries).digest());
   }
 
   private static byte[] digest(ZipEntry entry) {

@@ -52,6 +52,12 @@ final class LazyValues {
     // All fields count, since nothing is known of what the value is used for.
     CodeGraph aside = graph.aside();
     aside.enterUnordered();
-    new CapturedValues(aside).encodeShared(new CanonicalHasher(), value, path);
+    CapturedValues values = new CapturedValues(aside, false);
+    values.encodeShared(new CanonicalHasher(), value, path);
+    if (values.sawMutable()) {
+      throw graph.refuse(
+          shared ? Refusal.Code.FUNCTION : Refusal.Code.FUNCTION_STATE,
+          path + " is lazy and holds something that can be changed; make it a val");
+    }
   }
 }

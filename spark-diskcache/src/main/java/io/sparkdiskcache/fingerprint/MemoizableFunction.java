@@ -56,7 +56,7 @@ public record MemoizableFunction(
     }
   }
 
-  private static String name(Object function) {
+  static String name(Object function) {
     Class<?> type = function.getClass();
     if (!CapturedValues.isLambda(type)) {
       return simple(type.getName());

@@ -2,6 +2,7 @@
 package io.sparkdiskcache.fingerprint;
 
 import io.sparkdiskcache.fingerprint.ClassFiles.Resolved;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -49,12 +50,23 @@ final class MethodEncoder extends AnalyzerAdapter {
           "scala/runtime/Statics.anyHash(Ljava/lang/Object;)I",
           "scala/runtime/ScalaRunTime$.hash(Ljava/lang/Object;)I");
 
+  private static final Set<String> OF_THE_MACHINE =
+      Set.of(
+          "java/lang/StackOverflowError",
+          "java/lang/OutOfMemoryError",
+          "java/lang/VirtualMachineError");
+
   private final CodeGraph graph;
   private final CanonicalHasher body;
   private final String owner;
   private final String method;
   private final String at;
   private final Map<Label, Integer> labels = new HashMap<>();
+
+  private final CallRules rules;
+
+  /** Instructions so far, to find the line of one. */
+  private int instructions;
 
   /** A class constant on the stack that no instruction has used yet. */
   private @Nullable Type token;
@@ -72,6 +84,7 @@ final class MethodEncoder extends AnalyzerAdapter {
     this.owner = target.owner();
     this.method = target.method().name();
     this.at = StableNames.label(owner, method);
+    this.rules = new CallRules(graph, at);
   }
 
   /** The digest of one method's body; everything it refers to is discovered on the way. */
@@ -89,25 +102,31 @@ final class MethodEncoder extends AnalyzerAdapter {
         declared.access() & (Opcodes.ACC_STATIC | Opcodes.ACC_SYNCHRONIZED | Opcodes.ACC_ABSTRACT));
     body.putString(StableNames.ofMethod(declared.name()));
     graph.type(body, Type.getMethodType(declared.desc()));
-    graph
-        .files
-        .read(target.owner())
-        .reader()
-        .accept(
-            new ClassVisitor(ClassFile.API) {
-              @Override
-              public @Nullable MethodVisitor visitMethod(
-                  int access,
-                  String name,
-                  String desc,
-                  @Nullable String signature,
-                  String @Nullable [] exceptions) {
-                return name.equals(declared.name()) && desc.equals(declared.desc())
-                    ? new MethodEncoder(graph, body, target)
-                    : null;
-              }
-            },
-            ClassReader.SKIP_DEBUG | ClassReader.EXPAND_FRAMES);
+    MethodEncoder[] encoder = new MethodEncoder[1];
+    ClassFile file = graph.files.read(target.owner());
+    try {
+      file.reader()
+          .accept(
+              new ClassVisitor(ClassFile.API) {
+                @Override
+                public @Nullable MethodVisitor visitMethod(
+                    int access,
+                    String name,
+                    String desc,
+                    @Nullable String signature,
+                    String @Nullable [] exceptions) {
+                  if (!name.equals(declared.name()) || !desc.equals(declared.desc())) {
+                    return null;
+                  }
+                  encoder[0] = new MethodEncoder(graph, body, target);
+                  return encoder[0];
+                }
+              },
+              ClassReader.SKIP_DEBUG | ClassReader.EXPAND_FRAMES);
+    } catch (RefusedException e) {
+      int instruction = encoder[0] == null ? 0 : encoder[0].instructions;
+      throw e.in(SourceLines.of(file, declared, instruction));
+    }
     return body.digest();
   }
 
@@ -117,6 +136,7 @@ final class MethodEncoder extends AnalyzerAdapter {
 
   private CanonicalHasher op(int opcode) {
     useToken();
+    instructions++;
     return body.tag('x').putInt(opcode);
   }
 
@@ -131,6 +151,7 @@ final class MethodEncoder extends AnalyzerAdapter {
   @Override
   public void visitInsn(int opcode) {
     op(opcode);
+    rules.instruction(opcode);
     super.visitInsn(opcode);
   }
 
@@ -143,12 +164,14 @@ final class MethodEncoder extends AnalyzerAdapter {
   @Override
   public void visitVarInsn(int opcode, int variable) {
     op(opcode).putInt(variable);
+    rules.instruction(opcode);
     super.visitVarInsn(opcode, variable);
   }
 
   @Override
   public void visitIincInsn(int variable, int increment) {
     op(Opcodes.IINC).putInt(variable).putInt(increment);
+    rules.instruction(Opcodes.IINC);
     super.visitIincInsn(variable, increment);
   }
 
@@ -164,6 +187,7 @@ final class MethodEncoder extends AnalyzerAdapter {
   @Override
   public void visitFieldInsn(int opcode, String fieldOwner, String name, String desc) {
     graph.fieldRef(op(opcode), fieldOwner, name, desc);
+    rules.instruction(opcode);
     switch (opcode) {
       case Opcodes.GETSTATIC -> {
         if (!graph.files.isApplication(fieldOwner)) {
@@ -204,8 +228,10 @@ final class MethodEncoder extends AnalyzerAdapter {
     if (target.equals("java/lang/Class") && name.equals("desiredAssertionStatus")) {
       token = null;
     }
+    CanonicalHasher into = op(opcode);
     checkIdentity(opcode, target, name, desc);
-    graph.methodRef(op(opcode), target, name, desc, at);
+    boolean judged = !target.startsWith("[") && rules.call(target, name, desc, operands());
+    graph.methodRef(into, target, name, desc, at, judged);
     if (opcode == Opcodes.INVOKESTATIC) {
       graph.initialize(target);
     }
@@ -239,6 +265,15 @@ final class MethodEncoder extends AnalyzerAdapter {
       return null;
     }
     return operands.get(operands.size() - 1 - depth) instanceof String name ? name : null;
+  }
+
+  /** The types of all operands, the last one first. */
+  private List<@Nullable String> operands() {
+    List<@Nullable String> types = new ArrayList<>();
+    for (int i = 0; stack != null && i < stack.size(); i++) {
+      types.add(onStack(i));
+    }
+    return types;
   }
 
   private void refuseIdentity(@Nullable String type, String name, String desc) {
@@ -297,11 +332,13 @@ final class MethodEncoder extends AnalyzerAdapter {
       constant(argument);
     }
     if (factory.contains("LambdaMetafactory")) {
+      rules.lambda(((Type) arguments[2]).getReturnType());
       graph.checks.implementedByLambda(type.getReturnType().getInternalName());
     } else if (factory.contains("StringConcatFactory")) {
       int depth = 0;
       Type[] operands = type.getArgumentTypes();
       for (int i = operands.length - 1; i >= 0; i--) {
+        rules.says(operands[i]);
         askAll(depth);
         depth += operands[i].getSize();
       }
@@ -321,6 +358,8 @@ final class MethodEncoder extends AnalyzerAdapter {
       body.tag('d').putLong(Double.doubleToRawLongBits(v));
     } else if (value instanceof String v) {
       body.tag('s').putString(v);
+      rules.text(v);
+      graph.mayName(v);
     } else if (value instanceof Type v) {
       body.tag('t');
       graph.type(body, v);
@@ -373,12 +412,14 @@ final class MethodEncoder extends AnalyzerAdapter {
   @Override
   public void visitJumpInsn(int opcode, Label label) {
     op(opcode).putInt(label(label));
+    rules.jump(opcode, label);
     super.visitJumpInsn(opcode, label);
   }
 
   @Override
   public void visitLabel(Label label) {
     body.tag('b').putInt(label(label));
+    rules.label(label);
     super.visitLabel(label);
   }
 
@@ -412,6 +453,15 @@ final class MethodEncoder extends AnalyzerAdapter {
     body.tag('c').putInt(label(start)).putInt(label(end)).putInt(label(handler));
     graph.type(body, Type.getObjectType(type == null ? "java/lang/Throwable" : type));
     body.putBoolean(type == null);
+    if (OF_THE_MACHINE.contains(type == null ? "" : type)) {
+      throw graph.refuse(
+          Refusal.Code.FUNCTION,
+          at
+              + " catches "
+              + Type.getObjectType(type).getClassName()
+              + ", which depends on the memory of the process; check for the case before it"
+              + " happens");
+    }
     super.visitTryCatchBlock(start, end, handler, type);
   }
 }

@@ -20,6 +20,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.regex.Pattern;
+import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.Metadata;
@@ -37,13 +38,9 @@ final class PlainValues {
           Integer.class,
           Long.class,
           Character.class,
-          String.class,
-          BigDecimal.class,
-          BigInteger.class,
           MathContext.class,
           UUID.class,
           URI.class,
-          Locale.class,
           Currency.class);
 
   /** Singletons of the JDK without fields. */
@@ -62,6 +59,20 @@ final class PlainValues {
     Class<?> type = value.getClass();
     if (TEXT.contains(type) || isTime(value)) {
       into.tag('v').putString(type.getName()).putString(value.toString());
+    } else if (value instanceof String text) {
+      values.spend(2L * text.length(), path);
+      into.tag('s').putString(text);
+    } else if (type == BigDecimal.class) {
+      BigDecimal decimal = (BigDecimal) value;
+      values.spend(decimal.unscaledValue().bitLength() / 8, path);
+      into.tag('b').putBytes(decimal.unscaledValue().toByteArray()).putInt(decimal.scale());
+    } else if (type == BigInteger.class) {
+      values.spend(((BigInteger) value).bitLength() / 8, path);
+      into.tag('B').putBytes(((BigInteger) value).toByteArray());
+    } else if (value instanceof Locale locale) {
+      into.tag('l').putString(locale.getLanguage()).putString(locale.getCountry());
+      into.putString(locale.getVariant()).putString(locale.getScript());
+      into.putString(locale.toLanguageTag());
     } else if (value instanceof Double number) {
       into.tag('d').putLong(Double.doubleToRawLongBits(number));
     } else if (value instanceof Float number) {
@@ -71,7 +82,11 @@ final class PlainValues {
     } else if (value instanceof DateTimeFormatter format) {
       // Not serializable, so only met in statics, where the code that builds it counts too.
       into.tag('v').putString(type.getName()).putString(format.toString());
-      into.putString(String.valueOf(format.getLocale()) + format.getZone());
+      into.putString(format.getLocale().toLanguageTag())
+          .putString(String.valueOf(format.getZone()));
+      into.putString(String.valueOf(format.getChronology()));
+      into.putString(format.getResolverStyle().toString()).putString(format.getDecimalStyle() + "");
+      into.putString(String.valueOf(format.getResolverFields()));
     } else if (value instanceof Charset charset) {
       into.tag('v').putString("charset").putString(charset.name());
     } else if (value instanceof Class<?> constant) {
@@ -90,14 +105,22 @@ final class PlainValues {
       values.encode(into, entry.getKey(), path + ".key");
       values.encode(into, entry.getValue(), path + ".value");
     } else if (type == Date.class || type == java.sql.Date.class || type == Timestamp.class) {
-      values.mutable(path, "a " + type.getName());
+      values.mutable(path);
       into.tag('D').putString(type.getName()).putLong(((Date) value).getTime());
       into.putInt(value instanceof Timestamp timestamp ? timestamp.getNanos() : 0);
     } else if (STATELESS.contains(type.getName())) {
       into.tag('v').putString(type.getName()).putString("");
-    } else if (value instanceof Logger) {
+    } else if (type.getName().equals("java.lang.ThreadLocal$SuppliedThreadLocal")) {
+      into.tag('h'); // only in statics, whose initializer has been judged
+    } else if (value instanceof Logger
+        || value instanceof java.util.logging.Logger
+        || graph.files.origin(Type.getInternalName(type)) == ClassFiles.Origin.LOGGING) {
       // What is logged never reaches a row.
       into.tag('G');
+    } else if (value instanceof Broadcast<?> broadcast) {
+      into.tag('W');
+      values.mutable(path);
+      values.encode(into, broadcast.value(), path + ".value");
     } else {
       return engine(graph, values, into, value, path);
     }
@@ -158,16 +181,26 @@ final class PlainValues {
       text(into, name, metadata.json());
     } else if (module) {
       if (!encoder) {
-        graph.permit(internal, "MODULE$", "", path);
+        graph.calls.permit(internal, "MODULE$", "", path);
       }
       into.tag('m');
       graph.classRef(into, internal);
     } else if (value instanceof scala.math.BigDecimal decimal) {
-      text(into, name, decimal.bigDecimal() + " " + decimal.mc());
+      into.tag('a').putString(String.valueOf(decimal.mc()));
+      values.encode(into, decimal.bigDecimal(), path);
     } else if (value instanceof scala.util.matching.Regex regex) {
-      into.tag('r').putString(regex.pattern().pattern()).putInt(regex.pattern().flags());
-    } else if (value instanceof scala.math.BigInt || value instanceof scala.Symbol) {
-      text(into, name, value.toString());
+      into.tag('r').putString(name).putString(regex.pattern().pattern());
+      into.putInt(regex.pattern().flags());
+      for (Field field : scala.util.matching.Regex.class.getDeclaredFields()) {
+        if (scala.collection.Seq.class.isAssignableFrom(field.getType())) {
+          values.encode(into, JdkFields.find(regex, field.getName()), path + ".groups");
+        }
+      }
+    } else if (value instanceof scala.math.BigInt integer) {
+      into.tag('i');
+      values.encode(into, integer.bigInteger(), path);
+    } else if (value instanceof scala.Symbol symbol) {
+      text(into, name, symbol.name());
     } else if (name.equals("scala.Enumeration$Val")) {
       enumeration(graph, into, value, path);
     } else if (value instanceof scala.runtime.BoxedUnit) {
@@ -263,9 +296,6 @@ final class PlainValues {
 
   private static final List<Hint> HINTS =
       List.of(
-          new Hint(
-              "org.apache.spark.broadcast.",
-              "of a broadcast only an id travels: join with the data, or capture the value"),
           new Hint(
               "org.apache.spark.util.",
               "a hit would skip what an accumulator counts: use an aggregate instead"),

@@ -88,6 +88,7 @@ final class PlanEncoder {
   private final ScanEncoder scans;
   private final List<Integer> leafSlices = new ArrayList<>();
   private boolean metOpaque;
+  private boolean adaptive;
   private int nodes;
 
   /**
@@ -123,7 +124,7 @@ final class PlanEncoder {
       OpaqueInputs inputs = opaque.orElseThrow();
       encoding.out().tag('?').putString(inputs.version());
       encoding.component("input.version", inputs.version());
-      opaqueSources.encode(inputs.analyzed());
+      encoding.inOtherTasks(true, () -> opaqueSources.encode(inputs.analyzed()));
     }
   }
 
@@ -157,7 +158,10 @@ final class PlanEncoder {
   }
 
   private void plan(SparkPlan plan) {
-    encoding.within(plan.nodeName(), () -> node(plan));
+    adaptive |= plan instanceof AdaptiveSparkPlanExec;
+    encoding.within(
+        plan.nodeName(),
+        () -> encoding.inOtherTasks(PlanShape.runsElsewhere(plan, adaptive), () -> node(plan)));
   }
 
   private void node(SparkPlan plan) {
@@ -255,11 +259,7 @@ final class PlanEncoder {
 
   private void byArguments(SparkPlan plan) {
     List<SparkPlan> children = ScalaInterop.list(plan.children());
-    if (children.size() > 1 || plan instanceof Exchange) {
-      encoding.beside(() -> children.forEach(this::plan));
-    } else {
-      children.forEach(this::plan);
-    }
+    encoding.inOtherTasks(adaptive && !PlanShape.staysAbove(plan), () -> children(plan, children));
     Product product = (Product) plan;
     open(plan).putInt(children.size());
     for (int i = 0; i < product.productArity(); i++) {
@@ -267,6 +267,14 @@ final class PlanEncoder {
       if (!isChildren(argument, children)) {
         values.value(argument);
       }
+    }
+  }
+
+  private void children(SparkPlan plan, List<SparkPlan> children) {
+    if (children.size() > 1 || plan instanceof Exchange) {
+      encoding.beside(() -> children.forEach(this::plan));
+    } else {
+      children.forEach(this::plan);
     }
   }
 

@@ -129,6 +129,7 @@ public final class PlanFingerprinter {
         confDigest,
         expires,
         encoding.proofs(),
+        encoding.functions(),
         encoding.components());
   }
 

@@ -40,11 +40,13 @@ import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec;
 import org.apache.spark.sql.execution.aggregate.HashAggregateExec;
 import org.apache.spark.sql.execution.aggregate.ObjectHashAggregateExec;
 import org.apache.spark.sql.execution.aggregate.SortAggregateExec;
+import org.apache.spark.sql.execution.columnar.InMemoryTableScanExec;
 import org.apache.spark.sql.execution.exchange.BroadcastExchangeExec;
 import org.apache.spark.sql.execution.exchange.ReusedExchangeExec;
 import org.apache.spark.sql.execution.joins.BroadcastHashJoinExec;
 import org.apache.spark.sql.execution.joins.BroadcastNestedLoopJoinExec;
 import org.apache.spark.sql.execution.joins.ShuffledHashJoinExec;
+import org.apache.spark.sql.execution.joins.ShuffledJoin;
 import org.apache.spark.sql.execution.joins.SortMergeJoinExec;
 
 /**
@@ -117,6 +119,31 @@ record PlanShape(PlanClass planClass, List<SparkPlan> leaves) {
       return rowLocal(children(plan).get(0));
     }
     return streamedSide(plan).flatMap(PlanShape::rowLocal);
+  }
+
+  /**
+   * Whether a node, met on the way down from the root, is executed by other tasks than those that
+   * compute the relation's partitions. Adaptive execution may turn a join into one that is
+   * broadcast.
+   */
+  static boolean runsElsewhere(SparkPlan plan, boolean adaptive) {
+    boolean joins = isBroadcastJoin(plan) || plan instanceof ShuffledJoin;
+    boolean here =
+        PlanEncoder.isWrapper(plan)
+            || ROW_LOCAL.contains(plan.getClass())
+            || PARTITION_LOCAL.contains(plan.getClass())
+            || LOCAL_LEAVES.contains(plan.getClass())
+            || PythonNodes.isPartitionLocal(plan)
+            || PythonNodes.isRowLocal(plan)
+            || plan instanceof FileSourceScanExec
+            || plan instanceof InMemoryTableScanExec
+            || isBroadcastJoin(plan);
+    return !here || (adaptive && joins);
+  }
+
+  /** Whether adaptive execution puts no exchange below the node that is not there yet. */
+  static boolean staysAbove(SparkPlan plan) {
+    return ROW_LOCAL.contains(plan.getClass()) || plan instanceof MapPartitionsExec;
   }
 
   private static boolean partitionLocal(SparkPlan plan, List<SparkPlan> leaves) {

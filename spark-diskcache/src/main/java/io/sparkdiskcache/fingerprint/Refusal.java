@@ -37,9 +37,11 @@ public record Refusal(Code code, String place, String sentence) {
     INPUT_UNREADABLE("Refresh the table or read the path anew."),
     /** User code that reads state outside its arguments, or whose bytecode cannot be followed. */
     FUNCTION("Pass what the function reads as an argument, or as a value that it captures."),
-    /** A user function captures a value without a stable encoding. */
+    /**
+     * A user function captures a value without a stable encoding, or one that no task can check.
+     */
     FUNCTION_STATE(
-        "Capture plain values only: numbers, strings, dates, immutable collections, case classes."),
+        "Capture values of the JDK, of Scala or of your own serializable classes, and below a shuffle only what cannot be changed."),
     /** A configuration value under which rows may be silently partial. */
     CONF("Unset the setting for this session."),
     /** A hit would skip a side effect: observe, accumulators. */

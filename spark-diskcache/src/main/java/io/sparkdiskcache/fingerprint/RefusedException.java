@@ -14,6 +14,14 @@ final class RefusedException extends RuntimeException {
     return new RefusedException(new Refusal(code, place, sentence));
   }
 
+  /** The same, with the place in the source if that is not said yet; empty adds nothing. */
+  RefusedException in(String source) {
+    return source.isEmpty() || refusal.sentence().contains(source)
+        ? this
+        : new RefusedException(
+            new Refusal(refusal.code(), refusal.place(), refusal.sentence() + " (" + source + ")"));
+  }
+
   Refusal refusal() {
     return refusal;
   }

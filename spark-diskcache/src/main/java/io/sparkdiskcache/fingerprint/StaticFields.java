@@ -9,8 +9,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Judges the static fields of application classes that reached code reads. A static must have been
- * given its only value by the initializer of its class, whose code is in the hash, and the value
- * must be deeply immutable: then every executor sees what is seen here.
+ * given its only value by the initializer of its class, whose code is in the hash. Its content
+ * counts; where that can change, as that of an array or a map, the task that computes rows looks at
+ * it again.
  *
  * <p>The value is looked at only after the initializer itself was accepted, since looking runs it.
  */
@@ -60,6 +61,11 @@ final class StaticFields {
       if (!field.name().startsWith("bitmap$")) {
         LazyValues.check(graph, field.desc(), value(read), path, true);
       }
+      return;
+    }
+    if (LibraryObjects.isDeclared(graph.files, field)) {
+      LibraryObjects.check(graph, read.owner(), field, path);
+      graph.fieldRef(graph.global().tag('L'), read.owner(), field.name(), field.desc());
       return;
     }
     CanonicalHasher local = new CanonicalHasher();

@@ -124,6 +124,7 @@ final class TypeEncoder {
     if (foreign) {
       CodeIdentity identity = functions.hashClass(element, encoding.place());
       out().putBytes(identity.digest());
+      encoding.prove(FunctionProof.of(element, identity));
       identity.parts().forEach((name, value) -> encoding.component("function." + name, value));
     }
   }

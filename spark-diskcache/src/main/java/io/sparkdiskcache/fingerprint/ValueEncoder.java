@@ -176,14 +176,17 @@ final class ValueEncoder {
       return;
     }
     CodeIdentity identity = functions.hash(function, encoding.place());
-    if (identity.capturesMutableState()) {
+    if (identity.capturesMutableState() && encoding.isInOtherTasks()) {
       throw encoding.refused(
           Refusal.Code.FUNCTION_STATE,
           "function "
-              + function.getClass().getName()
-              + " captures a value that can change between planning and running; capture immutable"
-              + " values only");
+              + MemoizableFunction.name(function)
+              + " reads a value that can change, such as an array, a HashMap or a field that is not"
+              + " final, and runs below a shuffle or broadcast, where no task of the cache can see"
+              + " that it did not; make it immutable (List.copyOf, Map.copyOf, a Scala immutable"
+              + " collection), or cache the rows below the shuffle");
     }
+    encoding.prove(FunctionProof.of(function, identity));
     out().tag('f').putBytes(identity.digest());
     identity.parts().forEach((name, part) -> encoding.component("function." + name, part));
   }

@@ -3,10 +3,15 @@ package io.sparkdiskcache.fingerprint;
 
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import org.apache.xbean.asm9.AnnotationVisitor;
 import org.apache.xbean.asm9.ClassReader;
 import org.apache.xbean.asm9.ClassVisitor;
 import org.apache.xbean.asm9.ClassWriter;
+import org.apache.xbean.asm9.FieldVisitor;
+import org.apache.xbean.asm9.MethodVisitor;
+import org.apache.xbean.asm9.Opcodes;
+import org.apache.xbean.asm9.RecordComponentVisitor;
 import org.apache.xbean.asm9.Type;
 import org.apache.xbean.asm9.commons.ClassRemapper;
 import org.apache.xbean.asm9.commons.Remapper;
@@ -77,52 +82,216 @@ final class WholeClass {
   }
 
   /**
-   * Superclass, interfaces, and the types of fields, with type arguments: what a codec that is
-   * given the class will look at next. The object around an inner class is not part of it.
+   * Every class that its declarations mention: supertypes, types of fields, parameters and results
+   * with type arguments, annotations with the classes and names in them, exceptions, permitted
+   * subclasses. What a codec that is given the class will look at next. The objects around an inner
+   * class are not part of it.
+   *
+   * @param members whether methods may be called by what they are named; else fields alone count
    */
-  static Set<String> mentioned(ClassFile file) {
-    Set<String> found = new TreeSet<>();
-    if (file.superName() != null) {
-      found.add(file.superName());
-    }
-    found.addAll(file.interfaces());
-    addSignature(file.signature(), found);
-    for (ClassFile.Field field : file.fields()) {
-      if (field.isSynthetic() || WholeGraphChecks.isOuter(field.name())) {
-        continue;
-      }
-      Type type = Type.getType(field.desc());
-      if (type.getSort() == Type.ARRAY) {
-        type = type.getElementType();
-      }
-      if (type.getSort() == Type.OBJECT) {
-        found.add(type.getInternalName());
-      }
-      addSignature(field.signature(), found);
-    }
-    return found;
+  static Set<String> mentioned(ClassFile file, boolean members) {
+    Mentions mentions = new Mentions(file.name(), members);
+    file.reader().accept(mentions, ClassReader.SKIP_CODE | ClassReader.SKIP_DEBUG);
+    return mentions.found;
   }
 
-  private static void addSignature(@Nullable String signature, Set<String> found) {
-    if (signature == null) {
-      return;
+  /** Whether the data that a codec reads names the classes to make. */
+  static boolean namesTypesInData(ClassFile file) {
+    Mentions mentions = new Mentions(file.name(), true);
+    file.reader().accept(mentions, ClassReader.SKIP_CODE | ClassReader.SKIP_DEBUG);
+    return mentions.typesInData;
+  }
+
+  private static final class Mentions extends ClassVisitor {
+    private static final Set<String> BY_NAME = Set.of("CLASS", "MINIMAL_CLASS", "CUSTOM");
+
+    /** What a codec calls without being told to by an annotation. */
+    private static final Pattern CALLED =
+        Pattern.compile("<init>|(get|is|set|with|build|add|create|of|from|value|apply).*");
+
+    private final String self;
+    private final boolean members;
+    private final Set<String> found = new TreeSet<>();
+    private boolean typesInData;
+
+    Mentions(String self, boolean members) {
+      super(ClassFile.API);
+      this.members = members;
+      this.self = self;
     }
-    new SignatureReader(signature)
-        .accept(
-            new SignatureVisitor(ClassFile.API) {
-              private String type = "";
 
-              @Override
-              public void visitClassType(String name) {
-                type = name;
-                found.add(name);
-              }
+    private void add(@Nullable String name) {
+      if (name != null && !self.startsWith(name + "$")) {
+        found.add(name);
+      }
+    }
 
-              @Override
-              public void visitInnerClassType(String name) {
-                type = type + "$" + name;
-                found.add(type);
-              }
-            });
+    private void add(Type type) {
+      switch (type.getSort()) {
+        case Type.ARRAY -> add(type.getElementType());
+        case Type.OBJECT -> add(type.getInternalName());
+        case Type.METHOD -> {
+          add(type.getReturnType());
+          for (Type argument : type.getArgumentTypes()) {
+            add(argument);
+          }
+        }
+        default -> {}
+      }
+    }
+
+    private void addSignature(@Nullable String signature) {
+      if (signature == null) {
+        return;
+      }
+      new SignatureReader(signature)
+          .accept(
+              new SignatureVisitor(ClassFile.API) {
+                private String type = "";
+
+                @Override
+                public void visitClassType(String name) {
+                  type = name;
+                  add(name);
+                }
+
+                @Override
+                public void visitInnerClassType(String name) {
+                  type = type + "$" + name;
+                  add(type);
+                }
+              });
+    }
+
+    @Override
+    public void visit(
+        int version,
+        int access,
+        String name,
+        @Nullable String signature,
+        @Nullable String superName,
+        String @Nullable [] interfaces) {
+      add(superName);
+      if (interfaces != null) {
+        for (String type : interfaces) {
+          add(type);
+        }
+      }
+      addSignature(signature);
+    }
+
+    @Override
+    public void visitPermittedSubclass(String name) {
+      add(name);
+    }
+
+    @Override
+    public @Nullable AnnotationVisitor visitAnnotation(String descriptor, boolean visible) {
+      return annotation(descriptor);
+    }
+
+    @Override
+    public RecordComponentVisitor visitRecordComponent(
+        String name, String descriptor, @Nullable String signature) {
+      add(Type.getType(descriptor));
+      addSignature(signature);
+      return new RecordComponentVisitor(ClassFile.API) {
+        @Override
+        public @Nullable AnnotationVisitor visitAnnotation(String annotation, boolean visible) {
+          return annotation(annotation);
+        }
+      };
+    }
+
+    @Override
+    public @Nullable FieldVisitor visitField(
+        int access,
+        String name,
+        String descriptor,
+        @Nullable String signature,
+        @Nullable Object value) {
+      if ((access & Opcodes.ACC_SYNTHETIC) != 0 || WholeGraphChecks.isOuter(name)) {
+        return null;
+      }
+      add(Type.getType(descriptor));
+      addSignature(signature);
+      return new FieldVisitor(ClassFile.API) {
+        @Override
+        public @Nullable AnnotationVisitor visitAnnotation(String annotation, boolean visible) {
+          return annotation(annotation);
+        }
+      };
+    }
+
+    @Override
+    public @Nullable MethodVisitor visitMethod(
+        int access,
+        String name,
+        String descriptor,
+        @Nullable String signature,
+        String @Nullable [] exceptions) {
+      if (!members || (access & Opcodes.ACC_SYNTHETIC) != 0) {
+        return null;
+      }
+      Runnable types =
+          () -> {
+            add(Type.getMethodType(descriptor));
+            addSignature(signature);
+          };
+      if (CALLED.matcher(name).matches() || descriptor.startsWith("()")) {
+        types.run();
+      }
+      return new MethodVisitor(ClassFile.API) {
+        @Override
+        public @Nullable AnnotationVisitor visitAnnotation(String annotation, boolean visible) {
+          types.run();
+          return annotation(annotation);
+        }
+
+        @Override
+        public @Nullable AnnotationVisitor visitParameterAnnotation(
+            int parameter, String annotation, boolean visible) {
+          types.run();
+          return annotation(annotation);
+        }
+
+        @Override
+        public @Nullable AnnotationVisitor visitAnnotationDefault() {
+          return annotation("Ljava/lang/Object;");
+        }
+      };
+    }
+
+    private @Nullable AnnotationVisitor annotation(String descriptor) {
+      if (!members) {
+        return null;
+      }
+      add(Type.getType(descriptor));
+      return new AnnotationVisitor(ClassFile.API) {
+        @Override
+        public void visit(@Nullable String name, Object value) {
+          if (value instanceof Type type) {
+            add(type);
+          } else if (value instanceof String text && text.indexOf('.') > 0) {
+            add(text.replace('.', '/'));
+          }
+        }
+
+        @Override
+        public void visitEnum(@Nullable String name, String type, String value) {
+          typesInData |= type.endsWith("JsonTypeInfo$Id;") && BY_NAME.contains(value);
+        }
+
+        @Override
+        public @Nullable AnnotationVisitor visitAnnotation(@Nullable String name, String nested) {
+          return annotation(nested);
+        }
+
+        @Override
+        public @Nullable AnnotationVisitor visitArray(@Nullable String name) {
+          return this;
+        }
+      };
+    }
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.fingerprint.FunctionProof;
 import io.sparkdiskcache.store.Key;
 import java.util.Arrays;
 import java.util.List;
@@ -55,13 +56,17 @@ final class DiskCachedRDD extends RDD<CachedBatch> {
   private final transient CachedPartition[] cachedPartitions;
   private final PartitionResults results;
 
+  /** In this stream with the lineage, so that a task has the very objects that it calls. */
+  private final FunctionProof[] proofs;
+
   private DiskCachedRDD(
       SparkContext context,
       RelationSpec spec,
       @Nullable ParentRows parent,
       Seq<Dependency<?>> dependencies,
       CachedPartition[] partitions,
-      PartitionResults results) {
+      PartitionResults results,
+      List<FunctionProof> proofs) {
     super(context, dependencies, ClassTag$.MODULE$.apply(CachedBatch.class));
     this.spec = context.broadcast(spec, ClassTag$.MODULE$.apply(RelationSpec.class));
     this.description = spec.description();
@@ -69,6 +74,7 @@ final class DiskCachedRDD extends RDD<CachedBatch> {
     this.columns = parent == null ? null : parent.columns();
     this.cachedPartitions = partitions;
     this.results = results;
+    this.proofs = proofs.toArray(FunctionProof[]::new);
   }
 
   /** An RDD whose partition i is the parent's partition i. */
@@ -76,14 +82,16 @@ final class DiskCachedRDD extends RDD<CachedBatch> {
       RelationSpec spec,
       ParentRows parent,
       CachedPartition[] partitions,
-      PartitionResults results) {
+      PartitionResults results,
+      List<FunctionProof> proofs) {
     return new DiskCachedRDD(
         parent.rows().sparkContext(),
         spec,
         parent,
         one(new OneToOneDependency<>(parent.rows())),
         partitions,
-        results);
+        results,
+        proofs);
   }
 
   /** An RDD whose units are splits of its own making, which the parent is known to hand through. */
@@ -91,14 +99,16 @@ final class DiskCachedRDD extends RDD<CachedBatch> {
       RelationSpec spec,
       ParentRows parent,
       CachedPartition[] partitions,
-      PartitionResults results) {
+      PartitionResults results,
+      List<FunctionProof> proofs) {
     return new DiskCachedRDD(
         parent.rows().sparkContext(),
         spec,
         parent,
         one(new ChunkDependency(parent.rows())),
         partitions,
-        results);
+        results,
+        proofs);
   }
 
   /** An RDD without a parent: everything is there. */
@@ -107,7 +117,7 @@ final class DiskCachedRDD extends RDD<CachedBatch> {
       RelationSpec spec,
       CachedPartition[] partitions,
       PartitionResults results) {
-    return new DiskCachedRDD(context, spec, null, none(), partitions, results);
+    return new DiskCachedRDD(context, spec, null, none(), partitions, results, List.of());
   }
 
   @Override
@@ -128,7 +138,7 @@ final class DiskCachedRDD extends RDD<CachedBatch> {
   @Override
   public Iterator<CachedBatch> compute(Partition split, TaskContext context) {
     PartitionReader reader =
-        new PartitionReader(id(), spec.value(), parent, columns, results, context);
+        new PartitionReader(id(), spec.value(), parent, columns, results, List.of(proofs), context);
     return new InterruptibleIterator<>(
         context, CollectionConverters.asScala(reader.read((CachedPartition) split)));
   }

@@ -8,6 +8,7 @@ import io.sparkdiskcache.fingerprint.FileChunk;
 import io.sparkdiskcache.fingerprint.FingerprintResult;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Refused;
+import io.sparkdiskcache.fingerprint.FunctionProof;
 import io.sparkdiskcache.fingerprint.InputFile;
 import io.sparkdiskcache.fingerprint.InputStats;
 import io.sparkdiskcache.relation.RelationFingerprint.Identity;
@@ -142,6 +143,10 @@ final class Materializer {
     if (store.isEmpty() && application.needsStoreHere()) {
       return privately("the cache directory cannot be used");
     }
+    Optional<String> obstacle = FunctionProof.obstacle(now.functions());
+    if (obstacle.isPresent()) {
+      return privately(obstacle.get());
+    }
     Optional<Path> distrusted = store.flatMap(s -> s.distrusted(now.relation()));
     if (distrusted.isPresent()) {
       return privately(Audit.refusal(distrusted.get()));
@@ -194,7 +199,11 @@ final class Materializer {
     countFound(units, found);
     DiskCachedRDD rdd =
         DiskCachedRDD.ofChunks(
-            spec(now, Optional.empty()), ParentRows.of(plan, parent), partitions, results);
+            spec(now, Optional.empty()),
+            ParentRows.of(plan, parent),
+            partitions,
+            results,
+            now.functions());
     return ready(rdd, partitions.length, identity, now);
   }
 
@@ -228,7 +237,11 @@ final class Materializer {
     countFound(units, found);
     DiskCachedRDD rdd =
         DiskCachedRDD.attached(
-            spec(now, Optional.empty()), ParentRows.of(plan, parent), partitions(units), results);
+            spec(now, Optional.empty()),
+            ParentRows.of(plan, parent),
+            partitions(units),
+            results,
+            now.functions());
     return ready(rdd, n, Units.identity(now), now);
   }
 
@@ -291,7 +304,8 @@ final class Materializer {
     RunEvidence evidence = evidence(now);
     RelationSpec spec = spec(now, Optional.of(generation));
     DiskCachedRDD rdd =
-        DiskCachedRDD.attached(spec, ParentRows.of(plan, parent), partitions(units), results);
+        DiskCachedRDD.attached(
+            spec, ParentRows.of(plan, parent), partitions(units), results, now.functions());
     if (cluster.isPresent()) {
       SetMeta meta = new SetMeta(spec.description(), spec.components());
       List<Key> members = rdd.unitKeys();
@@ -414,7 +428,8 @@ final class Materializer {
             spec(planned, Optional.empty()),
             ParentRows.of(plan, parent),
             partitions(units),
-            results);
+            results,
+            List.of());
     return Optional.of(
         new Materialization(
             rdd,

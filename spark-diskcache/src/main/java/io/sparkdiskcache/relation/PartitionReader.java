@@ -4,6 +4,7 @@ package io.sparkdiskcache.relation;
 import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.fingerprint.ConfDigest;
+import io.sparkdiskcache.fingerprint.FunctionProof;
 import io.sparkdiskcache.shim.SparkInternals;
 import io.sparkdiskcache.shim.TaskMemory;
 import java.lang.ref.Reference;
@@ -43,6 +44,7 @@ final class PartitionReader {
   private final @Nullable RDD<ColumnarBatch> columns;
   private final PartitionResults results;
   private final InputWatch inputs;
+  private final List<FunctionProof> functions;
   private final TaskContext context;
 
   PartitionReader(
@@ -51,12 +53,14 @@ final class PartitionReader {
       @Nullable RDD<InternalRow> parent,
       @Nullable RDD<ColumnarBatch> columns,
       PartitionResults results,
+      List<FunctionProof> functions,
       TaskContext context) {
     this.rddId = rddId;
     this.spec = spec;
     this.parent = parent;
     this.columns = columns;
     this.results = results;
+    this.functions = functions;
     this.inputs = new InputWatch(spec.hadoopConf().value());
     this.context = context;
   }
@@ -137,7 +141,8 @@ final class PartitionReader {
   }
 
   private Audit.Outcome audit(EntryAccess access, CacheUnit unit, MappedEntry stored) {
-    BooleanSupplier comparable = () -> sameSettings() && inputs.unchanged(unit.inputs());
+    BooleanSupplier comparable = () ->
+            sameSettings() && sameFunctions(false) && inputs.unchanged(unit.inputs());
     if (!comparable.getAsBoolean()) {
       return Audit.Outcome.UNKNOWN;
     }
@@ -173,7 +178,11 @@ final class PartitionReader {
         partition.index(),
         context,
         source(unit),
-        () -> unit.publish() && sameSettings() && inputs.unchanged(unit.inputs()));
+        () ->
+            unit.publish()
+                && sameSettings()
+                && sameFunctions(false)
+                && inputs.unchanged(unit.inputs()));
   }
 
   /** Where a partition without a parent was found. */
@@ -205,14 +214,15 @@ final class PartitionReader {
   }
 
   /**
-   * Whether the names of entries promise the rows that would be computed here. Under other settings
-   * they do not, unless this relation has shown the partition before: then its rows stay. Those of
+   * Whether the names of entries promise the rows that would be computed here. Under other settings,
+   * and with functions that hold other values, they do not, unless this relation has shown the partition before: then its rows stay. Those of
    * a function that an audit found wrong never do.
    */
   private boolean keysHold(int partition, EntryAccess access) {
     return parent == null
         || (!access.isDistrusted()
-            && (OpenEntries.process().wasShown(rddId, partition) || sameSettings()));
+            && (OpenEntries.process().wasShown(rddId, partition)
+                || (sameSettings() && sameFunctions(true))));
   }
 
   /** Settings, and the day, bind when rows are computed and not when the plan is made. */
@@ -227,6 +237,22 @@ final class PartitionReader {
           ConfDigest.shown(SQLConf.get()));
     }
     return same;
+  }
+
+  /** Asked before the first row and after the last: functions may change what they hold. */
+  private boolean sameFunctions(boolean onlyStateful) {
+    ClassLoader loader = Thread.currentThread().getContextClassLoader();
+    for (FunctionProof function : functions) {
+      if (onlyStateful && !function.isStateful()) {
+        continue;
+      }
+      Optional<String> difference = function.difference(loader);
+      if (difference.isPresent()) {
+        FunctionDifferences.process().differs(spec, function.name(), difference.get());
+        return false;
+      }
+    }
+    return true;
   }
 
   /** Spark runs the listener that was registered first at last: when other operators are done. */

@@ -17,7 +17,8 @@ object FakeFunctions extends FunctionIdentity {
       new CanonicalHasher().putString(name).digest(),
       JList.of(name),
       new TreeMap[String, String](),
-      mutable)
+      mutable,
+      java.util.Map.of())
 
   private def describe(value: AnyRef): String =
     if (value == null) "null"

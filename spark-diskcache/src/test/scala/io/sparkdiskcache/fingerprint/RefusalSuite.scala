@@ -57,7 +57,19 @@ class RefusalSuite extends AnyFunSuite with PlanFixture {
     ("schema file of an XML parser", SOURCE, s("from_xml(s, 'a int', map('rowValidationXSDPath', '/tmp/x.xsd'))")),
     ("random sketch", NON_DETERMINISTIC, s("kll_sketch_agg_bigint(id)")),
     ("kryo objects", EXPRESSION, () => rt.select("id").as[Long](Encoders.scalaLong).map((x: Long) => List(x))(Encoders.kryo[List[Long]])),
-    ("function over an array", FUNCTION_STATE, () => { val a = Array(1); rt.select(udf((x: Long) => x + a(0)).apply(col("id"))) }))
+    ("function over an array below a shuffle", FUNCTION_STATE, () => overArray(rt).groupBy("f").count()),
+    ("function over an array in a broadcast side", FUNCTION_STATE, () => rt.join(broadcast(overArray(rt)), col("id") === col("f"))),
+    ("function over an array in a subquery", FUNCTION_STATE, () => { overArray(rt).createOrReplaceTempView("fs"); sql("select * from t where id > (select max(f) from fs)") }),
+    ("function over an array in a sort", FUNCTION_STATE, () => { val a = Array(1); rt.orderBy(udf((x: Long) => x + a(0)).apply(col("id"))) }))
+
+  private def overArray(df: DataFrame): DataFrame = { val a = Array(1); df.select(udf((x: Long) => x + a(0)).apply(col("id")).as("f")) }
+
+  test("a function over an array in the tasks of the relation: to be proven there") {
+    val proofs = accepted(fingerprint(plan(overArray(rt)))).functions
+    assert(proofs.size == 1 && proofs.get(0).isStateful)
+    val above = accepted(fingerprint(plan(overArray(rt.groupBy("id").count())))).functions
+    assert(above.size == 1 && above.get(0).isStateful)
+  }
 
   test("classes inside an object: accepted, unless they look at it") {
     val around = new Around(3)
