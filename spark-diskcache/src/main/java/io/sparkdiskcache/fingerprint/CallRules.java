@@ -219,9 +219,7 @@ final class CallRules {
     if (!takesPattern) {
       return false;
     }
-    if (text == null
-        || !desc.contains("Ljava/lang/String;")
-        || readsTwoDigits(text)) {
+    if (text == null || !desc.contains("Ljava/lang/String;") || readsTwoDigits(text)) {
       throw graph.refuse(
           Refusal.Code.FUNCTION,
           at

@@ -115,7 +115,7 @@ public final class PlanFingerprinter {
     List<InputFile> files = files(encoder.scans());
     describe(encoding, plan, engine, ConfDigest.settingsOfSession(conf), shape, files);
     ConfDigest.changedInHadoop(hadoopConf)
-        .forEach((key, value) -> encoding.component("conf." + key, ConfDigest.shown(key, value)));
+        .forEach((key, value) -> encoding.component("conf." + key, Redaction.shown(key, value)));
     byte[] functionDigest = function.digest();
     requireOneMeaning(functionDigest, encoder);
     return new Accepted(

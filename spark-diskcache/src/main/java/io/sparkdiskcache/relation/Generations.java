@@ -161,8 +161,7 @@ final class Generations {
     private final BitSet stored = new BitSet();
     private State state = State.FILLING;
 
-    Filling(
-        DiskStore store, int partitions, Supplier<Findings> below, BooleanSupplier publish) {
+    Filling(DiskStore store, int partitions, Supplier<Findings> below, BooleanSupplier publish) {
       this.store = store;
       this.partitions = partitions;
       this.below = below;

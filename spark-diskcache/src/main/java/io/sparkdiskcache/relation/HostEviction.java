@@ -8,8 +8,8 @@ import io.sparkdiskcache.memo.MemoRuntime;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.HostDirectory;
-import io.sparkdiskcache.store.MemoEntry;
 import io.sparkdiskcache.store.Key;
+import io.sparkdiskcache.store.MemoEntry;
 import io.sparkdiskcache.store.MemoStore;
 import io.sparkdiskcache.store.Selector;
 import io.sparkdiskcache.store.StoreException;
@@ -79,10 +79,7 @@ public final class HostEviction {
 
   /** Runs in tasks; what it is asked is a directory. */
   private record Removal(
-      StoreOptions options,
-      @Nullable String selector,
-      @Nullable String writer,
-      boolean looksOnly)
+      StoreOptions options, @Nullable String selector, @Nullable String writer, boolean looksOnly)
       implements Function<String, Freed> {
     @Override
     public Freed call(String wanted) throws StoreException {

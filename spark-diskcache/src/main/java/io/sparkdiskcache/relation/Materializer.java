@@ -342,7 +342,8 @@ final class Materializer {
     if (n == 0) {
       boolean unused = publish.getAsBoolean();
     } else if (local) {
-      Generations.process().begin(ofProcess.orElseThrow(), generation.hex(), n, evidence::now, publish);
+      Generations.process()
+          .begin(ofProcess.orElseThrow(), generation.hex(), n, evidence::now, publish);
       application
           .unfinished()
           .begin(rdd.id(), UnfinishedSets.here(generation.hex(), () -> builder.forget(rdd.id())));

@@ -141,8 +141,8 @@ final class PartitionReader {
   }
 
   private Audit.Outcome audit(EntryAccess access, CacheUnit unit, MappedEntry stored) {
-    BooleanSupplier comparable = () ->
-            sameSettings() && sameFunctions(false) && inputs.unchanged(unit.inputs());
+    BooleanSupplier comparable =
+        () -> sameSettings() && sameFunctions(false) && inputs.unchanged(unit.inputs());
     if (!comparable.getAsBoolean()) {
       return Audit.Outcome.UNKNOWN;
     }
@@ -214,9 +214,10 @@ final class PartitionReader {
   }
 
   /**
-   * Whether the names of entries promise the rows that would be computed here. Under other settings,
-   * and with functions that hold other values, they do not, unless this relation has shown the partition before: then its rows stay. Those of
-   * a function that an audit found wrong never do.
+   * Whether the names of entries promise the rows that would be computed here. Under other
+   * settings, and with functions that hold other values, they do not, unless this relation has
+   * shown the partition before: then its rows stay. Those of a function that an audit found wrong
+   * never do.
    */
   private boolean keysHold(int partition, EntryAccess access) {
     return parent == null

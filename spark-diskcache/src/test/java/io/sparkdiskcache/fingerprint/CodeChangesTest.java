@@ -590,21 +590,21 @@ class CodeChangesTest {
     ClassLoader outer = Thread.currentThread().getContextClassLoader();
     Thread.currentThread().setContextClassLoader(loader); // where Jackson looks for named types
     try {
-    for (int i = 0; i < CHANGES.size(); i++) {
-      UDF1<Integer, Object> function =
-          (UDF1<Integer, Object>) JavaSnippets.make(loader, "p" + i + ".user.App");
-      String identity;
-      try {
-        identity = CodeHashEditsTest.hex(new CodeHasher(loader).hash(function, ""));
-      } catch (RefusedException e) {
-        identity = "refused: " + e.refusal().sentence();
+      for (int i = 0; i < CHANGES.size(); i++) {
+        UDF1<Integer, Object> function =
+            (UDF1<Integer, Object>) JavaSnippets.make(loader, "p" + i + ".user.App");
+        String identity;
+        try {
+          identity = CodeHashEditsTest.hex(new CodeHasher(loader).hash(function, ""));
+        } catch (RefusedException e) {
+          identity = "refused: " + e.refusal().sentence();
+        }
+        List<String> rows = new ArrayList<>();
+        for (int x = 0; x < 4; x++) {
+          rows.add(String.valueOf(function.call(x)));
+        }
+        seen.add(new Seen(rows, identity));
       }
-      List<String> rows = new ArrayList<>();
-      for (int x = 0; x < 4; x++) {
-        rows.add(String.valueOf(function.call(x)));
-      }
-      seen.add(new Seen(rows, identity));
-    }
     } finally {
       Thread.currentThread().setContextClassLoader(outer);
     }

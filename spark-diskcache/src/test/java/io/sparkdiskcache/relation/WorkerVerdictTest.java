@@ -22,8 +22,10 @@ class WorkerVerdictTest {
   /** As {@code pickle.dumps((-19000001, value))} has it. */
   private static byte[] pickled(String content, int length) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    bytes.writeBytes(new byte[] {(byte) 0x80, 5, (byte) 0x95, 0, 0, 0, 0, 0, 0, 0, 0, 'J', 1, 2, 3, 4, 'C', 9});
-    bytes.writeBytes("sparkdiskcache.verdict.1:%08x".formatted(length).getBytes(StandardCharsets.US_ASCII));
+    bytes.writeBytes(
+        new byte[] {(byte) 0x80, 5, (byte) 0x95, 0, 0, 0, 0, 0, 0, 0, 0, 'J', 1, 2, 3, 4, 'C', 9});
+    bytes.writeBytes(
+        "sparkdiskcache.verdict.1:%08x".formatted(length).getBytes(StandardCharsets.US_ASCII));
     bytes.writeBytes(content.getBytes(StandardCharsets.UTF_8));
     bytes.writeBytes(new byte[] {(byte) 0x94, (byte) 0x86, '.'});
     return bytes.toByteArray();
@@ -52,7 +54,8 @@ class WorkerVerdictTest {
   void whatDiffersAndWhatIsImpureIsAnObjection() {
     String text =
         PROVEN
-            .replace("\"proven\": true, \"object\": \"\"", "\"proven\": false, \"object\": \"module.m\"")
+            .replace(
+                "\"proven\": true, \"object\": \"\"", "\"proven\": false, \"object\": \"module.m\"")
             .replace("\"impure\": []", "\"impure\": [[\"socket.connect()\", \"m.py:7 (g)\"]]");
     List<Objection> objections = told(pickled(text)).objections();
     assertThat(objections)
@@ -80,7 +83,8 @@ class WorkerVerdictTest {
   @Test
   void otherUpdatesAreNoVerdicts() {
     assertThat(WorkerVerdict.isOne(new byte[0])).isFalse();
-    assertThat(WorkerVerdict.isOne("sparkdiskcache.verdict.".getBytes(StandardCharsets.US_ASCII))).isFalse();
+    assertThat(WorkerVerdict.isOne("sparkdiskcache.verdict.".getBytes(StandardCharsets.US_ASCII)))
+        .isFalse();
     byte[] late = new byte[500];
     byte[] verdict = pickled(PROVEN);
     System.arraycopy(verdict, 0, late, 100, Math.min(verdict.length, 400));
