@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import _hooks, _local
+from . import _hooks
 from .errors import DiskCacheError
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ def configure(
         if value not in listed:
             builder.config(key, ",".join([*listed, value]))
     _hooks.install()
-    _local.install()
     return builder
 
 
