@@ -113,6 +113,10 @@ class CacheDirectoryTest {
     assertThat(temp.resolve("index.db")).exists();
   }
 
+  private static StoreOptions options(Path directory) {
+    return options(directory, Set.of());
+  }
+
   private static StoreOptions options(Path directory, Set<String> fileSystems) {
     return new StoreOptions(
         directory.toString(),
