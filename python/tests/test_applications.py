@@ -274,6 +274,8 @@ found["ann evicts"] = ann.sql(evict).count()
 found["left"] = entries(ann)
 with open(result, "w") as out:
     json.dump(found, out)
+for session in (ann, bob):
+    session.stop()  # gRPC hangs where the interpreter ends with open channels
 """
 
 

@@ -122,7 +122,7 @@ def test_every_attempt_that_fails_is_an_error_of_the_ledger(tmp_path: Path) -> N
         return x + "!"
 
     calls = in_this_process(unsteady, tmp_path, name="unsteady", retries=2, back_off=0, price=0.5)
-    calls._here["function"] = unsteady  # not a copy: it counts
+    calls.proof.function = unsteady  # not a copy: it counts
     assert calls.answers([pa.array(["a"])]) == ["a!"]
     with pytest.raises(ValueError, match="b"):
         calls.answers([pa.array(["b"])])

@@ -213,7 +213,7 @@ def test_a_batch_that_fails_is_called_again_and_wrong_lengths_are_errors(
         assert df.select(lenient("k")).collect() == [Row(None)] * 3
         assert service.asked() == ["fail,x", "fail,x"]
     lines = spark.sql("SELECT * FROM diskcache_memo() WHERE function = 'lenient columns'").collect()
-    assert sum(line.errors for line in lines) == 4 and sum(line.calls for line in lines) == 0
+    assert sum(line.errors for line in lines) == 8 and sum(line.calls for line in lines) == 0
 
     def shorter(k: pd.Series) -> pd.Series:
         return k.head(1)

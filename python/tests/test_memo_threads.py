@@ -106,7 +106,7 @@ def test_a_function_may_use_itself_with_inputs_of_the_batch_that_it_is_called_fo
         return k if n < 2 else str(sum(int(holder[0].answers([pa.array([str(n - i)])])[0]) for i in (1, 2)))
 
     calls = in_this_process(fib, tmp_path)
-    calls._here["function"] = fib  # of this very process: it is to see the holder
+    calls.proof.function = fib  # of this very process: it is to see the holder
     holder.append(calls)
     before = time.monotonic()
     assert calls.answers([pa.array([str(n) for n in (10, 9, 8, 7)])]) == ["55", "34", "21", "13"]
@@ -147,7 +147,7 @@ def test_a_batch_that_began_before_an_eviction_brings_nothing_back(tmp_path: Pat
         return k.upper()
 
     slow = in_this_process(evicting, tmp_path, name="slow", version="1")
-    slow._here["function"] = evicting
+    slow.proof.function = evicting
     assert slow.answers([pa.array(["a"])]) == ["A"]
     known = front.of(slow.prefix, ("string",))
     assert during == [1] and known == {}

@@ -51,6 +51,8 @@ class Kernels:
     def run(self, notebook: Path) -> tuple[Any, Counter[str]]:
         """The notebook as executed, and the tasks that ran, by their type."""
         copy = nbformat.read(notebook, as_version=4)
+        probe = "spark.sparkContext._jvm.System.err.println('0 WARN the JVM writes here')"
+        copy.cells.insert(len(copy.cells) - 1, nbformat.v4.new_code_cell(probe))
         before = set(self.events.iterdir())
         client = NotebookClient(
             copy,
@@ -66,7 +68,7 @@ class Kernels:
             for output in cell.outputs
             if output.get("name") == "stderr"
         )
-        assert " WARN " in logged, "what Spark logs is there"
+        assert "0 WARN the JVM writes here" in logged, "what Spark logs is there"
         assert warnings_of(logged) == []
         (log,) = set(self.events.iterdir()) - before
         tasks: Counter[str] = Counter()

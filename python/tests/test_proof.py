@@ -139,7 +139,7 @@ def test_accumulators_of_functions_beside_a_proven_one_are_counted_as_always(spa
     assert rows.select(proven("id"), other("id")).count() == 300
     assert len(rows.select(proven("id"), other("id")).collect()) == 300
     assert seen.value == 300
-    assert rows.select(proven(other("id"))).collect()[0][0] == 1
+    assert sorted(rows.select(proven(other("id"))).collect())[0][0] == 1
     assert seen.value == 600
 
 

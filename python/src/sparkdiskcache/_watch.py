@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import dis
 import functools
+import importlib.metadata
 import os
 import sys
 import threading
@@ -23,6 +24,7 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _WITHOUT_NAME = getattr(os, "O_TMPFILE", -1)
 _MACHINE = ("/proc/", "/sys/")  # libraries look there for processors and memory
 _CONSTANT = "/zoneinfo/UTC"
+_METADATA = importlib.metadata.__file__
 _ENTROPY = ("/dev/urandom", "/dev/random")
 
 current: Observation | None = None
@@ -87,8 +89,8 @@ def _event(event: str, args: tuple[Any, ...]) -> None:
 
 def _is_harmless(event: str, args: tuple[Any, ...], by: Caller, task: Observation) -> bool:
     first = args[0] if args else None
-    if kind_is_listing(event) and by.importing and by.libraries:
-        return True
+    if kind_is_listing(event) and by.libraries and (by.importing or by.direct[0] == _METADATA):
+        return True  # the content of what is installed counts
     if event == "sqlite3.connect":
         return first in (":memory:", "")
     if event in _events.CHANGES_OF_PATHS and isinstance(first, (str, os.PathLike)):

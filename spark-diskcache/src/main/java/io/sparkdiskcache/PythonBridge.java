@@ -3,7 +3,6 @@ package io.sparkdiskcache;
 
 import io.sparkdiskcache.arrow.Precision;
 import io.sparkdiskcache.conf.DiskCacheConf;
-import io.sparkdiskcache.fingerprint.LocalRows;
 import io.sparkdiskcache.fingerprint.PythonFunctions;
 import io.sparkdiskcache.fingerprint.PythonFunctions.Identity;
 import io.sparkdiskcache.fingerprint.PythonFunctions.SourceFile;
@@ -20,7 +19,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.spark.SparkContext;
-import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.python.PythonFunction;
 import org.apache.spark.api.python.SimplePythonFunction;
 import org.apache.spark.sql.Column;
@@ -72,11 +70,6 @@ public final class PythonBridge {
   /** Why Python could not hash a function; {@code code} names a {@link Refusal.Code}. */
   public static void refuse(PythonFunction function, String code, String sentence) {
     PythonFunctions.refuse(function, Refusal.Code.valueOf(code), sentence);
-  }
-
-  /** Whether the content of a frame that PySpark made of a list is known from now on. */
-  public static boolean localRows(Dataset<Row> frame, JavaRDD<?> source) {
-    return LocalRows.register(frame, source.rdd());
   }
 
   /**

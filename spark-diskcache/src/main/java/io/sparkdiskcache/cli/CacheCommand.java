@@ -19,15 +19,12 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
 /** What all commands share: the directory, the form of the output, opening and closing. */
 @Command(mixinStandardHelpOptions = true)
 abstract class CacheCommand implements Callable<Integer> {
   @Spec private @Nullable CommandSpec spec;
-
-  @ParentCommand private @Nullable Main main;
 
   @Option(
       names = "--file-system",
@@ -57,10 +54,7 @@ abstract class CacheCommand implements Callable<Integer> {
   }
 
   private Main main() {
-    if (main == null) {
-      throw new IllegalStateException("picocli sets the parent before it calls");
-    }
-    return main;
+    return Main.of(commandLine());
   }
 
   private Path chosen() throws StoreException {

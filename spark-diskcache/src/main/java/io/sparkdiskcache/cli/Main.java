@@ -109,6 +109,11 @@ public final class Main {
     return directory;
   }
 
+  /** What was given to the command line as a whole, asked for by a command of it. */
+  static Main of(CommandLine command) {
+    return (Main) command.getCommandSpec().root().userObject();
+  }
+
   boolean json() {
     return json;
   }

@@ -73,15 +73,12 @@ final class RemoteCommand implements Callable<Integer> {
     @Spec private @Nullable CommandSpec spec;
     @Mixin private Tier tier = new Tier();
 
-    @Option(names = "--json", description = "Print JSON.")
-    private boolean json;
-
     abstract void run(RemoteAdmin admin, Output out) throws IOException;
 
     @Override
     public Integer call() throws IOException {
       try (RemoteAdmin admin = tier.open()) {
-        run(admin, new Output(commandLine().getOut(), json));
+        run(admin, new Output(commandLine().getOut(), Main.of(commandLine()).json()));
       } catch (IllegalArgumentException e) {
         throw new ParameterException(commandLine(), String.valueOf(e.getMessage()), e);
       }

@@ -342,6 +342,9 @@ final class PeerEntries implements AutoCloseable {
 
     @Override
     public int read(byte[] into, int from, int length) throws IOException {
+      if (length == 0) {
+        return 0;
+      }
       if (!fill()) {
         return -1;
       }

@@ -158,7 +158,9 @@ final class JarIdentity {
         byte[] digest = digest(entry);
         all.add(digest);
         if (name.endsWith(".class")) {
-          classes.put(name, entry.getCrc());
+          if (!name.endsWith("module-info.class")) { // many jars have one, and no code names it
+            classes.put(name, entry.getCrc());
+          }
           if (Libraries.isKnown(name)) {
             libraries.add(digest);
           }

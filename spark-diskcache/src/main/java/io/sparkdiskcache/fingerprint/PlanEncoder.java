@@ -194,9 +194,6 @@ final class PlanEncoder {
     } else if (recursions.step(plan).isPresent()) {
       open(plan).tag('R').putInt(recursions.step(plan).get());
       attributes(ScalaInterop.list(plan.output()));
-    } else if (LocalRows.of(plan).isPresent()) {
-      open(plan).tag('L').putBytes(LocalRows.of(plan).get());
-      attributes(ScalaInterop.list(plan.output()));
     } else if (PythonNodes.isKnown(plan)) {
       PythonNodes.check(plan, encoding);
       byArguments(plan);

@@ -95,7 +95,8 @@ class FunctionProofTest {
 
   private ClassLoader program(String app, String helper) {
     return snippets.load(
-        snippets.compile(Map.of("user/App.java", app, "user/Helper.java", helper), List.of()));
+        snippets.compile(
+            Map.of("user/App.java", app, "user/Helper.java", helper), List.of(), "-g"));
   }
 
   @Test

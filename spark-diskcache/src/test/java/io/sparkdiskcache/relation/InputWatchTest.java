@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.EtagSource;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
@@ -23,13 +24,35 @@ class InputWatchTest {
 
   @TempDir java.nio.file.Path dir;
 
-  /** Counts the questions. */
+  /**
+   * Counts the questions, and answers with an eTag: a local file system of others is not believed.
+   */
   public static final class Counting extends RawLocalFileSystem {
     @Override
     public FileStatus getFileStatus(Path path) throws IOException {
       ASKED.incrementAndGet();
-      return super.getFileStatus(path);
+      return new Tagged(
+          super.getFileStatus(path), tag(java.nio.file.Path.of(path.toUri().getPath())));
     }
+  }
+
+  private static final class Tagged extends FileStatus implements EtagSource {
+    private final String tag;
+
+    Tagged(FileStatus status, String tag) throws IOException {
+      super(status);
+      this.tag = tag;
+    }
+
+    @Override
+    public String getEtag() {
+      return tag;
+    }
+  }
+
+  private static String tag(java.nio.file.Path file) throws IOException {
+    long changed = ((FileTime) Files.getAttribute(file, "unix:ctime")).to(TimeUnit.NANOSECONDS);
+    return changed + ":" + Files.getAttribute(file, "unix:ino");
   }
 
   private static InputWatch watch() {
@@ -42,12 +65,11 @@ class InputWatchTest {
 
   private InputFile input(String name) throws IOException {
     java.nio.file.Path file = Files.write(dir.resolve(name), name.getBytes(UTF_8));
-    long changed = ((FileTime) Files.getAttribute(file, "unix:ctime")).to(TimeUnit.NANOSECONDS);
     return new InputFile(
         "file:" + file,
         Files.size(file),
         Files.getLastModifiedTime(file).toMillis(),
-        "local:" + changed + ":" + Files.getAttribute(file, "unix:ino"));
+        "etag:" + tag(file));
   }
 
   @Test

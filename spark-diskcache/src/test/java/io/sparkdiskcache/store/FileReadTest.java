@@ -233,7 +233,8 @@ class FileReadTest {
     Path archive = dir.resolve("archive.zip");
     try (DiskStore store = StoreFixture.open(cache)) {
       put(store, key, List.of(read(model)));
-      assertThat(Archive.export(store, store.entries(), archive, (at, of) -> {})).isEqualTo(1);
+      assertThat(Archive.export(store, store.entries(), archive, (at, of) -> {}).written())
+          .isEqualTo(1);
     }
     Files.delete(cache.resolve("index.db"));
     try (DiskStore store = StoreFixture.open(cache)) {

@@ -141,7 +141,8 @@ class MaintenanceTest {
       put(store, key(2), 200);
       put(other, key(2), 200);
       putPartition(store, key("g"), 0, 50);
-      assertThat(store.maintenance().exportTo(file, store.entries(), Progress.NONE)).isEqualTo(2);
+      assertThat(store.maintenance().exportTo(file, store.entries(), Progress.NONE).written())
+          .isEqualTo(2);
       assertThat(other.maintenance().importFrom(file, Progress.NONE)).isEqualTo(1);
       Entry imported = other.find(key(1)).orElseThrow();
       assertThat(imported.meta()).isEqualTo(store.find(key(1)).orElseThrow().meta());
@@ -159,7 +160,8 @@ class MaintenanceTest {
     Path file = temp.resolve("cache.zip");
     try (DiskStore store = open(temp.resolve("from"))) {
       put(store, key(1), 1000);
-      assertThat(store.maintenance().exportTo(file, store.entries(), Progress.NONE)).isEqualTo(1);
+      assertThat(store.maintenance().exportTo(file, store.entries(), Progress.NONE).written())
+          .isEqualTo(1);
     }
     byte[] sound = Files.readAllBytes(file);
     int refused = 0;
