@@ -63,7 +63,8 @@ object LateReadersApp {
       }
     }
     if (cached) {
-      require(DiskCache.of(spark).stats().hits > 0, "hits")
+      val stats = DiskCache.of(spark).stats()
+      require(stats.hits + stats.computed > 0 && stats.privateRelations == 0, stats)
     }
     spark.stop()
     churn()
