@@ -49,6 +49,7 @@ class PackingSuite extends AnyFunSuite with Applications {
       perPartition(joined(s, (1L to 40L).map(i => (i, i % 7)).toDF("id", "k")))
     },
     "coalesced files" -> (s => perPartition(table(s).coalesce(2))),
+    "coalesced rows of files" -> (s => perPartition(table(s).filter("id % 3 = 0").coalesce(2))),
     "a union of files and a range, coalesced" ->
       (s => perPartition(table(s).select("id").union(s.range(500, 530).toDF()).coalesce(3))),
     "a product" -> { s =>
