@@ -11,6 +11,7 @@ import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntryMeta;
 import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.PendingEntry;
+import io.sparkdiskcache.store.SetMeta;
 import io.sparkdiskcache.store.StoreOptions;
 import io.sparkdiskcache.store.VerifyMode;
 import java.io.IOException;
@@ -256,7 +257,10 @@ class MainTest {
   void exportSaysWhatItLeavesOut() throws Exception {
     Key member = new Key("cc".repeat(32));
     try (DiskStore store = DiskStore.open(new StoreOptions(cache, 1 << 30, VerifyMode.OPEN))) {
-      put(store, member.hex(), Optional.of(new Key("dd".repeat(32))), 10, "nightly", "a part");
+      Key generation = new Key("dd".repeat(32));
+      put(store, member.hex(), Optional.of(generation), 10, "nightly", "a part");
+      SetMeta whole = new SetMeta("a set", Map.of());
+      assertThat(store.completeSet(new Key("ee".repeat(32)), generation, 1, whole)).isTrue();
       Entry damaged = store.find(new Key("aa".repeat(32))).orElseThrow();
       try (FileChannel channel = FileChannel.open(damaged.path(), StandardOpenOption.WRITE)) {
         channel.write(java.nio.ByteBuffer.wrap(new byte[] {1}), 5);
