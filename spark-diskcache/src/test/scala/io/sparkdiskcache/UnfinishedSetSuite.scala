@@ -166,6 +166,7 @@ class UnfinishedSetSuite extends AnyFunSuite with Applications {
 
         val held = GatedRelations.relation(spark, gated, RunBound).cache()
         cancel(spark, held, GatedRelations.fillGate(gated, RunBound))(files.nonEmpty)
+        held.unpersist(blocking = true)
         awaitNone()
 
         val whole = grouped(spark, 2).cache()
