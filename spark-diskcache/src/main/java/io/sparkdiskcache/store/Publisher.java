@@ -109,7 +109,7 @@ final class Publisher {
           "Cannot write entry " + key,
           "the disk has %d bytes less than the %d that are to stay free"
               .formatted(lacking, room.minFreeBytes()),
-          "Free disk space, or lower minFreeBytes of the directory (diskcache limits) and of the application");
+          "Free disk space, or lower spark.diskcache.minFreeBytes and what diskcache limits shows");
     }
   }
 

@@ -126,7 +126,7 @@ class LimitsTest {
       }
       assertThatThrownBy(() -> store.begin(key("y")))
           .isInstanceOf(StoreException.class)
-          .hasMessageContaining("minFreeBytes");
+          .hasMessageContaining("spark.diskcache.minFreeBytes");
       store.settle();
       usable.set(5000);
       // The first run took 250 and a tenth of the limit on top, 400 of whole entries.
