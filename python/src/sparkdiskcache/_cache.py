@@ -74,7 +74,7 @@ class DiskCache:
         return df
 
     def explain(self, df: DataFrame) -> Explanation:
-        """What the cache makes of a query, and why. Runs no job and changes nothing."""
+        """Whether a query is a hit, a miss or refused, and why. Runs no job and changes nothing."""
         report = self._java.explain(df._jdf)
         return Explanation(tuple(_relation(r) for r in report.relations()), self._bridge.text(report))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the events of Python's audit hooks mean for a function of rows."""
+"""The meaning of the events of Python's audit hooks for a function of rows."""
 
 from __future__ import annotations
 

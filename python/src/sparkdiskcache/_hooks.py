@@ -92,7 +92,7 @@ def _identify(sc: SparkContext, func: Any) -> FunctionHash | FunctionRefused:
 
 
 def _sent(func: Any, identity: FunctionHash) -> Sent:
-    """What is pickled, so that workers prove what they run."""
+    """The pickled bytes, so that workers prove what they run."""
     sources = [source.path for source in identity.sources]
     return Sent(
         func,

@@ -160,7 +160,7 @@ class Machine:
         return Distribution(path_, name, version, record, tuple(tops), tuple(requires), tuple(may_use))
 
     def _changed(self, one: Distribution) -> str:
-        """What differs from ``RECORD``."""
+        """Files that differ from ``RECORD``."""
         record = os.path.join(one.path, "RECORD")
         at = _stamp(record)
         if not at:

@@ -207,7 +207,7 @@ def memo_apply(df: DataFrame, name: str, function: Memoized, *columns: ColumnOrN
 
 
 class Memoized:
-    """What :func:`memoize` makes: call it with columns, or register it."""
+    """The result of :func:`memoize`: call it with columns, or register it."""
 
     def __init__(self, func: Callable[..., Any], return_type: str | t.DataType, options: _Options) -> None:
         functools.update_wrapper(self, func)  # with its attributes, which must not hide these

@@ -121,7 +121,7 @@ def as_pandas(column: Any) -> Any:
 
 
 def returned(column: Any, declared: t.DataType) -> list[Any]:
-    """What a function of whole columns returned, converted as Spark does it."""
+    """The answer of a function of whole columns, converted as Spark does it."""
     import pyarrow as pa
     from pyspark.sql.pandas.types import to_arrow_type
 

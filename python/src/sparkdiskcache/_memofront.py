@@ -22,7 +22,7 @@ _ANSWER_BYTES = 300  # of an answer beside its content: a slot of the dict, a tu
 
 
 class Answer(NamedTuple):
-    """What a function returned, and what that cost; not to be used from ``until`` (ms since 1970)."""
+    """A value that a function returned, and its cost; not to be used from ``until`` (ms since 1970)."""
 
     value: Any
     until: int

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Results of memoised functions in the remote tier, which the JVM reads and writes as well.
 
-An object each, ``v1/memo/ab/KEY.memo``; docs/memo.md has its bytes. Whatever goes wrong means that nothing is
+An object each, ``v1/memo/ab/KEY.memo``; docs/design/format-memo.md has its bytes. Whatever goes wrong means that nothing is
 known there: the function is called, and the query goes on.
 """
 

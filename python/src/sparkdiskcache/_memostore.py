@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files of memoised results, which the JVM opens as well; their schema is in docs/memo.md.
+"""The files of memoised results, which the JVM opens as well; their schema is in docs/design/format-memo.md.
 
 Workers use it, with nothing but the standard library. Whatever goes wrong with a file means that nothing
 is known there: the function is called, and the query goes on.
@@ -66,7 +66,7 @@ class Function:
 
 
 class Result(NamedTuple):
-    """What a function returned once; times in milliseconds since 1970."""
+    """A value that a function returned once; times in milliseconds since 1970."""
 
     value: bytes
     created: int
@@ -78,7 +78,7 @@ class Result(NamedTuple):
 
 @dataclass
 class Counts:
-    """What happened to one function since the last time it was written."""
+    """Counters of one function since the last time they were written."""
 
     calls: int = 0
     hits: int = 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arguments and results of memoised functions as bytes; the table is in docs/memo.md."""
+"""Arguments and results of memoised functions as bytes; the table is in docs/design/format-memo.md."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def supported(declared: t.DataType) -> bool:
 
 
 def decode(content: bytes, declared: t.DataType) -> Any:
-    """What :func:`encode` made, as Arrow takes it: structs as dicts, maps as pairs.
+    """The value of which :func:`encode` made bytes, as Arrow takes it: structs as dicts, maps as pairs.
 
     :raises ValueError: if it is no value of the declared type
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What :class:`DiskCache` answers."""
+"""Answers of :class:`DiskCache`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Relation:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What the cache makes of a query; ``print`` it."""
+    """Whether a query is a hit, a miss or refused, and why; ``print`` it."""
 
     relations: tuple[Relation, ...]
     text: str

@@ -69,7 +69,7 @@ class State:
         self._numpy = _numpy_settings()
 
     def changes(self) -> Iterator[str]:
-        """What functions have changed, or drawn."""
+        """State that functions have changed, and numbers that they have drawn."""
         for name, state in _generators().items():
             if state != self._generators.get(name, _fresh.get(name)):
                 yield name

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What code objects use and change, as far as their instructions say so."""
+"""Names that code objects use and change, as far as their instructions say so."""
 
 from __future__ import annotations
 

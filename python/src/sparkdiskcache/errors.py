@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes wrong when the package is used in a way that cannot work."""
+"""Errors of using the package in a way that cannot work."""
 
 
 class DiskCacheError(Exception):

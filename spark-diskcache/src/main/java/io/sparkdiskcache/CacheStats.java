@@ -9,7 +9,7 @@ import io.sparkdiskcache.store.StoreStats;
 import java.util.Map;
 
 /**
- * What the cache has done in this application, and what it holds.
+ * Counters of the cache in this application, and the sizes of its contents.
  *
  * @param hits partitions (file chunks, for row-local plans) found when a relation was first used
  * @param savedMillis task time that computing what was found had taken, without the stages below

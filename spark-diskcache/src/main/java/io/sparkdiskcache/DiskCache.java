@@ -128,7 +128,7 @@ public final class DiskCache {
     return data.isDefined() ? data.get().cachedRepresentation().cacheBuilder() : null;
   }
 
-  /** What the cache makes of a query, and why. Runs no job and changes nothing. */
+  /** Whether a query is a hit, a miss or refused, and why. Runs no job and changes nothing. */
   public ExplainReport explain(Dataset<?> df) {
     return new ExplainReport(
         new RelationInspector(session).inspect((org.apache.spark.sql.classic.Dataset<?>) df));
@@ -368,7 +368,7 @@ public final class DiskCache {
     return directory.isEmpty() || (here && MemoRuntime.find(directory).isEmpty()) ? "" : directory;
   }
 
-  /** What a Python function was seen to do besides computing rows; empty if nothing, or unknown. */
+  /** Effects of a Python function besides its rows; empty if there are none, or unknown. */
   String impure(String digest) {
     try {
       return application.store().impure(digest).orElse("");

@@ -10,8 +10,8 @@ import java.util.function.Function;
 import org.apache.spark.util.Utils;
 
 /**
- * What the cache makes of a query: one entry per cached relation it reads, or for the query itself
- * if it reads none.
+ * The plan of the cache for a query: one entry per cached relation it reads, or for the query
+ * itself if it reads none.
  *
  * @param relations in the order of the plan
  */

@@ -26,7 +26,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
-/** What the Python package {@code sparkdiskcache} calls; for nobody else. */
+/** Methods that the Python package {@code sparkdiskcache} calls; for nobody else. */
 public final class PythonBridge {
   private static final String SETTER = "with";
 
@@ -62,7 +62,7 @@ public final class PythonBridge {
     return ProvenFunction.of(context, function, digest);
   }
 
-  /** What a function was seen to do besides computing rows, by any application; else empty. */
+  /** Effects of a function besides its rows, seen by any application; empty if there are none. */
   public static String impure(SparkSession session, String digest) {
     return DiskCache.of(session).impure(digest);
   }

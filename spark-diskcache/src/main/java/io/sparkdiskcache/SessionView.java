@@ -17,7 +17,7 @@ import org.apache.spark.sql.SparkSession;
 import scala.jdk.javaapi.OptionConverters;
 
 /**
- * What a session may see of the cache, and remove, by SQL.
+ * The entries that a session may see, and evict, by SQL.
  *
  * @param session whose functions are called
  * @param cache all of it

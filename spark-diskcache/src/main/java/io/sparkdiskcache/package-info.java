@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a user names: {@link io.sparkdiskcache.DiskCachePlugin} in the configuration, {@link
+ * Types that a user names: {@link io.sparkdiskcache.DiskCachePlugin} in the configuration, {@link
  * io.sparkdiskcache.DiskCache} in code.
  */
 @NullMarked

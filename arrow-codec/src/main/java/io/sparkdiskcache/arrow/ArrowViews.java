@@ -117,7 +117,7 @@ public final class ArrowViews {
   }
 
   /**
-   * What a vector has besides its bitmap.
+   * The buffers of a vector besides its bitmap.
    *
    * @param copied whether the buffers are not those of the file
    */

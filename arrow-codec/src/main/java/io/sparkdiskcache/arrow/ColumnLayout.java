@@ -43,7 +43,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ColumnLayout {
 
-  /** What the buffers of a column are. The first is a validity bitmap, empty if nothing is null. */
+  /** The buffers of a column. The first is a validity bitmap, empty if nothing is null. */
   enum Kind {
     BOOLEAN(2, 0),
     INT8(2, 1),

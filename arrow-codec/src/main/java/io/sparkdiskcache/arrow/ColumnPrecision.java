@@ -12,7 +12,7 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.Utils;
 
 /**
- * What became of one column that need not be exact.
+ * The outcome for one column that need not be exact.
  *
  * @param column its number, from 0
  * @param name its name

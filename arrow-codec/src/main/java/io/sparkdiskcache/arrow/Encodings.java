@@ -28,7 +28,7 @@ final class Encodings {
 
   private Encodings() {}
 
-  /** What a column of the type may be stored as, narrowest first, its own kind last. */
+  /** The kinds that a column of the type may be stored as, narrowest first, its own last. */
   static List<Kind> of(DataType type) {
     if (type instanceof LongType) {
       return List.of(Kind.INT8, Kind.INT16, Kind.INT32, Kind.INT64);

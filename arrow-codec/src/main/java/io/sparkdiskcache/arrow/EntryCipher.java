@@ -89,7 +89,7 @@ public final class EntryCipher {
     }
   }
 
-  /** What was sealed; empty if it was not sealed under this key, or was changed. */
+  /** The text that was sealed; empty if it was not sealed under this key, or was changed. */
   public Optional<byte[]> unseal(byte[] sealed) {
     try {
       return Optional.of(texts.decrypt(sealed, new byte[0]));

@@ -121,7 +121,7 @@ final class EntryStats {
     return new EntryStats(layout.columns(), bytes, rows, starts, dataBytes);
   }
 
-  /** What all values take in Spark's own cache. */
+  /** The bytes of all values by the count of Spark's own cache. */
   long dataBytes() {
     return dataBytes;
   }

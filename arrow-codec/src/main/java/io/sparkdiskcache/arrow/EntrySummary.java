@@ -2,7 +2,7 @@
 package io.sparkdiskcache.arrow;
 
 /**
- * What was written.
+ * Summary of a written entry.
  *
  * @param rows rows of all batches
  * @param bytes length of the file

@@ -82,7 +82,7 @@ final class Lowering implements AutoCloseable {
     return column;
   }
 
-  /** What the last batch was kept with; never narrower than one before it. */
+  /** The precision of the last batch; never narrower than that of one before it. */
   Precision stored() {
     return stored;
   }

@@ -241,7 +241,7 @@ public final class MappedEntry implements KeptEntry {
     return file;
   }
 
-  /** What the writer was given to keep, without the codec's own keys. */
+  /** The metadata of the writer, without the codec's own keys. */
   public Map<String, String> metadata() {
     return footer.metadata();
   }

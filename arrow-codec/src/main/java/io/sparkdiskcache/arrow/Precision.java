@@ -23,7 +23,7 @@ public enum Precision {
     return valueOf(text.strip().toUpperCase(Locale.ROOT));
   }
 
-  /** What a column of floats or doubles becomes. */
+  /** The stored type of a column of floats or doubles. */
   ColumnLayout.Kind kind(ColumnLayout.Kind declared) {
     return switch (this) {
       case EXACT -> declared;

@@ -57,7 +57,7 @@ final class SealedFooter {
     return sealed(builder.sizedByteArray(), mark, EntryWriter.MAGIC);
   }
 
-  /** What follows an encrypted Arrow file: the same without the footer of Arrow. */
+  /** The end of an encrypted Arrow file: the same without the footer of Arrow. */
   static byte[] ofEncrypted(String description, long body, long crc32c) {
     String mark = mark(body, crc32c);
     byte[] content = (mark + unsealed(description)).getBytes(StandardCharsets.UTF_8);

@@ -4,7 +4,7 @@ package io.sparkdiskcache.arrow;
 import org.apache.spark.sql.types.DataType;
 
 /**
- * What every vector has.
+ * The common parts of every vector.
  *
  * @param owner kept reachable, and with it the memory, as long as the vector is
  * @param validity address of the bitmap; of no meaning if there are no nulls

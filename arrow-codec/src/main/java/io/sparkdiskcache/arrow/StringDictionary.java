@@ -27,7 +27,7 @@ final class StringDictionary implements AutoCloseable {
   /** Of one value, besides its bytes: offset, hash, two places in the table. */
   private static final int OVERHEAD = 4 * Integer.BYTES;
 
-  /** What all dictionaries of an entry may take together, in bytes. */
+  /** The most bytes of all dictionaries of an entry together. */
   static final class Room {
     private static final long BYTES = 64L << 20;
 

@@ -5,7 +5,7 @@ import java.util.List;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarBatch;
 
-/** What the strings of rows take together, known before any of their columns is copied. */
+/** The bytes of the strings of rows, known before any of their columns is copied. */
 final class StringLengths {
   private final long[] bytes;
 

@@ -21,7 +21,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** What all commands share: the directory, the form of the output, opening and closing. */
+/** The common parts of all commands: directory, form of the output, opening and closing. */
 @Command(mixinStandardHelpOptions = true)
 abstract class CacheCommand implements Callable<Integer> {
   @Spec private @Nullable CommandSpec spec;

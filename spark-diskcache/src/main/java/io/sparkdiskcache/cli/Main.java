@@ -109,7 +109,7 @@ public final class Main {
     return directory;
   }
 
-  /** What was given to the command line as a whole, asked for by a command of it. */
+  /** Options of the command line as a whole, asked for by one of its commands. */
   static Main of(CommandLine command) {
     return (Main) command.getCommandSpec().root().userObject();
   }

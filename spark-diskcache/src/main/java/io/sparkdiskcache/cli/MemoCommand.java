@@ -16,7 +16,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(
     name = "memo",
-    description = "What memoised functions cost and saved, by day; or their results.")
+    description = "Costs and savings of memoised functions, by day; or their results.")
 final class MemoCommand extends CacheCommand {
   private static final List<String> HEADER =
       List.of(

@@ -36,7 +36,7 @@ final class Output {
     out.println(GSON.toJson(value));
   }
 
-  /** What was done, in one number: as a sentence or as JSON. */
+  /** The outcome of a command in one number: as a sentence or as JSON. */
   void result(String name, long number, String sentence) {
     if (json) {
       json(Map.of(name, number));

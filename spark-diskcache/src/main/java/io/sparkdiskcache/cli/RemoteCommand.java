@@ -26,7 +26,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** What is done with the remote tier, of which the rest of the commands know nothing. */
+/** Commands on the remote tier, of which the other commands know nothing. */
 @Command(
     name = "remote",
     description = "Looks into the remote tier, clears it up, and fills it.",
@@ -104,8 +104,8 @@ final class RemoteCommand implements Callable<Integer> {
   @Command(
       name = "gc",
       description = {
-        "Removes entries and sets that are too old, or too many, and what writers have left behind.",
-        "What hosts still use comes back within the hour."
+        "Removes entries and sets that are too old, or too many, and files of dead writers.",
+        "Entries that hosts still use come back within the hour."
       })
   static final class Gc extends OnTier {
     @Option(

@@ -17,7 +17,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(
     name = "show",
-    description = "One entry: what its key was made of, its schema and its first rows.")
+    description = "One entry: the components of its cache key, its schema and its first rows.")
 final class ShowCommand extends CacheCommand {
   @Parameters(
       paramLabel = "KEY",

@@ -23,10 +23,10 @@ final class TraceCommand extends CacheCommand {
     @Option(names = "--on", description = "Start; running processes follow in seconds.")
     private boolean on;
 
-    @Option(names = "--off", description = "Stop, and delete what was recorded.")
+    @Option(names = "--off", description = "Stop, and delete the records.")
     private boolean off;
 
-    @Option(names = "--out", paramLabel = "FILE", description = "Write what was recorded.")
+    @Option(names = "--out", paramLabel = "FILE", description = "Write the records.")
     private @Nullable Path out;
   }
 

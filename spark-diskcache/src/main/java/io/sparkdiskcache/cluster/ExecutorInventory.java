@@ -272,7 +272,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
       }
       ask("keys", executor(), directory(), keys.rest(), true);
     } catch (Exception e) {
-      log.warn("The driver does not know what this host holds: {}", e.toString());
+      log.warn("The driver does not know the entries of this host: {}", e.toString());
     }
   }
 
@@ -296,7 +296,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
     }
   }
 
-  /** What other processes have added to the directory since the driver was told of it. */
+  /** Entries that other processes have added since the driver was told of the directory. */
   private void lookForOthers(List<Long> added) throws Exception {
     Optional<DiskStore> store = ProcessStores.find(options());
     if (store.isPresent()) {
@@ -370,7 +370,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
     }
   }
 
-  /** What is not a set, and will perhaps be none. */
+  /** Orders on generations that are no sets, and will perhaps be none. */
   private void obey(Map<?, ?> orders) {
     Optional<DiskStore> store = orders.isEmpty() ? Optional.empty() : ProcessStores.find(options());
     if (store.isEmpty()) {

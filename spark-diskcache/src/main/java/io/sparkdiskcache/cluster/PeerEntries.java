@@ -216,7 +216,7 @@ final class PeerEntries implements AutoCloseable {
   }
 
   /**
-   * What a peer has of a file.
+   * The bytes of a file that a peer has sent.
    *
    * @param size of the whole file; -1 if there is no such entry
    */

@@ -63,7 +63,7 @@ final class PollSchedule {
     }
   }
 
-  /** What is due. */
+  /** The work that is due. */
   enum Due {
     NOTHING,
     POLL,

@@ -63,7 +63,7 @@ final class RelationHosts {
     } catch (NoSuchFileException e) {
       log.debug("No application has noted its hosts in {} yet", file);
     } catch (IOException e) {
-      log.warn("Cannot read which hosts held what from {}: {}", file, e.toString());
+      log.warn("Cannot read from {} which hosts held which relations: {}", file, e.toString());
     }
   }
 

@@ -35,7 +35,7 @@ final class SetFills {
     DEAD
   }
 
-  /** What a directory is told to do with the entries of a generation that are no set. */
+  /** An order to a directory about the entries of a generation that is no set. */
   enum Order {
     RELINQUISH,
     ABANDON
@@ -95,7 +95,7 @@ final class SetFills {
     return true;
   }
 
-  /** What becomes of a partition that was stored. */
+  /** The fate of a partition that was stored. */
   enum Stored {
     /** It is one of many. */
     COUNTED,
@@ -174,7 +174,7 @@ final class SetFills {
     return published.contains(generation);
   }
 
-  /** What a directory is to do, by generation; told once. */
+  /** Orders to a directory, by generation; told once. */
   synchronized Map<String, Order> orders(String directory) {
     Map<String, Order> due = orders.remove(directory);
     return due == null ? Map.of() : due;
@@ -201,7 +201,7 @@ final class SetFills {
     }
   }
 
-  /** What a directory is to write: for each set an array for {@link ExecutorInventory}. */
+  /** The parts that a directory is to write: an array a set for {@link ExecutorInventory}. */
   synchronized List<Object[]> toFinish(String directory) {
     List<Object[]> commands = new ArrayList<>();
     fills.forEach(

@@ -27,7 +27,7 @@ import org.apache.spark.network.util.JavaUtils;
 
 /** The registry of configuration keys. The tables in the documentation are generated from it. */
 public final class DiskCacheConf {
-  /** What every key starts with. */
+  /** Start of every key. */
   public static final String PREFIX = "spark.diskcache.";
 
   public static final ConfEntry<Boolean> ENABLED =
@@ -35,8 +35,8 @@ public final class DiskCacheConf {
           PREFIX + "enabled",
           "true",
           "true or false",
-          "Whether cached relations of this session are kept on the SSD. With `false` they behave"
-              + " as in plain Spark.",
+          "With `true`, the cached relations of this session are kept on the SSD. With"
+              + " `false` they behave as in plain Spark.",
           Scope.SESSION,
           DiskCacheConf::bool);
 
@@ -45,11 +45,11 @@ public final class DiskCacheConf {
           PREFIX + "dir",
           "$XDG_CACHE_HOME/spark-diskcache, else ~/.cache/spark-diskcache",
           "one absolute path on a local file system, or a path below ~",
-          "The cache directory. It is created with mode 0700 and must belong to the user who runs"
-              + " Spark; all executors of a host may share it. `~` and the default mean the home and"
-              + " the environment of each process: `HOME`, else the user's home directory. Where"
-              + " hosts differ, the environment variable `SPARK_DISKCACHE_DIR` of a worker names the"
-              + " directory of its host.",
+          "The cache directory. The cache creates it with mode 0700. It must belong to"
+              + " the user who runs Spark; all executors of a host may share it. `~` and the"
+              + " default mean the home and the environment of each process: `HOME`, else the"
+              + " user's home directory. If hosts differ, the environment variable"
+              + " `SPARK_DISKCACHE_DIR` of a worker names the directory of its host.",
           Scope.APPLICATION,
           DiskCacheConf::directory);
 
@@ -58,9 +58,10 @@ public final class DiskCacheConf {
           PREFIX + "dir.fileSystems",
           "",
           "a comma-separated list of types as in the mount table, such as fuse.gocryptfs, or unknown",
-          "Types of file systems that are local disks by your word. A directory on ext, xfs, btrfs, zfs,"
-              + " apfs, overlay, tmpfs and their like is accepted; any other is refused, because locks and"
-              + " crashes are not safe on network file systems. The directory remembers what was accepted.",
+          "Types of file systems that are local disks, by your word. A directory on ext,"
+              + " xfs, btrfs, zfs, apfs, overlay, tmpfs and their like is accepted. Any other is"
+              + " refused, because locks and crashes are not safe on network file systems. The"
+              + " directory remembers the types that were accepted.",
           Scope.APPLICATION,
           DiskCacheConf::words);
 
@@ -69,9 +70,9 @@ public final class DiskCacheConf {
           PREFIX + "lookup.wait",
           "15s",
           "a duration, such as 5s; 0s not to wait",
-          "On a cluster: how long the first lookup of an application waits at most for executors to"
-              + " say what they hold, and under dynamic allocation how long for executors on hosts"
-              + " that held a relation before.",
+          "On a cluster, the longest time that the first lookup of an application waits"
+              + " for executors to report their entries. Under dynamic allocation, also the"
+              + " longest time that it waits for executors on hosts that held a relation before.",
           Scope.APPLICATION,
           Quantities::duration);
 
@@ -80,9 +81,10 @@ public final class DiskCacheConf {
           PREFIX + "driver.dir",
           "",
           "the absolute path of a directory, or one below ~",
-          "Where the driver of a cluster keeps a small file about which hosts held which relation:"
-              + " under dynamic allocation the next application asks for executors there. If it is"
-              + " not set, in the directory `driver` below `dir`.",
+          "The directory in which the driver of a cluster keeps a small file about which"
+              + " hosts held which relation. Under dynamic allocation the next application asks"
+              + " for executors on these hosts. If it is not set, the directory `driver` below"
+              + " `dir`.",
           Scope.APPLICATION,
           DiskCacheConf::pathBelowHome);
 
@@ -91,9 +93,10 @@ public final class DiskCacheConf {
           PREFIX + "maxBytes",
           "50g",
           "a size of at least 1m, such as 500m or 50g, or a share of the disk, such as 20%",
-          "How much the entry files may take: of the directory for the application that uses it first, of"
-              + " what it adds itself for others, see `limits.change`. Above it entries are evicted, down to"
-              + " 90 % of it.",
+          "The most that the entry files may take. For the first application that uses a"
+              + " directory this is the limit of the directory; for others it is the limit of"
+              + " the entries that they add themselves, see `limits.change`. Above the limit"
+              + " entries are evicted, down to 90 % of it.",
           Scope.APPLICATION,
           DiskCacheConf::limit);
 
@@ -102,8 +105,8 @@ public final class DiskCacheConf {
           PREFIX + "minFreeBytes",
           "1g",
           "a size, such as 10g; 0 for no such limit",
-          "How much of the disk stays free, whoever fills it. With less, entries are evicted and"
-              + " nothing new is written.",
+          "The space on the disk that stays free, whoever fills the disk. With less free"
+              + " space, entries are evicted and nothing new is written.",
           Scope.APPLICATION,
           Quantities::bytes);
 
@@ -112,8 +115,9 @@ public final class DiskCacheConf {
           PREFIX + "ttl",
           "0s",
           "a duration, such as 12h or 7d; 0s for ever",
-          "How long after it was written an entry is served to the application; as the directory's limit,"
-              + " see `limits.change`, also how long it is kept.",
+          "The age up to which an entry is served to the application. As the limit of the"
+              + " directory, see `limits.change`, it is also the age at which an entry is"
+              + " evicted. `0s` means that entries do not age.",
           Scope.APPLICATION,
           Quantities::duration);
 
@@ -122,7 +126,7 @@ public final class DiskCacheConf {
           PREFIX + "tag.maxBytes",
           "",
           "a comma-separated list of TAG=LIMIT, such as nightly=20g,adhoc=5%",
-          "How much the entries with a tag may take, each tag for itself.",
+          "The most that the entries with a tag may take, for each tag by itself.",
           Scope.APPLICATION,
           DiskCacheConf::tagLimits);
 
@@ -131,10 +135,11 @@ public final class DiskCacheConf {
           PREFIX + "eviction",
           "cost",
           oneOf(EvictionPolicy.class),
-          "Which entries go first: `cost` those that save the least computing time per byte and time"
-              + " kept, `lru` the least recently used, `lfu` the least frequently used, `oldest`"
-              + " the oldest. With `none` what does not fit is not stored. May be changed on an"
-              + " existing cache.",
+          "The order in which entries are evicted: `cost` those first that save the least"
+              + " computing time per byte and time kept, `lru` the least recently used, `lfu`"
+              + " the least frequently used, `oldest` the oldest. With `none` nothing is evicted"
+              + " for room, and an entry that does not fit is not stored. The policy of an"
+              + " existing cache may be changed.",
           Scope.APPLICATION,
           enumOf(EvictionPolicy.class));
 
@@ -143,10 +148,11 @@ public final class DiskCacheConf {
           PREFIX + "limits.change",
           "false",
           "true or false",
-          "The limits of a directory are those that the first application brought which used it. With"
-              + " `true` those of `maxBytes`, `minFreeBytes`, `ttl`, `tag.maxBytes` and `eviction` that"
-              + " this application sets become the directory's. Otherwise they hold for the application"
-              + " only: for what it adds and, `ttl`, for what it believes.",
+          "The first application that uses a directory sets its limits. With `true`, the"
+              + " values that this application sets for `maxBytes`, `minFreeBytes`, `ttl`,"
+              + " `tag.maxBytes` and `eviction` become those of the directory. With `false` they"
+              + " hold for this application only: for the entries that it adds and, in the case"
+              + " of `ttl`, for the entries that it is served.",
           Scope.APPLICATION,
           DiskCacheConf::bool);
 
@@ -155,8 +161,9 @@ public final class DiskCacheConf {
           PREFIX + "admission",
           "always",
           oneOf(Admission.class),
-          "Which results are kept: `always` all, `measured` those that take longer to compute than"
-              + " to write and read back.",
+          "The results that are kept: `always` keeps all. `measured` keeps those that"
+              + " take longer to compute than to write and read back; results behind a shuffle"
+              + " are always kept, because the stages that they save are not measured.",
           Scope.APPLICATION,
           enumOf(Admission.class));
 
@@ -165,8 +172,8 @@ public final class DiskCacheConf {
           PREFIX + "verify",
           "open",
           oneOf(VerifyMode.class),
-          "When the checksum of an entry is checked: `open` once per process before its first row,"
-              + " `always` before every read, `off` never.",
+          "The time at which the checksum of an entry is compared: `open` once per"
+              + " process before its first row, `always` before every read, `off` never.",
           Scope.APPLICATION,
           enumOf(VerifyMode.class));
 
@@ -175,7 +182,8 @@ public final class DiskCacheConf {
           PREFIX + "tag",
           "",
           "any text without a line break",
-          "A label stored with the entries that this session writes, for listing and eviction.",
+          "A label that is stored with the entries that this session writes, for listing"
+              + " and eviction.",
           Scope.SESSION,
           DiskCacheConf::label);
 
@@ -184,9 +192,9 @@ public final class DiskCacheConf {
           PREFIX + "inputs.settle",
           "2s",
           "a duration of at least 0s, such as 500ms or 2s",
-          "An input file changed less than this long ago is not trusted, because a second change"
-              + " could leave the same timestamp: its chunks are computed and not stored, and a relation"
-              + " that cannot be cut into chunks is left to Spark.",
+          "An input file that was changed less than this long ago is not trusted, because"
+              + " a second change could leave the same timestamp. Its chunks are computed and"
+              + " not stored. A relation that cannot be cut into chunks is left to Spark.",
           Scope.SESSION,
           DiskCacheConf::duration);
 
@@ -195,9 +203,9 @@ public final class DiskCacheConf {
           PREFIX + "inputs.chunkBytes",
           "32m",
           "a size of at least 1m, such as 32m",
-          "Files of a splittable format are cached in chunks that begin at multiples of this size, so"
-              + " that neither the number of cores nor other files change what a chunk is. A change"
-              + " of this value misses what is stored.",
+          "Files of a splittable format are cached in chunks that begin at multiples of"
+              + " this size, so that neither the number of cores nor other files change a chunk."
+              + " With another value, the entries that are stored are a miss.",
           Scope.APPLICATION,
           DiskCacheConf::atLeastOneMebibyte);
 
@@ -206,9 +214,9 @@ public final class DiskCacheConf {
           PREFIX + "key.ignoredSettings",
           "",
           "a comma-separated list of names of settings, such as spark.acme.runId,spark.team.*",
-          "Settings that change no rows, by your word: another value is no miss. `*` stands for any"
-              + " text. Settings that Spark, its readers of files, Python and this cache compute"
-              + " with are never ignored, and naming one is an error.",
+          "Settings that change no rows, by your word: another value of them is no miss."
+              + " `*` stands for any text. Settings that Spark, its readers of files, Python and"
+              + " this cache compute with are never ignored; to name one is an error.",
           Scope.APPLICATION,
           text -> text);
 
@@ -217,9 +225,10 @@ public final class DiskCacheConf {
           PREFIX + "audit.fraction",
           "0",
           "a number from 0 to 1, such as 0.01",
-          "The share of hits that are computed all the same and compared with what is stored. Where"
-              + " they differ the computed rows are returned, and the function is not cached in this"
-              + " directory any more. Results that may differ from run to run cannot be compared.",
+          "The share of hits that are recomputed and compared with the stored rows. If"
+              + " the rows differ, the query gets the recomputed rows, and the function is not"
+              + " cached in this directory any more. Results that may differ from run to run"
+              + " cannot be compared.",
           Scope.SESSION,
           DiskCacheConf::fraction);
 
@@ -228,9 +237,10 @@ public final class DiskCacheConf {
           PREFIX + "encryption.keyFile",
           "",
           "the absolute path of a file",
-          "A file, on the driver and on every executor's host, with a secret key of 32 bytes in"
-              + " Base64. Entries and what they were made of are then encrypted by AES-256-GCM;"
-              + " names of columns, tags, sizes and times are not.",
+          "A file, on the driver and on every executor's host, that holds a secret key of"
+              + " 32 bytes in Base64. With a key, entries and the components of their cache keys"
+              + " are encrypted by AES-256-GCM. Names of columns, tags, sizes and times are not"
+              + " encrypted.",
           Scope.APPLICATION,
           DiskCacheConf::absolutePath);
 
@@ -239,7 +249,8 @@ public final class DiskCacheConf {
           PREFIX + "encryption.keyEnv",
           "",
           "the name of an environment variable",
-          "The same with an environment variable of each process that holds the key.",
+          "An environment variable of each process that holds the key, in the place of"
+              + " `encryption.keyFile`.",
           Scope.APPLICATION,
           DiskCacheConf::variable);
 
@@ -248,9 +259,10 @@ public final class DiskCacheConf {
           PREFIX + "literals",
           "true",
           "true or false",
-          "Whether what is stored beside the entries, for people and selectors, shows the literals of"
-              + " plans. With `false` steps of plans are stored by their names only, and so are"
-              + " descriptions; names of files and columns are stored in any case.",
+          "With `true`, the texts that are stored beside the entries, for people and"
+              + " selectors, show the literals of plans. With `false`, steps of plans and"
+              + " descriptions are stored by their names only. Names of files and columns are"
+              + " stored in both cases.",
           Scope.APPLICATION,
           DiskCacheConf::bool);
 
@@ -259,9 +271,11 @@ public final class DiskCacheConf {
           PREFIX + "sql.functions",
           "own",
           oneOf(SqlFunctions.class),
-          "What the SQL functions `diskcache_...` may list and evict: `own` what the session itself wrote"
-              + " (the session that the driver's program began with: everything; those of the users of"
-              + " a Thrift or Connect server are others), `all` everything in every session, `off` nothing.",
+          "The entries that the SQL functions `diskcache_...` may list and evict: `own`"
+              + " those that the session itself wrote, `all` every entry in every session, `off`"
+              + " none. With `own`, the session that the driver's program began with may list"
+              + " and evict every entry; sessions of users of a Thrift or Connect server may"
+              + " not.",
           Scope.APPLICATION,
           enumOf(SqlFunctions.class));
 
@@ -270,9 +284,10 @@ public final class DiskCacheConf {
           PREFIX + "remote.dir",
           "",
           "a URI with a scheme and an absolute path, such as s3a://bucket/cache or hdfs:///cache",
-          "A directory on any file system of Hadoop to which entries are also written, in the"
-              + " background, and from which they are fetched where a host does not have them. It must"
-              + " be writable by nobody else. No entry is ever deleted there.",
+          "A directory on any file system of Hadoop. Entries are also written there, in"
+              + " the background, and a host fetches the entries that it lacks from there."
+              + " Nobody else may be able to write to it. The cache never deletes an entry"
+              + " there; `diskcache remote gc` does.",
           Scope.APPLICATION,
           RemoteOptions::parseDirectory);
 
@@ -281,8 +296,8 @@ public final class DiskCacheConf {
           PREFIX + "remote.flush",
           "30s",
           "a duration of at least 0s, such as 30s",
-          "How long the end of an application waits for what is still to be written to"
-              + " `remote.dir`; the rest is not written.",
+          "The time that the end of an application waits for entries to be written to"
+              + " `remote.dir`. Entries that still wait after that are not written.",
           Scope.APPLICATION,
           DiskCacheConf::duration);
 
@@ -292,11 +307,12 @@ public final class DiskCacheConf {
           "exact",
           "exact, float32, float16 or bfloat16, or a comma-separated list of COLUMN=PRECISION, such"
               + " as embedding=float16,price*=float32",
-          "How columns of type float and double, and arrays of these, are kept. `*` in a column's"
-              + " name stands for any text; the closest pattern counts. What is shorter than the"
-              + " column's type is rounded, and every query of a relation sees the rounded values,"
-              + " also where they were computed. A batch in which a number would become infinite, or"
-              + " miss a bound, is kept wider. Another value misses what is stored.",
+          "The precision of columns of type float and double, and of arrays of these. `*`"
+              + " in a column's name stands for any text; the closest pattern counts. Values are"
+              + " rounded to a precision that is shorter than their type, and every query of the"
+              + " relation sees the rounded values, also the query that computes them. A batch"
+              + " in which a number would become infinite, or would miss a bound, is kept wider."
+              + " With another value, the entries that are stored are a miss.",
           Scope.SESSION,
           PrecisionPolicy::parse);
 
@@ -305,7 +321,7 @@ public final class DiskCacheConf {
           PREFIX + "precision.maxRelativeError",
           "Infinity",
           "a number of at least 0, such as 0.001",
-          "How far `precision` may move a value, as a share of its magnitude.",
+          "The most that `precision` may move a value, as a share of its magnitude.",
           Scope.SESSION,
           DiskCacheConf::bound);
 
@@ -314,7 +330,7 @@ public final class DiskCacheConf {
           PREFIX + "precision.maxAbsoluteError",
           "Infinity",
           "a number of at least 0, such as 0.01",
-          "How far `precision` may move a value. If both bounds are set both hold.",
+          "The most that `precision` may move a value. If both bounds are set, both hold.",
           Scope.SESSION,
           DiskCacheConf::bound);
 
@@ -323,10 +339,10 @@ public final class DiskCacheConf {
           PREFIX + "compression",
           "none",
           oneOf(Compression.class),
-          "How the columns of entries that this session writes are compressed. What is not is read"
-              + " without copying; of the rest the columns that a query reads are decompressed each"
-              + " time: for what is large and seldom read. Entries written otherwise are served all"
-              + " the same.",
+          "The compression of the entries that this session writes. Columns that are not"
+              + " compressed are read without copying. Compressed columns are decompressed each"
+              + " time that a query reads them, so compress relations that are large and seldom"
+              + " read. Entries with another compression are hits all the same.",
           Scope.SESSION,
           enumOf(Compression.class));
 

@@ -116,7 +116,7 @@ public record Settings(
         read(DiskCacheConf.COMPRESSION, conf));
   }
 
-  /** What is left at its default is nobody's word. */
+  /** Only limits that somebody has set: a default is nobody's word. */
   private static Set<DirectoryLimits.Name> limitChanges(Map<String, String> conf) {
     return read(DiskCacheConf.LIMITS_CHANGE, conf)
         ? Arrays.stream(DirectoryLimits.Name.values())

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.conf;
 
-/** What the SQL functions of a session may list and evict. */
+/** The entries that the SQL functions of a session may list and evict. */
 public enum SqlFunctions {
-  /** What the session wrote; everything in the session that the driver's program began with. */
+  /** Those that the session wrote; all in the session that the driver's program began with. */
   OWN,
   /** Everything, in every session. */
   ALL,

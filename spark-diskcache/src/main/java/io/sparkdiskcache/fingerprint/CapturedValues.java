@@ -242,7 +242,7 @@ final class CapturedValues {
     return type.isHidden() || type.getName().contains("$$Lambda");
   }
 
-  /** What a lambda is made of, or null if it is not serializable. */
+  /** The parts of a lambda, or null if it is not serializable. */
   static @Nullable SerializedLambda serialized(Object lambda) {
     try {
       Method replace = lambda.getClass().getDeclaredMethod("writeReplace");
@@ -354,7 +354,7 @@ final class CapturedValues {
     }
   }
 
-  /** What arrives in a task must be what is encoded here. */
+  /** A task must get the value that is encoded here. */
   private void checkSerialization(Class<?> type, String path) {
     if (!Serializable.class.isAssignableFrom(type)) {
       throw refuse(path + " is a " + type.getName() + ", which is not serializable");

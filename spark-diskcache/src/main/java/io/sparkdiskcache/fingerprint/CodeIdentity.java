@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.SortedMap;
 
 /**
- * What a function object is made of.
+ * The parts of a function object.
  *
  * @param digest SHA-256 of the code that can run and of the values it reads
  * @param covered the user methods that were reached, as {@code package.Class.method}, sorted

@@ -74,7 +74,7 @@ final class CollectionValues {
           Map.entry("concurrent.CopyOnWriteArraySet", MUTABLE_LIST),
           Map.entry("concurrent.CopyOnWriteArrayList", MUTABLE_LIST));
 
-  /** What a wrapper of {@code java.util.Collections} wraps stands in one of these fields. */
+  /** A wrapper of {@code java.util.Collections} has its collection in one of these fields. */
   private static final List<String> WRAPPED = List.of("m", "c");
 
   private static final List<String> WRAPPERS =

@@ -178,7 +178,7 @@ public final class ConfDigest {
     return digest(settingsOfSession(conf));
   }
 
-  /** What counts in {@link #ofSession}, by key. */
+  /** The settings that count in {@link #ofSession}, by key. */
   static SortedMap<String, String> settingsOfSession(SQLConf conf) {
     SortedMap<String, String> all = settings(conf);
     IgnoredSettings ignored = ignored(conf);
@@ -212,7 +212,7 @@ public final class ConfDigest {
     return IgnoredSettings.of(conf.getConfString(IgnoredSettings.KEY, ""));
   }
 
-  /** What counts, by key, with the resolved time zone and ANSI mode. */
+  /** The settings that count, by key, with the resolved time zone and ANSI mode. */
   public static SortedMap<String, String> settings(SQLConf conf) {
     SortedMap<String, String> settings = new TreeMap<>();
     IgnoredSettings ignored = ignored(conf);

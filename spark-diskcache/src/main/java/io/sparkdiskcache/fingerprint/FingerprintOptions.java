@@ -6,7 +6,7 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * What a fingerprint depends on besides plan and settings.
+ * Inputs of a fingerprint besides plan and settings.
  *
  * @param settle a file without an eTag that is younger than this is refused: its timestamp may not
  *     change with its next content

@@ -74,7 +74,7 @@ final class LibraryObjects {
     }
   }
 
-  /** What may change the object, or empty. */
+  /** The call that may change the object, or empty. */
   private String change() {
     Set<String> classes = neighbours();
     if (classes.size() > MOST_CLASSES) {

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 final class LibrarySinks {
   private static final int MOST_STEPS = 3;
 
-  /** What a constructor does further down, such as seeding a hash table, is no result. */
+  /** Calls deeper in a constructor, such as seeding a hash table, decide on no result. */
   private static final int MOST_STEPS_OF_CONSTRUCTORS = 1;
 
   private static final int MOST_METHODS = 300;

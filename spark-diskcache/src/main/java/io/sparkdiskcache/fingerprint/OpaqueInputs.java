@@ -4,7 +4,7 @@ package io.sparkdiskcache.fingerprint;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 
 /**
- * What stands in for the identity of inputs that have none: RDDs, JDBC, tables of other libraries.
+ * The identity of inputs that have none of their own: RDDs, JDBC, tables of other libraries.
  *
  * @param version the user's word for the content of all of them together
  * @param analyzed the plan before sources took filters, limits and aggregates out of it

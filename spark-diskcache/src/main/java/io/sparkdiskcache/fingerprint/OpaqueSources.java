@@ -92,7 +92,7 @@ final class OpaqueSources {
     return rdds.isEmpty() ? "" : rdds.keySet().toString();
   }
 
-  /** What the query asks for, down to its sources. */
+  /** The analyzed query, down to its sources. */
   void encode(LogicalPlan plan) {
     encoding.within(plan.nodeName(), () -> node(plan));
   }

@@ -208,7 +208,7 @@ final class PlanEncoder {
     describe(plan);
   }
 
-  /** What it reads, and what it does with it, is said by the analyzed plan. */
+  /** The analyzed plan says which input it reads, and how. */
   private void opaque(SparkPlan plan) {
     metOpaque = true;
     open(plan);

@@ -18,7 +18,7 @@ import org.apache.spark.sql.catalyst.expressions.PythonFuncExpression;
 import org.apache.spark.sql.catalyst.expressions.PythonUDTF;
 
 /**
- * What the Python side says of its functions.
+ * Hashes that the Python side has registered for its functions.
  *
  * <p>The bytes of a {@link PythonFunction} are no identity: they change with a blank line, and do
  * not change with an edit of an imported module. So the package {@code sparkdiskcache} hashes the

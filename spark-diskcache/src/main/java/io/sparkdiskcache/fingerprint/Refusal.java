@@ -56,7 +56,7 @@ public record Refusal(Code code, String place, String sentence) {
     LOADED("Unpersist it and cache it again."),
     /** The cache directory cannot be used. */
     STORE("Make the directory of spark.diskcache.dir writable, or name another one."),
-    /** What is stored is to be encrypted, and no key is named. */
+    /** Entries have to be encrypted, and no key is named. */
     ENCRYPTION(
         "Name a key by spark.diskcache.encryption.keyFile or spark.diskcache.encryption.keyEnv."),
     /** It takes longer to write and read back than to compute. */
@@ -84,7 +84,7 @@ public record Refusal(Code code, String place, String sentence) {
       this.python = python;
     }
 
-    /** What the user could do, in one sentence, with the names of Java and Scala. */
+    /** The cure, in one sentence, with the names of Java and Scala. */
     public String cure() {
       return cure.formatted(java);
     }

@@ -129,7 +129,7 @@ final class ScanFiles {
     return List.copyOf(chunks);
   }
 
-  /** What each of Spark's own partitions reads, by index. Only without dynamic pruning. */
+  /** The chunks of each of Spark's own partitions, by index. Only without dynamic pruning. */
   List<List<FileChunk>> partitions() {
     Map<Path, InputStats.Seen> byPath = new HashMap<>();
     for (Listed file : files) {

@@ -23,7 +23,7 @@ import scala.collection.Seq;
 /**
  * Arguments as bytes, so that exactly equal ones are equal bytes and no others: each has a tag for
  * its class, and variable parts their length first. Floating-point numbers count by their bits: 0.0
- * and -0.0 are two inputs. The table is in docs/memo.md.
+ * and -0.0 are two inputs. The table is in docs/design/format-memo.md.
  *
  * <p>Values whose function may see more than is encoded have no encoding: maps, which have no
  * order, intervals of three units, variants, objects of user-defined types.

@@ -10,7 +10,7 @@ import org.apache.spark.util.TaskCompletionListener;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What becomes of the errors of one function in this process. */
+/** Decides on the errors of one function in this process. */
 final class Errors {
   private static final Logger log = LoggerFactory.getLogger(Errors.class);
   private static final int LOG_EVERY = 100;

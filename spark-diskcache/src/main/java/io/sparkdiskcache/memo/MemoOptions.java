@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 public final class MemoOptions implements Serializable {
   private static final Duration DEFAULT_LEASE = Duration.ofMinutes(2);
 
-  /** What becomes of a row whose call fails for good. Errors are never kept. */
+  /** The answer of a row whose call fails for good. Errors are never kept. */
   public enum OnError {
     /** The task fails, as with any other function. */
     FAIL,
@@ -182,12 +182,12 @@ public final class MemoOptions implements Serializable {
     return with(o -> o.onError = value);
   }
 
-  /** What a call costs, in any unit; for the ledger. */
+  /** The price of a call, in any unit; for the ledger. */
   public MemoOptions withPrice(double perCall) {
     return with(o -> o.price = perCall);
   }
 
-  /** What a call costs, by its result. */
+  /** The price of a call, by its result. */
   public MemoOptions withPriceOf(OfResult<Double> value) {
     return with(o -> o.priceOf = value);
   }

@@ -46,7 +46,7 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
   private static final long LONGEST_PAUSE_MILLIS = 100;
   private static final long LONGEST_BACK_OFF_MILLIS = 60_000;
 
-  /** What of the environment shows in strings and numbers without being an argument. */
+  /** Parts of the environment that show in strings and numbers without being an argument. */
   private static final List<String> DEFAULTS =
       List.of("charset", "locale", "locale.format", "timezone");
 
@@ -70,7 +70,7 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
   private transient volatile @Nullable Open open;
   private transient @Nullable Errors errors; // guarded by this
 
-  /** What lasts as long as the runtime of this process. */
+  /** Objects that last as long as the runtime of this process. */
   @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Open(
       MemoRuntime runtime,
@@ -287,7 +287,7 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
     }
   }
 
-  /** What another host has written to the remote tier; asked for by one process of a host. */
+  /** A result that another host has written; one process of a host asks the remote tier. */
   private @Nullable Known fetch(Open here, MemoKey key) {
     if (here.remote == null) {
       return null;
@@ -390,7 +390,7 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
     }
   }
 
-  /** What a call returned, and how long it took. */
+  /** The value that a call returned, and how long the call took. */
   private record Returned(@Nullable Object value, long nanos) {}
 
   /** Every attempt that fails is an error of the ledger; waiting is no time in calls. */

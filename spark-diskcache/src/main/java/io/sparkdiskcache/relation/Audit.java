@@ -35,14 +35,14 @@ final class Audit {
 
   private Audit() {}
 
-  /** What a user is told of a relation whose function is distrusted. */
+  /** The refusal of a relation whose function is distrusted. */
   static String refusal(Path report) {
     return "An audit found that its function computes other rows than were stored under the same key; see "
         + report
         + ".";
   }
 
-  /** What a comparison has found; unknown where the rows need not be the same, or are gone. */
+  /** Outcome of a comparison; unknown if the rows need not be the same, or are gone. */
   enum Outcome {
     SAME,
     OTHER,

@@ -264,7 +264,7 @@ public final class CacheApplication {
     }
   }
 
-  /** What stands in for the opaque inputs of a relation, if the user gave a word. */
+  /** The user's word for the opaque inputs of a relation, if there is one. */
   Optional<OpaqueInputs> opaqueInputs(CachedRDDBuilder original) {
     return inputVersions
         .get(original)

@@ -30,7 +30,7 @@ final class ClusterDetachment {
   }
 
   /**
-   * What executors hold now.
+   * Entries that executors hold now.
    *
    * @param holders directories by partition
    * @param known sizes by partition

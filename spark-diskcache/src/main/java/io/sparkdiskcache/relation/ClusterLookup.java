@@ -42,7 +42,7 @@ import scala.jdk.javaapi.CollectionConverters;
 import scala.reflect.ClassTag;
 import scala.reflect.ClassTag$;
 
-/** What a relation asks of other hosts; on the driver. */
+/** Questions of a relation to other hosts; on the driver. */
 final class ClusterLookup {
   private static final Logger log = LoggerFactory.getLogger(ClusterLookup.class);
 
@@ -117,7 +117,7 @@ final class ClusterLookup {
 
   // ---- resolving
 
-  /** What an executor opened. */
+  /** An entry that an executor opened. */
   record Opened(
       String key,
       String directory,

@@ -30,7 +30,7 @@ final class Differences {
   private static final String TODAY = "today.";
   private static final String ENGINE = "engine.";
 
-  /** What is less alike than this is another relation altogether. */
+  /** A relation that is less alike than this is another one altogether. */
   private static final double LEAST_LIKENESS = 0.3;
 
   /** Relations looked at, newest first, and sentences said. */

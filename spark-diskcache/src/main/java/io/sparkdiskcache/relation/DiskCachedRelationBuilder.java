@@ -187,7 +187,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     return fingerprint;
   }
 
-  /** What the relation was accepted as. */
+  /** The fingerprint with which the relation was accepted. */
   Accepted planned() {
     return planned;
   }
@@ -212,7 +212,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     ttl = value;
   }
 
-  /** What was stored before is not used: as it was looked up, or would be now. */
+  /** Entries stored before are a miss: as it was looked up, or would be now. */
   synchronized Instant notBefore() {
     if (current != null) {
       return current.notBefore();
@@ -225,7 +225,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     return current != null && current.oldest().isBefore(limit);
   }
 
-  /** What this application holds of it, if it was used. */
+  /** The rows that this application holds of it, if it was used. */
   synchronized Optional<Materialization> materialization() {
     return Optional.ofNullable(current);
   }
@@ -289,7 +289,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     return new Materializer(application, this, tag);
   }
 
-  /** What was built, unless it was never used and its inputs have moved since. */
+  /** The relation as built, unless it was never used and its inputs have moved since. */
   private @Nullable Materialization validated() {
     Materialization ready = current;
     if (ready != null

@@ -84,7 +84,7 @@ public final class DriverEvidence {
     }
   }
 
-  /** What was reported about functions since a {@link #mark}. */
+  /** Reports about functions since a {@link #mark}. */
   synchronized Findings since(long mark, Collection<String> digests) {
     if (digests.isEmpty()) {
       return Findings.NONE;

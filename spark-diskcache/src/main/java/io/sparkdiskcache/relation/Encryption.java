@@ -78,7 +78,7 @@ record Encryption(KeySource source, String keyId) implements Serializable {
     return OF_PROCESS;
   }
 
-  /** What goes to the index in place of components, which name files and hold literals. */
+  /** The text in the index in place of components, which name files and hold literals. */
   SortedMap<String, String> seal(SortedMap<String, String> components) {
     byte[] sealed = cipher().orElseThrow().seal(Components.encode(components));
     return new TreeMap<>(Map.of(Components.ENCRYPTED, Base64.getEncoder().encodeToString(sealed)));

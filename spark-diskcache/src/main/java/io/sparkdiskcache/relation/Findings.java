@@ -11,7 +11,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * What is known of the functions that computed some rows.
+ * Facts about the functions that computed some rows.
  *
  * @param reads files that they read
  * @param objections why the rows may not be published; empty if they may

@@ -45,7 +45,7 @@ final class Generations {
     fillings.put(generation, new Filling(store, partitions, below, publish));
   }
 
-  /** What is known of the functions of the stages below, once those have run. */
+  /** Findings about the functions of the stages below, once those have run. */
   Findings below(String generation) {
     Filling filling;
     synchronized (this) {

@@ -16,7 +16,7 @@ import org.apache.spark.SparkContext;
 import org.apache.spark.sql.internal.SQLConf;
 import org.jspecify.annotations.Nullable;
 
-/** What one application holds of a relation: its RDD and what is known of the partitions. */
+/** A relation as one application holds it: its RDD and the results of its partitions. */
 final class Materialization {
   private final DiskCachedRDD rdd;
   private final int partitions;
@@ -79,7 +79,7 @@ final class Materialization {
     return results.size() == partitions;
   }
 
-  /** What is known of the functions that computed its partitions so far. */
+  /** Findings about the functions that computed its partitions so far. */
   Findings findings() {
     return results.findings();
   }

@@ -560,7 +560,7 @@ final class Materializer {
     }
   }
 
-  /** What is stored and young enough; what is too old is replaced by what is computed. */
+  /** Entries that are stored and young enough; those that are too old are recomputed. */
   private Found find(List<List<CacheUnit>> units, Accepted now, Optional<DiskStore> ofProcess) {
     if (cluster.isPresent()) {
       List<Key> published =

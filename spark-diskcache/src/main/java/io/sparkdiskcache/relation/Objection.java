@@ -28,7 +28,7 @@ public record Objection(Reason reason, String object, String sentence) implement
       this.cure = cure;
     }
 
-    /** What the user can do, as a sentence without its full stop. */
+    /** The cure, as a sentence without its full stop. */
     public String cure() {
       return cure;
     }

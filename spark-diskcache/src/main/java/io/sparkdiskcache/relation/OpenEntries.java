@@ -44,13 +44,13 @@ final class OpenEntries {
   private final Map<Integer, Set<Integer>> shown = new HashMap<>();
   private final LinkedHashMap<String, Recent> recent = new LinkedHashMap<>(64, 0.75f, true);
 
-  /** What a relation holds, and what is known of the functions that computed it. */
+  /** An entry that a relation holds, and the findings about the functions that computed it. */
   private record Held(KeptEntry entry, Findings findings) {}
 
   /** An entry that was open. */
   record Open(MappedEntry entry, Findings findings) {}
 
-  /** What is mapped of an entry of the store. */
+  /** The mapping of an entry of the store. */
   private record Recent(Entry stored, KeptEntry entry) {
     Path file() {
       return stored.path();

@@ -4,7 +4,7 @@ package io.sparkdiskcache.relation;
 import java.io.Serializable;
 
 /**
- * What a task found or made of one partition.
+ * The outcome of a task for one partition.
  *
  * @param rows number of rows
  * @param bytes what its values take by the count of Spark's own cache; the size of its entries

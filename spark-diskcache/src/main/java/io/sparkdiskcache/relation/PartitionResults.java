@@ -100,7 +100,7 @@ final class PartitionResults
     }
   }
 
-  /** What is known of the functions that computed the partitions so far. */
+  /** Facts about the functions that computed the partitions so far. */
   synchronized Findings findings() {
     return results.values().stream()
         .map(PartitionResult::findings)

@@ -104,7 +104,7 @@ final class RelationFingerprint {
     return take(SQLConf.get(), DiskCachedRelationBuilder::peekIdentity);
   }
 
-  /** What tasks tell of the partitions of the relations that the plan reads. */
+  /** Results of the partitions of the relations that the plan reads. */
   List<PartitionResults> nestedResults() {
     return nestedBuilders.stream()
         .flatMap(builder -> builder.materialization().stream())
@@ -157,7 +157,7 @@ final class RelationFingerprint {
   }
 
   /**
-   * What a relation holds.
+   * The identity of the rows of a relation.
    *
    * @param key of all its rows; of their run as well, if they differ from run to run
    * @param inputs every file they were computed from

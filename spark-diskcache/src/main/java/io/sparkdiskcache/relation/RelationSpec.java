@@ -18,7 +18,7 @@ import org.apache.spark.util.SerializableConfiguration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a task must know of its relation. Broadcast.
+ * Facts about a relation that its tasks need. Broadcast.
  *
  * @param storeOptions how the store is opened
  * @param admission which results are kept
@@ -75,7 +75,7 @@ record RelationSpec(
     return RemoteTier.of(remote, hadoopConf.value());
   }
 
-  /** What is fetched must be young enough for the relation and for the store. */
+  /** Fetched entries must be young enough for the relation and for the store. */
   Instant fetchedNotBefore() {
     Instant limit = CacheApplication.limit(storeOptions.limits().ttl());
     return limit.isAfter(notBefore) ? limit : notBefore;

@@ -183,7 +183,7 @@ final class RowsDigest {
     }
   }
 
-  /** What is exact of a value: its class, and the lengths of arrays. */
+  /** The exact parts of a value: its class, and the lengths of arrays. */
   private void appendKinds(SpecializedGetters in, int ordinal, DataType type) {
     if (in.isNullAt(ordinal)) {
       append(NULL);

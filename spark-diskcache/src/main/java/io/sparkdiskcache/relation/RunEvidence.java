@@ -82,7 +82,7 @@ record RunEvidence(long since, Set<String> functions, List<PartitionResults> nes
       return new Findings(
           FileRead.decode(Base64.getDecoder().decode(Objects.requireNonNull(reads))), objections);
     } catch (IllegalArgumentException | IndexOutOfBoundsException | NullPointerException e) {
-      log.warn("Cannot read what the driver knows of stages below: {}", e.toString());
+      log.warn("Cannot read the driver's findings about the stages below: {}", e.toString());
       return unknown();
     }
   }

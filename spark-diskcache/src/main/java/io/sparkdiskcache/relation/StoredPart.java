@@ -170,7 +170,7 @@ record StoredPart(
         MappedEntry.precision(entry.path(), Encryption.ofEntry(encryption, entry.key().hex()))
             .forEach(column -> columns.merge(column.column(), column, ColumnPrecision::and));
       } catch (IOException e) {
-        log.info("What is kept in {} cannot be told: {}", entry.path(), e.toString());
+        log.info("Cannot read how the numbers in {} are kept: {}", entry.path(), e.toString());
       }
     }
     return List.copyOf(columns.values());

@@ -78,7 +78,7 @@ final class UnitFiles {
     }
   }
 
-  /** What was written, mapped; with a reference for the caller. */
+  /** The written file, mapped; with a reference for the caller. */
   MappedEntry open(Path file, CacheUnit unit) throws EntryWriteException {
     try {
       return MappedEntry.open(file, encryption(cipher, unit.key()));
@@ -91,7 +91,7 @@ final class UnitFiles {
     return cipher == null ? null : new EntryEncryption(cipher, key);
   }
 
-  /** What the file says of itself. */
+  /** The description at the end of the file. */
   String describe(
       CacheUnit unit, int partition, long rows, WriteTimer timer, List<FileRead> reads) {
     return EntryDescription.text(

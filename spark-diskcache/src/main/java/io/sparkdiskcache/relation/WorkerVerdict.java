@@ -16,7 +16,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a Python worker says of one function after the last row; {@code _proof.py} writes it.
+ * The verdict of a Python worker on one function after the last row; {@code _proof.py} writes it.
  *
  * @param digest of what should have run
  * @param name of the function

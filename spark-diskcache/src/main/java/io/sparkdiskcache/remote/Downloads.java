@@ -29,7 +29,7 @@ final class Downloads {
     this.availability = availability;
   }
 
-  /** What a request does; empty if there is nothing. Whatever it throws is a failure. */
+  /** A request; empty if there is nothing. Whatever it throws is a failure. */
   interface Request<T> {
     Optional<T> run(Watch watch) throws IOException;
   }

@@ -138,7 +138,7 @@ final class Presence {
         set.entries().stream().map(Entry::key).toList());
   }
 
-  /** What waits is asked for at once. */
+  /** All waiting keys are asked for at once. */
   void close() {
     closing.countDown();
   }

@@ -65,7 +65,7 @@ public final class RemoteAdmin implements AutoCloseable {
     }
   }
 
-  /** What an object is. */
+  /** The kind of an object. */
   public enum Kind {
     ENTRY,
     SET,

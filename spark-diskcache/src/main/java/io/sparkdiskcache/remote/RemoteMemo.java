@@ -85,7 +85,7 @@ public final class RemoteMemo {
     uploads.small(objects.memo(result.key()), result.encode());
   }
 
-  /** What is on its way would come back after it was removed. */
+  /** An upload that is on its way would bring a removed result back. */
   private void awaitUploads() throws IOException {
     if (!uploads.await(UPLOADS)) {
       throw new IOException("results are still being written; remove them again");

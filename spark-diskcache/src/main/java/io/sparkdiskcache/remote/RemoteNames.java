@@ -3,9 +3,9 @@ package io.sparkdiskcache.remote;
 
 import io.sparkdiskcache.store.Key;
 
-/** What objects are called, for who has no Hadoop too. */
+/** Names of objects, also for programs without Hadoop. */
 final class RemoteNames {
-  /** Changes with the layout. What is in a file is part of its key. */
+  /** Changes with the layout. The format of a file is part of its key. */
   static final String LAYOUT = "v1";
 
   /** Notes of what must not come back, see {@link Erasures}. */

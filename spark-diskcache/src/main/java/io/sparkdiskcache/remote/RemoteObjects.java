@@ -102,7 +102,7 @@ final class RemoteObjects implements AutoCloseable {
     }
   }
 
-  /** What is written to an object. */
+  /** The content of an object. */
   interface Content {
     void writeTo(OutputStream out) throws IOException;
   }

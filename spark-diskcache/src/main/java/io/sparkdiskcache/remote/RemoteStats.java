@@ -2,7 +2,7 @@
 package io.sparkdiskcache.remote;
 
 /**
- * What this process has done with the remote tier since the application began.
+ * Counters of the remote tier in this process since the application began.
  *
  * @param hits entries fetched, verified and stored
  * @param misses entries and sets that were asked for and are not there, or are too old

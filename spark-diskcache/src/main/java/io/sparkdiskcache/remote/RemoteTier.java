@@ -48,12 +48,12 @@ import org.slf4j.LoggerFactory;
  *
  * An object is copied into the store of the host, where every byte is compared with the checksums
  * in its description and its key with the one that was asked for. It keeps the time at which it was
- * made, so that times to live hold. What is damaged or too old is computed, and the upload of what
- * was computed takes its place; all other objects stay as they are.
+ * made, so that times to live hold. An object that is damaged or too old is a miss: its rows are
+ * recomputed, and their upload takes its place. All other objects stay as they are.
  *
  * <h2>When something fails</h2>
  *
- * What looks answers as if nothing were there, what writes drops; see {@link Availability}.
+ * If the tier is unreachable, reads miss and writes are dropped; see {@link Availability}.
  */
 public final class RemoteTier {
   private static final Logger log = LoggerFactory.getLogger(RemoteTier.class);
@@ -130,7 +130,7 @@ public final class RemoteTier {
     return memo;
   }
 
-  /** What this process has done with a directory so far. */
+  /** Counters of this process for a directory so far. */
   public static RemoteStats stats(RemoteOptions options) {
     synchronized (OPEN) {
       RemoteTier tier = OPEN.get(options.directory());
@@ -194,7 +194,7 @@ public final class RemoteTier {
   }
 
   /**
-   * What to fetch.
+   * An object to fetch.
    *
    * @param function as in the entry's description
    * @param notBefore what was stored before is too old

@@ -157,7 +157,7 @@ final class Uploads {
             check.run();
             availability.succeeded();
           } catch (IOException e) {
-            availability.failed("Cannot ask what is in the remote tier", e);
+            availability.failed("Cannot list the remote tier", e);
           }
         });
   }

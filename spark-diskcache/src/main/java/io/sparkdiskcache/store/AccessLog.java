@@ -10,7 +10,7 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Hits and access times on their way to the index: gathered in memory and written in batches, so
- * that a lookup writes nothing. What cannot be written is dropped; it only orders evictions.
+ * that a lookup writes nothing. A time that cannot be written is dropped; it only orders evictions.
  */
 final class AccessLog {
   private static final int BATCH = 1000;

@@ -152,7 +152,7 @@ final class Archive {
         "Name a file written by export, and transfer it anew");
   }
 
-  /** What is known of an entry outside of its file. */
+  /** Facts about an entry outside of its file. */
   record EntryRecord(Key key, EntryMeta meta, Instant createdAt) {
     static byte[] encode(Key key, EntryMeta meta, Instant createdAt) {
       Map<String, String> fields = new HashMap<>();

@@ -110,7 +110,7 @@ final class Directories {
     Files.move(temp, file, StandardCopyOption.ATOMIC_MOVE);
   }
 
-  /** What is in the directory; nothing if it is gone. */
+  /** The files in the directory; none if it is gone. */
   static List<Path> list(Path directory) throws IOException {
     List<Path> paths = new ArrayList<>();
     try (DirectoryStream<Path> stream = Files.newDirectoryStream(directory)) {

@@ -9,7 +9,7 @@ import java.nio.file.attribute.PosixFilePermission;
 import java.util.Optional;
 import java.util.Set;
 
-/** What the operating system says about a directory. */
+/** Facts of the operating system about a directory. */
 interface DirectoryProbe {
   /** As in the mount table: ext4, xfs, nfs4, fuse.sshfs. */
   String fileSystemType(Path directory) throws IOException;

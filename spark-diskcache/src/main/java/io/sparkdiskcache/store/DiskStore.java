@@ -52,10 +52,11 @@ import java.util.function.Predicate;
  *
  * <h2>When something fails</h2>
  *
- * A cache must not fail a query. What looks up or removes answers as if nothing were there, counts
- * the error and logs it now and then; {@link #begin} and publishing throw {@link StoreException},
- * which the caller takes as "go on without the cache". {@link Recovery} clears up after processes
- * that died, {@link IndexFile} replaces a damaged index, {@link Evictor} keeps the limit.
+ * A cache must not fail a query. Lookups that fail are misses, and removals that fail free nothing;
+ * both count the error and log it now and then; {@link #begin} and publishing throw {@link
+ * StoreException}, which the caller takes as "go on without the cache". {@link Recovery} clears up
+ * after processes that died, {@link IndexFile} replaces a damaged index, {@link Evictor} keeps the
+ * limit.
  */
 public final class DiskStore implements AutoCloseable {
   private static final long FLUSH_SECONDS = 10;
@@ -245,7 +246,7 @@ public final class DiskStore implements AutoCloseable {
     return closed ? Optional.empty() : lookups.peekSet(setKey);
   }
 
-  /** What the key was made of, stored with the entry; empty if there is no entry. */
+  /** The components of the key, stored with the entry; empty if there is no entry. */
   public Optional<Map<String, String>> components(Key key) {
     return lookUp(
         "Cannot look up the components of an entry",
@@ -325,7 +326,7 @@ public final class DiskStore implements AutoCloseable {
     attempt("Cannot note an impure function", () -> impure.add(digest, sentence));
   }
 
-  /** What a function was seen to do; empty if nobody has seen anything. */
+  /** The effect that was seen of a function; empty if nobody has seen any. */
   public Optional<String> impure(String digest) {
     try {
       return impure
@@ -538,7 +539,7 @@ public final class DiskStore implements AutoCloseable {
     return evict(victims, "on request");
   }
 
-  /** What the selector selects, oldest first; files are not looked at. */
+  /** The selected entries, oldest first; files are not looked at. */
   public List<Entry> select(Selector selector) {
     return lookUp(
         "Cannot list entries",
@@ -601,7 +602,7 @@ public final class DiskStore implements AutoCloseable {
     }
   }
 
-  /** What the store does by itself now and then. */
+  /** Work that the store does by itself now and then. */
   void enforceLimits() throws SQLException, IOException {
     evictor.run();
   }

@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What the writer of an entry says about it.
+ * The facts that the writer of an entry gives about it.
  *
  * @param relation function hash, 64 hexadecimal digits; groups the entries of one relation
  * @param generation the run that computed it, for an entry that is only valid with its whole set

@@ -51,7 +51,7 @@ public enum EvictionPolicy {
   private static final long GRACE_MILLIS = 60_000;
 
   /**
-   * What is known of an entry, or of a set as a whole.
+   * Facts about an entry, or a set as a whole.
    *
    * @param accessMillis of the last use, or of its writing
    */

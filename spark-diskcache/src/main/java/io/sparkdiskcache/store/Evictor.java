@@ -15,9 +15,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
- * Keeps the limits, in the background. What has expired goes first; then, where a limit is
- * exceeded, as much as {@link EvictionPolicy} says it takes to come down to a low watermark, so
- * that not every new entry costs a run.
+ * Keeps the limits, in the background. Expired entries go first; then, where a limit is exceeded,
+ * as much as {@link EvictionPolicy} says it takes to come down to a low watermark, so that not
+ * every new entry costs a run.
  *
  * <h2>What stays</h2>
  *

@@ -15,7 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
-/** What the file system says of a regular file without its content being read. */
+/** The state of a regular file by the file system, without its content being read. */
 record FileState(long length, long modifiedNanos, long changedNanos, long inode, long device) {
 
   /** Clocks of file systems are coarse, and those of servers differ from ours. */

@@ -34,7 +34,7 @@ public final class Foreign {
   }
 
   /**
-   * What was thrown as a failure of theirs.
+   * A throwable as a failure of theirs.
    *
    * @throws Error if it ends the process
    */

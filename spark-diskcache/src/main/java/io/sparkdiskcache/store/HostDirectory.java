@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * for the host.
  */
 public final class HostDirectory {
-  /** What is configured where nothing is: the user's directory for caches, by the environment. */
+  /** The default: the user's directory for caches, by the environment. */
   public static final String DEFAULT = "default";
 
   private static final String KEY = "spark.diskcache.dir";

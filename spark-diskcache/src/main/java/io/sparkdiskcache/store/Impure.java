@@ -28,7 +28,7 @@ final class Impure {
     }
   }
 
-  /** What the function did; empty if nobody has seen anything. */
+  /** The effect that was seen of a function; empty if nobody has seen any. */
   Optional<String> of(String digest) throws IOException {
     Path file = file(digest);
     return Files.exists(file) ? Optional.of(Files.readString(file).strip()) : Optional.empty();

@@ -11,8 +11,8 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Entries of generations that are no sets. Whoever writes one says when it may go: at once, or when
- * room is needed. What a process leaves is removed when it closes its store, or, if it dies, by
- * {@link Recovery}.
+ * room is needed. Entries that a process leaves are removed when it closes its store, or, if it
+ * dies, by {@link Recovery}.
  */
 final class Incomplete {
   private final CacheDirectory directory;

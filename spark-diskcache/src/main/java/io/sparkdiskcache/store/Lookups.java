@@ -152,7 +152,7 @@ final class Lookups {
     return answer;
   }
 
-  /** What is there and has not expired, for those who only look. */
+  /** Entries that are there and have not expired, for those who only look. */
   List<Entry> peek(Collection<Key> keys) {
     return byKeys(List.copyOf(keys)).stream().filter(this::isThere).toList();
   }

@@ -4,7 +4,7 @@ package io.sparkdiskcache.store;
 import java.util.concurrent.atomic.DoubleAdder;
 import java.util.concurrent.atomic.LongAdder;
 
-/** What happened in this process to one function, version and tag: the write side of the ledger. */
+/** Counters of one function, version and tag in this process: the write side of the ledger. */
 public final class MemoCounts {
   private final LongAdder calls = new LongAdder();
   private final LongAdder hits = new LongAdder();

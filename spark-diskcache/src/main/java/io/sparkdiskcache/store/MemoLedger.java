@@ -15,8 +15,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What memoised functions cost and saved, by name, version, tag and day. Processes add up in memory
- * and add the difference to {@code memo/ledger.db} now and then; a day is the one of that moment.
+ * Costs and savings of memoised functions, by name, version, tag and day. Processes add up in
+ * memory and add the difference to {@code memo/ledger.db} now and then; a day is the one of that
+ * moment.
  */
 final class MemoLedger implements AutoCloseable {
   private static final String ADD =

@@ -17,7 +17,7 @@ import java.util.zip.CRC32;
 
 /**
  * A kept result by itself, with all that a host needs to take it in; in the remote tier an object
- * of its own. Python reads and writes the same bytes; docs/memo.md has their order.
+ * of its own. Python reads and writes the same bytes; docs/design/format-memo.md has their order.
  *
  * @param arguments of {@link MemoEntry#join}
  */

@@ -5,9 +5,9 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * What a memoised function returned once.
+ * A value that a memoised function returned once.
  *
- * @param value encoded, see docs/memo.md; never changed
+ * @param value encoded, see docs/design/format-memo.md; never changed
  * @param created milliseconds since the epoch
  * @param expires milliseconds since the epoch; {@link #NEVER} if it does not
  * @param nanos what the call took

@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
-/** The tables under {@code memo/}, which Python opens as well; told to users in docs/memo.md. */
+/** The tables under {@code memo/}, which Python opens as well; see docs/design/format-memo.md. */
 final class MemoSchema {
   static final int FORMAT = 1;
 
@@ -48,7 +48,7 @@ final class MemoSchema {
   private static final String OF_NAME =
       " FROM results WHERE function IN (SELECT id FROM functions WHERE name = ?)";
 
-  /** What the results of a function take, by its name. */
+  /** The bytes of the results of a function, by its name. */
   static final String BYTES_OF = "SELECT coalesce(sum(" + BYTES + "), 0)" + OF_NAME;
 
   /** All of a name's but the newest that take so many bytes. */

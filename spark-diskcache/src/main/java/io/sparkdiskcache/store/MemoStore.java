@@ -75,7 +75,7 @@ public final class MemoStore implements AutoCloseable {
   private volatile boolean failing;
   private volatile long pausedUntil;
 
-  /** What a caller is to do who wants a key. */
+  /** The next step of a caller who wants a key. */
   public enum Turn {
     /** Call the function, then {@link #put} or {@link #release}. */
     CALL,
@@ -346,7 +346,7 @@ public final class MemoStore implements AutoCloseable {
   }
 
   /**
-   * What is kept, oldest first.
+   * The kept results, oldest first.
    *
    * @throws StoreException if a file cannot be read
    */
@@ -379,7 +379,7 @@ public final class MemoStore implements AutoCloseable {
     }
   }
 
-  /** What a selector selects, oldest first; see {@link Selector} for what it needs to name. */
+  /** The selected results, oldest first; see {@link Selector} for the terms it needs. */
   public List<MemoEntry> entries(Selector selector) throws StoreException {
     return selector.mayMeanMemo()
         ? entries(entry -> selector.matches(entry, clock.instant()))

@@ -107,7 +107,7 @@ public final class PendingEntry implements AutoCloseable {
     } catch (IOException e) {
       throw StoreException.failed("Cannot write entry " + key, e);
     }
-    return Foreign.call("what was sent of entry " + key, () -> EntryDescription.readVerified(path));
+    return Foreign.call("the sender of entry " + key, () -> EntryDescription.readVerified(path));
   }
 
   private OutputStream create() throws StoreException {

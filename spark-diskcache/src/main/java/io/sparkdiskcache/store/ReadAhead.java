@@ -48,7 +48,7 @@ final class ReadAhead {
     }
   }
 
-  /** What is published or removed meanwhile is left to lookups. */
+  /** Entries that are published or removed meanwhile are left to lookups. */
   private void page(long after) throws SQLException {
     reading = false; // if this fails
     long ticket = front.ticket();

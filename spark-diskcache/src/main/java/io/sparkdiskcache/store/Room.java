@@ -73,7 +73,7 @@ final class Room {
       LOG.info("The limits of {} are now {}", root, wanted.described());
     } else if (!given.equals(found)) {
       LOG.info(
-          "The limits of {} are {}. Those of this process, {}, hold for what it adds.",
+          "The limits of {} are {}. Those of this process, {}, hold for the entries that it adds.",
           root,
           found.described(),
           given.described());
@@ -142,7 +142,7 @@ final class Room {
     }
   }
 
-  /** What a single entry may have, and what is being written together. */
+  /** The most bytes of a single entry, and of all that are being written. */
   long maxBytes() {
     return Math.min(own.maxBytes, directory().maxBytes);
   }

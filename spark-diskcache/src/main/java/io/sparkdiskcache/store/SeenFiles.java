@@ -18,7 +18,7 @@ final class SeenFiles {
   private long[] table = new long[2 * FIRST_SLOTS];
   private int files;
 
-  /** What is known of a file by its name, length, time and number. */
+  /** The state of a file: its name, length, time and number. */
   record State(long high, long low) {
     static State of(String path, String identity) {
       try {

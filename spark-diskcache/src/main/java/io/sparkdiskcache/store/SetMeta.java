@@ -4,7 +4,7 @@ package io.sparkdiskcache.store;
 import java.util.Map;
 
 /**
- * What is said of a set when it is complete.
+ * The description of a complete set.
  *
  * @param description for people, or empty
  * @param components what the set's key was made of

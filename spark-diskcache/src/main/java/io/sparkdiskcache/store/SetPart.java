@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.function.Predicate;
 
 /**
- * What one directory has of a set.
+ * The part of a set that one directory has.
  *
  * @param key of the set, or of its part
  * @param partitions of the whole set

@@ -15,7 +15,7 @@ record Totals(
     long unindexedBytes) {
   static final Totals NONE = new Totals(0, 0, 0, 0, 0, 0);
 
-  /** What the limit is compared with. */
+  /** The bytes that the limit is compared with. */
   long bytesOnDisk() {
     return bytes + unindexedBytes;
   }

@@ -72,7 +72,7 @@ final class Victims {
     return new Scope(Kind.TAG, tag);
   }
 
-  /** What an application has added. */
+  /** The entries that an application has added. */
   static Scope ofApplication(String application) {
     return new Scope(Kind.APPLICATION, application);
   }
