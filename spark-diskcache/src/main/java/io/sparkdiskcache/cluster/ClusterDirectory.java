@@ -6,10 +6,8 @@ import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.SetMeta;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.BitSet;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -48,6 +46,7 @@ public final class ClusterDirectory {
   private final Arrivals arrivals;
   private final RelationHosts hosts;
   private final SetFills fills = new SetFills();
+  private final StoredSets sets = new StoredSets();
   private final Map<String, Directory> directories = new LinkedHashMap<>();
   private final Map<String, String> directoryOf = new HashMap<>();
   private final Map<String, Object[]> peers = new HashMap<>(); // host and port by executor
@@ -130,54 +129,13 @@ public final class ClusterDirectory {
     return holders;
   }
 
-  /**
-   * A generation of which every partition is somewhere.
-   *
-   * @param holders the directory of each partition
-   * @param createdAt when its first part was published, by the clock of that host
-   */
-  public record FoundSet(Key generation, List<String> holders, Instant createdAt) {}
-
   /** The youngest generation that is complete, of a set whole or in parts. */
   public Optional<FoundSet> findSet(String relation, Key setKey, Key partKey) {
     awaitInventories(relation);
-    Map<String, List<PartOf>> generations = new LinkedHashMap<>();
     synchronized (this) {
-      directories.forEach(
-          (id, directory) -> {
-            for (String key : List.of(setKey.hex(), partKey.hex())) {
-              Part part = directory.parts.get(key);
-              if (part != null) {
-                generations
-                    .computeIfAbsent(part.generation, g -> new ArrayList<>())
-                    .add(new PartOf(id, part));
-              }
-            }
-          });
+      return sets.find(List.of(setKey, partKey));
     }
-    return generations.entrySet().stream()
-        .flatMap(e -> whole(new Key(e.getKey()), e.getValue()).stream())
-        .max(java.util.Comparator.comparing(FoundSet::createdAt));
   }
-
-  private static Optional<FoundSet> whole(Key generation, List<PartOf> parts) {
-    int n = parts.get(0).part.partitions;
-    String[] holders = new String[n];
-    Instant oldest = Instant.MAX;
-    for (PartOf of : parts) {
-      if (of.part.partitions != n) {
-        return Optional.empty();
-      }
-      of.part.members.stream().filter(i -> i < n).forEach(i -> holders[i] = of.directory);
-      Instant created = Instant.ofEpochMilli(of.part.createdMillis);
-      oldest = created.isBefore(oldest) ? created : oldest;
-    }
-    return Arrays.stream(holders).allMatch(java.util.Objects::nonNull)
-        ? Optional.of(new FoundSet(generation, List.of(holders), oldest))
-        : Optional.empty();
-  }
-
-  private record PartOf(String directory, Part part) {}
 
   /** The host of a directory, see {@link ExecutorInventory#directory}. */
   public static String host(String directory) {
@@ -296,7 +254,10 @@ public final class ClusterDirectory {
   public synchronized Object receive(Object message) {
     Object[] parts = (Object[]) message;
     return switch ((String) parts[0]) {
-      case "parts" -> parts((String) parts[2], (List<Object[]>) parts[3]);
+      case "parts" -> {
+        sets.report((String) parts[2], (List<Object[]>) parts[3]);
+        yield true;
+      }
       case "keys" ->
           keys((String) parts[1], (String) parts[2], (long[]) parts[3], (Boolean) parts[4]);
       case "changes" ->
@@ -305,7 +266,8 @@ public final class ClusterDirectory {
               (String) parts[2],
               (long[]) parts[3],
               (long[]) parts[4],
-              (Long) parts[5]);
+              (Long) parts[5],
+              (Map<String, String>) parts[6]);
       case "may" -> fills.mayStore((String) parts[1], (Integer) parts[2], (Integer) parts[3]);
       case "below" -> fills.below((String) parts[1]);
       case "stored" ->
@@ -368,20 +330,6 @@ public final class ClusterDirectory {
         .collect(Collectors.toCollection(ArrayList::new));
   }
 
-  private Object parts(String directory, List<Object[]> parts) {
-    Directory of = directories.computeIfAbsent(directory, d -> new Directory());
-    for (Object[] part : parts) {
-      of.parts.put(
-          (String) part[0],
-          new Part(
-              (String) part[1],
-              (Integer) part[2],
-              (Long) part[3],
-              BitSet.valueOf((long[]) part[4])));
-    }
-    return true;
-  }
-
   private Object keys(String executor, String directory, long[] keys, boolean last) {
     List<long[]> chunks = unfinished.computeIfAbsent(executor, e -> new ArrayList<>());
     chunks.add(keys);
@@ -405,7 +353,12 @@ public final class ClusterDirectory {
   }
 
   private Object changes(
-      String executor, String directory, long[] added, long[] removed, long releasesSeen) {
+      String executor,
+      String directory,
+      long[] added,
+      long[] removed,
+      long releasesSeen,
+      Map<String, String> obeyed) {
     Directory of = directories.get(directory);
     if (of != null) {
       for (long key : added) {
@@ -421,8 +374,13 @@ public final class ClusterDirectory {
             .mapToInt(Integer::intValue)
             .toArray();
     List<Object[]> commands = new ArrayList<>(fills.toFinish(directory));
+    Map<String, SetFills.Due> done = new HashMap<>();
+    obeyed.forEach((generation, order) -> done.put(generation, SetFills.Due.parse(order)));
+    fills.obeyed(directory, done);
     HashMap<String, String> orders = new HashMap<>();
-    fills.orders(directory).forEach((generation, order) -> orders.put(generation, order.name()));
+    fills
+        .orders(directory)
+        .forEach((generation, order) -> orders.put(generation, order.toString()));
     return new Object[] {
       fills.isFilling(directory) ? PollSchedule.ticks(directoryOf.size()) : PollSchedule.IDLE,
       commands,
@@ -445,6 +403,7 @@ public final class ClusterDirectory {
       if (directory.executors.isEmpty()) {
         noteHosts();
         directories.remove(id);
+        sets.gone(id);
         fills.gone(id);
         departed.left(id, directory.keys);
       }
@@ -472,11 +431,8 @@ public final class ClusterDirectory {
     }
   }
 
-  private record Part(String generation, int partitions, long createdMillis, BitSet members) {}
-
   private static final class Directory {
     private final HostInventory keys = new HostInventory();
-    private final Map<String, Part> parts = new HashMap<>();
     private final Set<String> executors = new HashSet<>();
   }
 }

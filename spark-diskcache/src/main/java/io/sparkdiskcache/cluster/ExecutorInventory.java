@@ -5,20 +5,20 @@ import io.sparkdiskcache.store.ChangeListener;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.HostDirectory;
 import io.sparkdiskcache.store.Key;
-import io.sparkdiskcache.store.SetMeta;
 import io.sparkdiskcache.store.SetPart;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreOptions;
 import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -42,7 +42,6 @@ public final class ExecutorInventory implements ExecutorPlugin {
   private static final int PARTS_IN_MESSAGE = 1 << 10;
   private static final long TICK_MILLIS = PollSchedule.TICK_MILLIS;
 
-  private static final long PUBLISHING_MILLIS = 10_000;
   private static final String NO_DIRECTORY = "/(none)";
 
   private static volatile @Nullable ExecutorInventory process;
@@ -57,8 +56,8 @@ public final class ExecutorInventory implements ExecutorPlugin {
             daemon.setDaemon(true);
             return daemon;
           });
-  private final ClassLoader classes = ExecutorInventory.class.getClassLoader();
-  private @Nullable PluginContext context;
+  private @Nullable DriverLink link;
+  private @Nullable ExecutorSets sets;
   private @Nullable StoreOptions storeOptions;
   private volatile @Nullable PeerEntries peers;
   private volatile @Nullable String directory;
@@ -91,13 +90,17 @@ public final class ExecutorInventory implements ExecutorPlugin {
     if (pluginContext.executorID().equals("driver")) {
       return;
     }
-    context = pluginContext;
-    storeOptions = options.apply(pluginContext.conf());
+    StoreOptions ofApplication = options.apply(pluginContext.conf());
+    storeOptions = ofApplication;
+    DriverLink driver = new DriverLink(pluginContext, () -> ProcessStores.find(ofApplication));
+    link = driver;
+    sets = new ExecutorSets(driver, ofApplication, this::directory, schedule);
     process = this;
     thread.execute(this::startPeers);
     thread.execute(this::reportAll);
     var unused =
-        thread.scheduleWithFixedDelay(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+        thread.scheduleWithFixedDelay(
+            this::guardedTick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
   }
 
   @Override
@@ -128,62 +131,9 @@ public final class ExecutorInventory implements ExecutorPlugin {
     }
   }
 
-  /** Whether this task may publish a partition of a run-bound set. */
-  public boolean mayStore(String generation, int partition, int stageAttempt) {
-    try {
-      return Boolean.TRUE.equals(ask("may", generation, partition, stageAttempt));
-    } catch (Exception e) {
-      log.warn("A partition is not published, the driver does not answer: {}", e.toString());
-      return false;
-    }
-  }
-
-  /**
-   * What the driver knows of stages below those of a run-bound set; empty if it does not answer.
-   */
-  public Optional<byte[]> below(String generation) {
-    try {
-      return Optional.of((byte[]) ask("below", generation));
-    } catch (Exception e) {
-      log.warn("Nothing is known of stages below, the driver does not answer: {}", e.toString());
-      return Optional.empty();
-    }
-  }
-
-  /**
-   * A partition was published; the last one of a set waits until the set is.
-   *
-   * @return false if the set was given up meanwhile: the partition is to be removed
-   */
-  public boolean stored(String generation, int partition) {
-    try {
-      Object answer = ask("stored", generation, partition, directory());
-      schedule.hurry();
-      if (answer.equals(SetFills.Stored.TOO_LATE.name())) {
-        return false;
-      }
-      if (!answer.equals(SetFills.Stored.LAST.name())) {
-        return true;
-      }
-      long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(PUBLISHING_MILLIS);
-      while (!Boolean.TRUE.equals(ask("over", generation)) && System.nanoTime() < deadline) {
-        Thread.sleep(TICK_MILLIS / 2);
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt(); // the task is being killed, and sees to it itself
-    } catch (Exception e) {
-      log.warn("A set may stay unpublished, the driver does not answer: {}", e.toString());
-    }
-    return true;
-  }
-
-  /** A partition of a set is kept for the application only. */
-  public void spoil(String generation) {
-    try {
-      ask("spoil", generation);
-    } catch (Exception e) {
-      log.warn("The driver was not told that a set stays unpublished: {}", e.toString());
-    }
+  /** The run-bound sets that tasks of this process fill. */
+  public ExecutorSets sets() {
+    return Objects.requireNonNull(sets);
   }
 
   /** Whether another host that can be reached holds an entry, as far as the driver knows. */
@@ -208,7 +158,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
         of.add(new PeerEntries.Peer((String) parts[0], (Integer) parts[1]));
       }
     } catch (Exception e) {
-      log.warn("The driver does not answer: {}", e.toString());
+      unanswered("No other host is asked for an entry", e);
     }
     return started.open(key, of, waiting);
   }
@@ -222,7 +172,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
     try {
       return Boolean.TRUE.equals(ask(question));
     } catch (Exception e) {
-      log.warn("The driver does not answer: {}", e.toString());
+      unanswered("Other hosts are taken not to hold an entry", e);
       return false;
     }
   }
@@ -232,7 +182,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
     try {
       ask("lost", rddId, prefix(key), directory());
     } catch (Exception e) {
-      log.warn("The driver was not told of a lost entry: {}", e.toString());
+      unanswered("A lost entry is looked for again", e);
     }
   }
 
@@ -271,8 +221,8 @@ public final class ExecutorInventory implements ExecutorPlugin {
         lastEntry = store.get().forEachKeyPrefix(0, keys);
       }
       ask("keys", executor(), directory(), keys.rest(), true);
-    } catch (Exception e) {
-      log.warn("The driver does not know the entries of this host: {}", e.toString());
+    } catch (Exception e) { // it asks for the report again
+      unanswered("What this host holds is not used by others for now", e);
     }
   }
 
@@ -281,8 +231,9 @@ public final class ExecutorInventory implements ExecutorPlugin {
     List<SetPart> parts = store.parts(generation -> !toldGenerations.contains(generation));
     for (int from = 0; from < parts.size(); from += PARTS_IN_MESSAGE) {
       List<Object[]> chunk = new ArrayList<>();
+      List<Key> generations = new ArrayList<>();
       for (SetPart part : parts.subList(from, Math.min(parts.size(), from + PARTS_IN_MESSAGE))) {
-        toldGenerations.add(part.generation());
+        generations.add(part.generation());
         chunk.add(
             new Object[] {
               part.key().hex(),
@@ -293,6 +244,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
             });
       }
       ask("parts", executor(), directory(), new ArrayList<>(chunk));
+      toldGenerations.addAll(generations);
     }
   }
 
@@ -328,6 +280,15 @@ public final class ExecutorInventory implements ExecutorPlugin {
     }
   }
 
+  /** An error would end the schedule, which keeps it to itself. */
+  private void guardedTick() {
+    try {
+      tick();
+    } catch (Throwable e) {
+      log.error("The driver is not told what this host holds, until the next try", e);
+    }
+  }
+
   private void tick() {
     List<Long> added = new ArrayList<>();
     List<Long> removed = new ArrayList<>();
@@ -336,15 +297,20 @@ public final class ExecutorInventory implements ExecutorPlugin {
       changes.clear();
     }
     PollSchedule.Due due = schedule.tick();
-    if (added.isEmpty() && removed.isEmpty() && due == PollSchedule.Due.NOTHING) {
+    if (added.isEmpty()
+        && removed.isEmpty()
+        && !sets().hasUntold()
+        && due == PollSchedule.Due.NOTHING) {
       return;
     }
+    Object[] reply;
+    int hurries = schedule.hurries();
     try {
+      sets().tellOfPartitions();
       if (due == PollSchedule.Due.LOOK) {
         lookForOthers(added);
       }
-      int hurries = schedule.hurries();
-      Object[] reply =
+      reply =
           (Object[])
               ask(
                   "changes",
@@ -352,80 +318,52 @@ public final class ExecutorInventory implements ExecutorPlugin {
                   directory(),
                   added.stream().mapToLong(Long::longValue).toArray(),
                   removed.stream().mapToLong(Long::longValue).toArray(),
-                  releasesSeen);
-      schedule.answered((Integer) reply[0], hurries);
-      obey((Map<?, ?>) reply[4]);
-      for (Object command : (List<?>) reply[1]) {
-        finish((Object[]) command);
+                  releasesSeen,
+                  new HashMap<>(sets().obeyed()));
+    } catch (Exception e) { // as at the end of every application
+      log.debug("The driver does not answer; it is told again", e);
+      synchronized (changes) {
+        added.forEach(key -> changes.putIfAbsent(key, true));
+        removed.forEach(key -> changes.putIfAbsent(key, false));
       }
-      releasesSeen = (Long) reply[2];
-      for (int rddId : (int[]) reply[3]) {
-        release.accept(rddId);
-      }
-      if ((Boolean) reply[5]) {
-        reportAll();
-      }
-    } catch (Exception e) {
-      log.debug("The driver does not answer: {}", e.toString());
-    }
-  }
-
-  /** Orders on generations that are no sets, and will perhaps be none. */
-  private void obey(Map<?, ?> orders) {
-    Optional<DiskStore> store = orders.isEmpty() ? Optional.empty() : ProcessStores.find(options());
-    if (store.isEmpty()) {
       return;
     }
-    orders.forEach(
-        (generation, order) -> {
-          Key of = new Key((String) generation);
-          if (order.equals(SetFills.Order.ABANDON.name())) {
-            store.get().abandon(of);
-          } else {
-            store.get().relinquish(of);
-          }
-        });
+    try {
+      follow(reply, hurries);
+    } catch (Exception e) {
+      unanswered("What the driver wants is not done", e);
+    }
   }
 
-  @SuppressWarnings("unchecked") // as SetFills makes it
-  private void finish(Object[] command) throws Exception {
-    String generation = (String) command[1];
-    boolean written = false;
-    try {
-      List<Integer> members = Arrays.stream((int[]) command[3]).boxed().toList();
-      written =
-          ProcessStores.get(options())
-              .completePart(
-                  new Key((String) command[0]),
-                  new Key(generation),
-                  (Integer) command[2],
-                  members,
-                  new SetMeta(
-                      (String) command[4], new TreeMap<>((Map<String, String>) command[5])));
-    } catch (StoreException e) {
-      log.warn("A set is not published: {}", e.getMessage());
+  private void follow(Object[] reply, int hurries) throws Exception {
+    schedule.answered((Integer) reply[0], hurries);
+    sets().obey((Map<?, ?>) reply[4]);
+    for (Object command : (List<?>) reply[1]) {
+      sets().finish((Object[]) command);
     }
-    ask("finished", generation, directory(), written);
+    releasesSeen = (Long) reply[2];
+    for (int rddId : (int[]) reply[3]) {
+      release.accept(rddId);
+    }
+    if ((Boolean) reply[5]) {
+      reportAll();
+    }
   }
 
   private StoreOptions options() {
-    return java.util.Objects.requireNonNull(storeOptions);
+    return Objects.requireNonNull(storeOptions);
   }
 
   private String executor() {
-    return java.util.Objects.requireNonNull(context).executorID();
+    return Objects.requireNonNull(link).executor();
   }
 
-  /** With the class loader of the plugin, as Spark has it when it starts one. */
   private Object ask(Object... message) throws Exception {
-    Thread current = Thread.currentThread();
-    ClassLoader before = current.getContextClassLoader();
-    current.setContextClassLoader(classes);
-    try {
-      return java.util.Objects.requireNonNull(context).ask(message);
-    } finally {
-      current.setContextClassLoader(before);
-    }
+    return Objects.requireNonNull(link).ask(message);
+  }
+
+  private void unanswered(String problem, Exception e) {
+    Objects.requireNonNull(link).unanswered(problem, e);
   }
 
   static long prefix(Key key) {

@@ -44,8 +44,29 @@ final class SetFills {
   /** Generations whose sets have been published, as long as their relations are in use. */
   private final Set<String> published = new HashSet<>();
 
-  /** By directory and generation. */
-  private final Map<String, Map<String, Order>> orders = new HashMap<>();
+  /**
+   * An order as executors are told it and say that they have obeyed it.
+   *
+   * @param number of the order; another with the same words is another order
+   */
+  record Due(Order order, long number) {
+    /** Of {@link #toString}. */
+    static Due parse(String told) {
+      int space = told.indexOf(' ');
+      return new Due(
+          Order.valueOf(told.substring(0, space)), Long.parseLong(told.substring(space + 1)));
+    }
+
+    @Override
+    public String toString() {
+      return order + " " + number;
+    }
+  }
+
+  /** By directory and generation, until they have been obeyed. */
+  private final Map<String, Map<String, Due>> orders = new HashMap<>();
+
+  private long ordersGiven;
 
   private final Map<String, Fill> fills = new HashMap<>();
   private final ExecutorService checks =
@@ -108,12 +129,18 @@ final class SetFills {
   /** A partition is in a directory; the last one starts the check. */
   synchronized Stored stored(String generation, int partition, String directory) {
     Fill fill = fills.get(generation);
+    if (fill == null && published.contains(generation)) {
+      return Stored.COUNTED; // told a second time
+    }
     if (fill == null) {
+      order(directory, generation, Order.ABANDON); // the task may not live to see the answer
       return Stored.TOO_LATE;
     }
     fill.members.computeIfAbsent(directory, d -> new TreeSet<>()).add(partition);
-    if (fill.state != State.FILLING) {
+    if (fill.state == State.DEAD) {
       order(directory, generation, Order.RELINQUISH);
+    }
+    if (fill.state != State.FILLING) {
       return Stored.COUNTED;
     }
     int stored = fill.members.values().stream().mapToInt(Set::size).sum();
@@ -139,7 +166,9 @@ final class SetFills {
   }
 
   private void order(String directory, String generation, Order order) {
-    orders.computeIfAbsent(directory, d -> new HashMap<>()).put(generation, order);
+    orders
+        .computeIfAbsent(directory, d -> new HashMap<>())
+        .put(generation, new Due(order, ++ordersGiven));
   }
 
   /** Whether jobs that fill the set are running. */
@@ -174,10 +203,20 @@ final class SetFills {
     return published.contains(generation);
   }
 
-  /** Orders to a directory, by generation; told once. */
-  synchronized Map<String, Order> orders(String directory) {
-    Map<String, Order> due = orders.remove(directory);
-    return due == null ? Map.of() : due;
+  /** What a directory is to do, by generation; told until it is {@link #obeyed}. */
+  synchronized Map<String, Due> orders(String directory) {
+    return Map.copyOf(orders.getOrDefault(directory, Map.of()));
+  }
+
+  /** A directory has done what it was told; another order may have come meanwhile. */
+  synchronized void obeyed(String directory, Map<String, Due> done) {
+    Map<String, Due> due = orders.get(directory);
+    if (due != null) {
+      done.forEach(due::remove);
+      if (due.isEmpty()) {
+        orders.remove(directory);
+      }
+    }
   }
 
   /** Nobody is left there to do anything. */
@@ -189,14 +228,15 @@ final class SetFills {
     boolean mayPublish = false;
     try {
       mayPublish = fill.mayPublish.getAsBoolean();
-    } catch (RuntimeException e) {
-      log.warn("Cannot tell whether a set may be published: {}", e.toString());
-    }
-    synchronized (this) {
-      if (mayPublish) {
-        fill.state = State.FINISHING;
-      } else {
-        over(generation, fill);
+    } catch (RuntimeException | LinkageError | StackOverflowError e) {
+      log.warn("A set is not published: it cannot be told whether it may be.", e);
+    } finally { // whatever it was: executors wait for the answer
+      synchronized (this) {
+        if (mayPublish) {
+          fill.state = State.FINISHING;
+        } else {
+          over(generation, fill);
+        }
       }
     }
   }

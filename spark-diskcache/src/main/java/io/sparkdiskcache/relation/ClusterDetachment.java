@@ -2,6 +2,7 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.cluster.ClusterDirectory;
+import io.sparkdiskcache.cluster.FoundSet;
 import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.store.Key;
 import java.time.Instant;
@@ -67,7 +68,7 @@ final class ClusterDetachment {
   }
 
   private Optional<DetachedSet> onHosts(
-      ClusterDirectory.FoundSet set, Key setKey, RelationSpec spec, AuditSample audits) {
+      FoundSet set, Key setKey, RelationSpec spec, AuditSample audits) {
     if (audits.contains(set.generation())) {
       application.counters().couldNotAudit(); // parts of it are on other hosts
     }

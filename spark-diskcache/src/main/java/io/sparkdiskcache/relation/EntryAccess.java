@@ -361,7 +361,7 @@ final class EntryAccess {
     int attempt = context.stageAttemptNumber();
     return generation == null
         || ExecutorInventory.process()
-            .map(cluster -> cluster.mayStore(generation, partition, attempt))
+            .map(cluster -> cluster.sets().mayStore(generation, partition, attempt))
             .orElseGet(() -> Generations.process().mayStore(generation, partition, attempt));
   }
 
@@ -372,7 +372,7 @@ final class EntryAccess {
       return;
     }
     if (cluster.isPresent()) {
-      if (!cluster.get().stored(generation, partition)) {
+      if (!cluster.get().sets().stored(generation, partition)) {
         into.abandon(new Key(generation));
       }
       return;
@@ -389,7 +389,8 @@ final class EntryAccess {
     if (generation != null) {
       ExecutorInventory.process()
           .ifPresentOrElse(
-              cluster -> cluster.spoil(generation), () -> Generations.process().spoil(generation));
+              cluster -> cluster.sets().spoil(generation),
+              () -> Generations.process().spoil(generation));
     }
   }
 

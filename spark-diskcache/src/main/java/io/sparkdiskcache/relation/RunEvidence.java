@@ -66,7 +66,12 @@ record RunEvidence(long since, Set<String> functions, List<PartitionResults> nes
     Optional<ExecutorInventory> cluster = ExecutorInventory.process();
     return cluster.isEmpty()
         ? Generations.process().below(generation)
-        : cluster.get().below(generation).map(RunEvidence::decode).orElseGet(RunEvidence::unknown);
+        : cluster
+            .get()
+            .sets()
+            .below(generation)
+            .map(RunEvidence::decode)
+            .orElseGet(RunEvidence::unknown);
   }
 
   private static Findings decode(byte[] bytes) {

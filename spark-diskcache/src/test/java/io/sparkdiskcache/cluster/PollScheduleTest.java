@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.SetMeta;
+import java.time.Duration;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -105,32 +106,76 @@ class PollScheduleTest {
     assertThat(schedule.tick()).isEqualTo(PollSchedule.Due.NOTHING);
   }
 
+  private void assertOrdered(String directory, SetFills.Order order) {
+    assertThat(fills.orders(directory)).containsOnlyKeys(GENERATION);
+    assertThat(fills.orders(directory).get(GENERATION).order()).isEqualTo(order);
+  }
+
   @Test
-  void eachWayToGiveASetUpReachesEveryDirectoryThatHasAPartOfItOnce() {
+  void eachWayToGiveASetUpReachesEveryDirectoryThatHasAPartOfItUntilItHasObeyed() {
     fill();
     fills.relinquish(GENERATION);
     for (Executor executor : executors) {
-      assertThat(fills.orders(executor.directory))
-          .containsExactlyEntriesOf(Map.of(GENERATION, SetFills.Order.RELINQUISH));
+      assertOrdered(executor.directory, SetFills.Order.RELINQUISH);
+      Map<String, SetFills.Due> told = fills.orders(executor.directory);
+      assertThat(fills.orders(executor.directory)).as("the reply was lost").isEqualTo(told);
+      fills.obeyed(executor.directory, told);
       assertThat(fills.orders(executor.directory)).isEmpty();
     }
     fills.spoil(GENERATION);
     assertThat(fills.mayStore(GENERATION, EXECUTORS, 0)).isFalse();
+    Map<String, SetFills.Due> before = fills.orders(executors[0].directory);
     fills.abandon(GENERATION);
+    fills.obeyed(executors[0].directory, before);
     for (Executor executor : executors) {
-      assertThat(fills.orders(executor.directory))
-          .containsExactlyEntriesOf(Map.of(GENERATION, SetFills.Order.ABANDON));
+      assertOrdered(executor.directory, SetFills.Order.ABANDON);
     }
+  }
+
+  @Test
+  void whatIsStoredAfterASetWasGivenUpIsRemovedThoughItsTaskHasBeenKilled() {
+    fill();
+    fills.abandon(GENERATION);
+    Map<String, SetFills.Due> first = fills.orders(executors[0].directory);
     assertThat(fills.stored(GENERATION, EXECUTORS, executors[0].directory))
         .isEqualTo(SetFills.Stored.TOO_LATE);
+    fills.obeyed(executors[0].directory, first);
+    assertOrdered(executors[0].directory, SetFills.Order.ABANDON);
+    assertThat(fills.stored(GENERATION, EXECUTORS + 1, "new:/cache"))
+        .isEqualTo(SetFills.Stored.TOO_LATE);
+    assertOrdered("new:/cache", SetFills.Order.ABANDON);
   }
 
   @Test
   void aPartitionThatRunsTwiceGivesTheSetUp() {
     fill();
     assertThat(fills.mayStore(GENERATION, 0, 0)).isFalse();
-    assertThat(fills.orders(executors[7].directory))
-        .containsExactlyEntriesOf(Map.of(GENERATION, SetFills.Order.RELINQUISH));
+    assertOrdered(executors[7].directory, SetFills.Order.RELINQUISH);
     assertThat(fills.isOver(GENERATION)).isTrue();
+  }
+
+  /** Executors wait for the answer, so there is one whatever is thrown. */
+  @Test
+  void aSetOfWhichNobodyCanTellWhetherItMayBePublishedIsOver() {
+    String generation = "ef".repeat(32);
+    fills.begin(
+        new Key("cd".repeat(32)),
+        new Key(generation),
+        1,
+        new SetMeta("", Map.of()),
+        () -> new byte[0],
+        () -> {
+          throw new NoClassDefFoundError("of the test");
+        },
+        () -> {});
+    assertThat(fills.mayStore(generation, 0, 0)).isTrue();
+    assertThat(fills.stored(generation, 0, "host:/cache")).isEqualTo(SetFills.Stored.LAST);
+    long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
+    while (!fills.isOver(generation)) {
+      assertThat(System.nanoTime()).as("it is still waited for").isLessThan(deadline);
+      Thread.onSpinWait();
+    }
+    assertThat(fills.isFilling("host:/cache")).isFalse();
+    assertThat(fills.isPublished(generation)).isFalse();
   }
 }

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.cluster
 
+import java.nio.file.Files
 import java.time.Duration
 import java.util.{List => JList, Map => JMap, Optional}
+import java.util.zip.CRC32C
 
-import io.sparkdiskcache.harness.TestDirectories
-import io.sparkdiskcache.store.Key
-import org.apache.spark.SparkContext
+import com.codahale.metrics.MetricRegistry
+import io.sparkdiskcache.harness.{Gate, TestDirectories}
+import io.sparkdiskcache.store.{DiskStore, EntryMeta, Key, SetMeta, StoreOptions, VerifyMode}
+import org.apache.spark.{SparkConf, SparkContext}
+import org.apache.spark.api.plugin.PluginContext
+import org.apache.spark.resource.ResourceInformation
 import org.apache.spark.sql.SparkSession
 import org.scalatest.funsuite.AnyFunSuite
 
@@ -46,7 +51,7 @@ class ClusterDirectorySuite extends AnyFunSuite with TestDirectories {
 
   /** Whether the executor is to report again. */
   private def change(to: ClusterDirectory, executor: String, dir: String, added: Seq[Key], removed: Seq[Key]): Boolean = {
-    val message = Array[Object]("changes", executor, dir, longs(added), longs(removed), java.lang.Long.valueOf(0))
+    val message = Array[Object]("changes", executor, dir, longs(added), longs(removed), java.lang.Long.valueOf(0), JMap.of())
     to.receive(message).asInstanceOf[Array[Object]].last.asInstanceOf[Boolean]
   }
 
@@ -98,6 +103,76 @@ class ClusterDirectorySuite extends AnyFunSuite with TestDirectories {
       assert(holders(cluster) == Map(one -> Seq("a:/c"), two -> Seq("a:/c")))
       assert(!change(cluster, "0", "a:/c", added = Nil, removed = Nil))
     }
+  }
+
+  test("a partition is removed with its set though the task that stored it was killed before it could tell") {
+    withDirectory("killed") { cluster =>
+      val options = new StoreOptions(directory("killed-store"), 1L << 20, VerifyMode.OPEN)
+      val generation = new Key("b" * 64)
+      val answers = new Interrupted(message => cluster.receive(message), context.getConf)
+      val inventory = new ExecutorInventory(_ => options, _ => ())
+      inventory.init(answers, JMap.of())
+      try {
+        Gate.await("the executor has reported")(!cluster.directories.isEmpty)
+        cluster.begin(one, generation, 2, new SetMeta("", JMap.of()), () => Array.emptyByteArray, () => true, () => ())
+        assert(inventory.sets.mayStore(generation.hex, 0, 0))
+        val store = ProcessStores.get(options)
+        publish(store, two, generation)
+        answers.interruptNext = true
+        assert(inventory.sets.stored(generation.hex, 0), "the task does not know")
+        assert(Thread.interrupted(), "and ends, because it is killed")
+        cluster.abandon(generation.hex)
+        Gate.await("the partition is left")(!store.find(two).isPresent)
+        assert(store.stats.errors == 0)
+      } finally {
+        inventory.shutdown()
+        ProcessStores.close(options.path.toString)
+      }
+    }
+  }
+
+  private def publish(store: DiskStore, key: Key, generation: Key): Unit = {
+    val pending = store.begin(key)
+    try {
+      val bytes = Array.fill[Byte](100)(1)
+      Files.write(pending.path, bytes)
+      val crc = new CRC32C
+      crc.update(bytes)
+      pending.publish(
+        new EntryMeta(
+          "ab" * 32,
+          Optional.of(generation),
+          0,
+          1L,
+          bytes.length.toLong,
+          crc.getValue,
+          Duration.ZERO,
+          Duration.ZERO,
+          "",
+          "",
+          "",
+          JMap.of()))
+    } finally pending.close()
+  }
+
+  /** An executor's way to the driver, by which one question is lost as when its task is killed. */
+  private final class Interrupted(driver: Object => Object, of: SparkConf) extends PluginContext {
+    @volatile var interruptNext = false
+
+    override def ask(message: Object): Object = {
+      if (interruptNext) {
+        interruptNext = false
+        throw new InterruptedException("killed")
+      }
+      driver(message)
+    }
+
+    override def conf(): SparkConf = of
+    override def executorID(): String = "0"
+    override def metricRegistry(): MetricRegistry = new MetricRegistry
+    override def hostname(): String = "127.0.0.1"
+    override def resources(): JMap[String, ResourceInformation] = JMap.of()
+    override def send(message: Object): Unit = driver(message)
   }
 
   test("the next application knows which hosts held a relation, lost ones included") {

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.cluster;
+
+import io.sparkdiskcache.store.Key;
+import java.time.Instant;
+import java.util.List;
+
+/**
+ * A generation of which every partition is somewhere.
+ *
+ * @param holders the directory of each partition
+ * @param createdAt when its first part was published, by the clock of that host
+ */
+public record FoundSet(Key generation, List<String> holders, Instant createdAt) {}
