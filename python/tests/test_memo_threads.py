@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import sqlite3
+import subprocess
+import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -181,3 +184,47 @@ def test_an_error_of_one_batch_does_not_reach_others(tmp_path: Path) -> None:
         answers = list(threads.map(work, range(64)))
     assert all(answers[n] == str(n) for n in range(0, 64, 2))
     assert all("1 calls of only_even failed" in answers[n] for n in range(1, 64, 2))
+
+
+USES_AGAIN = """
+import sys
+from sparkdiskcache._memostore import Function, Result, Store
+
+store = Store.of(sys.argv[1])
+function = Function("d", "f", "1", "", "App.f")
+
+
+def kept(name):
+    key = bytes(32)[:-1] + name
+    lost = store.commit(function, {key: Result(b"v", 1, 1 << 60, 1, 0.0)}, [])
+    return lost == 0, key in store.find([key])
+
+
+print(*kept(b"1"), flush=True)
+if sys.stdin.readline() == "go on\\n":
+    print(*kept(b"2"), *kept(b"3"), flush=True)
+"""
+
+
+@pytest.mark.parametrize("length", [0, 100, 20_000])
+@pytest.mark.parametrize(("told", "said"), [("go on", "False False False False\n"), ("end", "")])
+def test_memory_that_another_program_has_cut_ends_no_process(
+    tmp_path: Path, length: int, told: str, said: str
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", USES_AGAIN, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert process.stdin is not None and process.stdout is not None
+    assert process.stdout.readline() == "True True\n"
+    shared = tmp_path / "memo/memo-0.db-shm"
+    assert shared.stat().st_size > length
+    os.truncate(shared, length)
+    rest, _ = process.communicate(told + "\n", timeout=60)
+    assert (process.returncode, rest) == (0, said)
+    connection = sqlite3.connect(tmp_path / "memo/memo-0.db")
+    assert connection.execute("SELECT count(*) FROM results").fetchone() == (1,), "what was kept stays"
+    connection.close()

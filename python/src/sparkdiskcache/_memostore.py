@@ -7,6 +7,8 @@ is known there: the function is called, and the query goes on.
 
 from __future__ import annotations
 
+import atexit
+import ctypes
 import datetime
 import hashlib
 import logging
@@ -102,11 +104,51 @@ def shown(argument: str) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
+class _Mapping:
+    """The file ``-shm`` beside a database, which SQLite maps. If another program cuts it off, touching what is
+    missing ends the process with SIGBUS, so its length is looked at before and after each use; once it was
+    cut, the connection is not touched again, not even to be closed. As ``WalIndex`` does in the JVM."""
+
+    def __init__(self, database: Path) -> None:
+        self._path = f"{database}-shm"
+        self._known: tuple[int, int] | None = None  # inode and length
+        self._cut = False
+
+    def require_whole(self) -> None:
+        before, now = self._known, self._now()
+        if before is not None and now is not None and now[0] == before[0] and now[1] < before[1]:
+            self._cut = True
+        if self._cut:
+            raise sqlite3.OperationalError(
+                f"{self._path} was cut by another program; it is not used until this process is started again"
+            )
+
+    def used(self) -> None:
+        self._known = self._now()
+
+    def _now(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_size
+
+    def may_close(self, connection: sqlite3.Connection) -> bool:
+        try:
+            self.require_whole()
+        except sqlite3.OperationalError:
+            # The end of the interpreter would close it.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+            return False
+        return True
+
+
 class _File:
     """One file: a connection for all threads of the process, which use it one at a time."""
 
     def __init__(self, path: Path, tables: Iterable[str]) -> None:
         self._path = path
+        self._mapping = _Mapping(path)
         self._tables = tables
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
@@ -117,6 +159,7 @@ class _File:
     def reading(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             yield self._connected()
+            self._mapping.used()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -127,11 +170,17 @@ class _File:
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
+                self._mapping.used()
             except BaseException:
                 self._disconnect()  # which rolls back
                 raise
 
     def _connected(self) -> sqlite3.Connection:
+        try:
+            self._mapping.require_whole()
+        except sqlite3.OperationalError:
+            self._disconnect()
+            raise
         if self._connection is not None:
             return self._connection
         path = self._path
@@ -157,12 +206,18 @@ class _File:
         self.ids.clear()
         self.unchecked.clear()
         connection, self._connection = self._connection, None
-        if connection is not None:
+        if connection is not None and self._mapping.may_close(connection):
             connection.close()
 
     def close(self) -> None:
         with self._lock:
             self._disconnect()
+
+    def keep_if_cut(self) -> None:
+        """The process ends, and whoever has the lock may not let go."""
+        connection = self._connection
+        if connection is not None:
+            self._mapping.may_close(connection)
 
 
 class _Turns:
@@ -363,12 +418,23 @@ class Store:
             )  # fmt: skip
 
     def close(self) -> None:
-        for file in (*self._shards.values(), self._ledger):
+        for file in self._files():
             file.close()
+
+    def _files(self) -> list[_File]:
+        return [*self._shards.values(), self._ledger]
 
 
 _STORES: dict[tuple[int, str], Store] = {}
 _OPENING = threading.Lock()
+
+
+@atexit.register
+def _end() -> None:
+    for (process, _), store in list(_STORES.items()):
+        if process == os.getpid():
+            for file in store._files():
+                file.keep_if_cut()
 
 
 def _reset_lock() -> None:

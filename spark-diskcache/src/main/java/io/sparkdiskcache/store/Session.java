@@ -28,15 +28,22 @@ final class Session implements AutoCloseable {
   private static final int MAX_IDLE_LOG_BYTES = 16 << 20;
 
   private final Connection connection;
+  private final WalIndex memory;
   private final Map<String, PreparedStatement> statements = new HashMap<>();
 
-  private Session(Connection connection) {
+  private Session(Connection connection, WalIndex memory) {
     this.connection = connection;
+    this.memory = memory;
   }
 
   /** Makes something of the row the result stands on. */
   interface RowReader<T> {
     T read(ResultSet row) throws SQLException;
+  }
+
+  /** What SQLite does, between two looks at the memory that it shares. */
+  private interface Step<T> {
+    T run() throws SQLException;
   }
 
   /** Statements that are committed together. */
@@ -65,8 +72,15 @@ final class Session implements AutoCloseable {
     // As a URI: a '?' in a plain path would start the driver's own parameters. Without the driver,
     // whose class registers itself with java.sql: Spark's JDBC source would open any file by it.
     String file = index.toUri().toASCIIString();
-    Connection connection = new JDBC4Connection("jdbc:sqlite:" + file, file, properties);
-    Session session = new Session(connection);
+    WalIndex memory = WalIndex.of(index);
+    Session session;
+    try {
+      memory.requireWhole();
+      session = new Session(new JDBC4Connection("jdbc:sqlite:" + file, file, properties), memory);
+    } catch (SQLException e) {
+      memory.close();
+      throw e;
+    }
     try {
       session.execute("PRAGMA trusted_schema=OFF");
       session.execute("PRAGMA journal_size_limit=" + MAX_IDLE_LOG_BYTES);
@@ -78,9 +92,19 @@ final class Session implements AutoCloseable {
   }
 
   void execute(String sql) throws SQLException {
-    try (Statement statement = connection.createStatement()) {
-      statement.execute(sql);
-    }
+    guarded(
+        () -> {
+          try (Statement statement = connection.createStatement()) {
+            return statement.execute(sql);
+          }
+        });
+  }
+
+  private <T> T guarded(Step<T> step) throws SQLException {
+    memory.requireWhole();
+    T result = step.run();
+    memory.used();
+    return result;
   }
 
   /**
@@ -95,13 +119,17 @@ final class Session implements AutoCloseable {
   }
 
   int update(String sql, @Nullable Object... arguments) throws SQLException {
-    return bind(sql, arguments).executeUpdate();
+    return guarded(() -> bind(sql, arguments).executeUpdate());
   }
 
   void forEach(String sql, RowVisitor visitor, @Nullable Object... arguments) throws SQLException {
-    try (ResultSet rows = bind(sql, arguments).executeQuery()) {
-      while (rows.next() && visitor.visit(rows)) {}
-    }
+    guarded(
+        () -> {
+          try (ResultSet rows = bind(sql, arguments).executeQuery()) {
+            while (rows.next() && visitor.visit(rows)) {}
+            return true;
+          }
+        });
   }
 
   <T> List<T> all(String sql, RowReader<T> reader, @Nullable Object... arguments)
@@ -113,9 +141,12 @@ final class Session implements AutoCloseable {
 
   <T> Optional<T> first(String sql, RowReader<T> reader, @Nullable Object... arguments)
       throws SQLException {
-    try (ResultSet rows = bind(sql, arguments).executeQuery()) {
-      return rows.next() ? Optional.of(reader.read(rows)) : Optional.empty();
-    }
+    return guarded(
+        () -> {
+          try (ResultSet rows = bind(sql, arguments).executeQuery()) {
+            return rows.next() ? Optional.of(reader.read(rows)) : Optional.<T>empty();
+          }
+        });
   }
 
   private PreparedStatement bind(String sql, @Nullable Object... arguments) throws SQLException {
@@ -137,7 +168,11 @@ final class Session implements AutoCloseable {
 
   @Override
   public void close() throws SQLException {
-    try (connection) {
+    if (!memory.mayClose(connection)) {
+      return;
+    }
+    try (memory;
+        connection) {
       for (PreparedStatement statement : statements.values()) {
         statement.close();
       }

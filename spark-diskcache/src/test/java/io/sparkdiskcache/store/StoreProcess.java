@@ -7,8 +7,6 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.sql.Connection;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,6 +19,7 @@ import java.util.concurrent.locks.LockSupport;
 final class StoreProcess implements AutoCloseable {
   static final int PARTITIONS = 3;
 
+  private static final int READING_THREADS = 4;
   private static final long POLL_NANOS = 20_000_000;
 
   /** The limit under which {@code mix} works: of 200 keys with 500 bytes, 160. */
@@ -87,6 +86,18 @@ final class StoreProcess implements AutoCloseable {
     signal("STOP");
   }
 
+  /** From now on it can make no file longer than that, as on a full disk. */
+  void limitFiles(long bytes) throws IOException, InterruptedException {
+    int code =
+        new ProcessBuilder(
+                "prlimit", "--pid", Long.toString(process.pid()), "--fsize=" + bytes + ":")
+            .start()
+            .waitFor();
+    if (code != 0) {
+      throw new AssertionError("prlimit failed");
+    }
+  }
+
   /** SIGCONT. */
   void thaw() throws IOException, InterruptedException {
     signal("CONT");
@@ -138,7 +149,11 @@ final class StoreProcess implements AutoCloseable {
       case "write" -> write(directory, arguments[2]);
       case "lease" -> lease(directory, arguments[2]);
       case "open" -> open(directory, Path.of(arguments[2]));
-      case "lock" -> lock(directory, Path.of(arguments[2]));
+      case "read" -> read(directory, Path.of(arguments[2]));
+      case "idle" -> idle(directory, Path.of(arguments[2]));
+      case "openLater" -> openLater(directory, Path.of(arguments[2]));
+      case "lock" -> lock(directory.resolve("index.db"), Path.of(arguments[2]));
+      case "lockFile" -> lock(directory, Path.of(arguments[2]));
       case "readOnly" -> FailureTest.readOnly(directory);
       case "fill" ->
           fill(
@@ -218,9 +233,7 @@ final class StoreProcess implements AutoCloseable {
   /** Opens when the file is there, publishes one entry and closes when it is told to end. */
   private static void open(Path directory, Path go) throws Exception {
     say("ready");
-    while (!Files.exists(go)) {
-      LockSupport.parkNanos(POLL_NANOS);
-    }
+    await(go);
     long start = System.nanoTime();
     DiskStore store = StoreFixture.open(directory);
     long millis = (System.nanoTime() - start) / 1_000_000;
@@ -231,16 +244,79 @@ final class StoreProcess implements AutoCloseable {
     Thread.currentThread().join();
   }
 
-  /** Holds the write lock of the index until the file is there. */
-  private static void lock(Path directory, Path until) throws Exception {
-    try (Connection connection = StoreFixture.connect(directory);
-        Statement statement = connection.createStatement()) {
-      statement.execute("BEGIN IMMEDIATE");
-      say("locked");
-      while (!Files.exists(until)) {
-        LockSupport.parkNanos(POLL_NANOS);
+  private static void await(Path file) {
+    while (!Files.exists(file)) {
+      LockSupport.parkNanos(POLL_NANOS);
+    }
+  }
+
+  /** Has the index open, and uses it again when the file is there. */
+  private static void idle(Path directory, Path go) throws Exception {
+    DiskStore store = StoreFixture.open(directory);
+    StoreFixture.put(store, StoreFixture.key("ready"), 100);
+    say("ready");
+    await(go);
+    say("found " + store.find(StoreFixture.key("earlier")).isPresent());
+    say("published " + publishes(store, "1"));
+    say("again " + publishes(store, "2"));
+    say("errors " + (store.stats().errors() > 0));
+    store.close();
+    say("closed");
+  }
+
+  /** Looks up and lists without a pause, until the file is there. */
+  private static void read(Path directory, Path until) throws Exception {
+    try (DiskStore store = StoreFixture.open(directory)) {
+      List<Thread> threads = new ArrayList<>();
+      for (int i = 0; i < READING_THREADS; i++) {
+        int number = i;
+        threads.add(
+            new Thread(
+                () -> {
+                  for (int n = 0; !Files.exists(until); n++) {
+                    store.find(StoreFixture.key("absent " + number + " " + n));
+                    if (number == 0) {
+                      store.entries();
+                    }
+                  }
+                }));
       }
-      statement.execute("COMMIT");
+      threads.forEach(Thread::start);
+      say("reading");
+      for (Thread thread : threads) {
+        thread.join();
+      }
+      say("errors " + store.stats().errors());
+    }
+  }
+
+  private static boolean publishes(DiskStore store, String name) throws IOException {
+    try {
+      return StoreFixture.put(store, StoreFixture.key(name), 100) != null;
+    } catch (StoreException e) {
+      return false;
+    }
+  }
+
+  /** Opens when the file is there; SQLite's library is loaded before. */
+  private static void openLater(Path directory, Path go) throws Exception {
+    StoreFixture.open(directory.resolveSibling("other")).close();
+    say("ready");
+    await(go);
+    try (DiskStore store = StoreFixture.open(directory)) {
+      say("opened, entries: " + store.entries().size());
+    } catch (StoreException e) {
+      say("not opened: " + e.getMessage());
+    }
+  }
+
+  /** Holds the write lock of a database until the file is there. */
+  private static void lock(Path database, Path until) throws Exception {
+    try (Session session = Session.open(database, Duration.ZERO)) {
+      session.execute("BEGIN IMMEDIATE");
+      say("locked");
+      await(until);
+      session.execute("COMMIT");
     }
     say("let go");
   }
