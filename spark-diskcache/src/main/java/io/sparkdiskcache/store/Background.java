@@ -60,7 +60,9 @@ final class Background implements AutoCloseable {
   private void guarded(String problem, Task task) {
     try {
       task.run();
-    } catch (SQLException | IOException | RuntimeException e) {
+    } catch (Throwable e) {
+      // An error as well: the executor would keep it to itself, and never run a periodic task
+      // again.
       trouble.report(problem, e);
     }
   }

@@ -246,11 +246,17 @@ public final class MemoStore implements AutoCloseable {
       forget(replaced);
     }
     if (waitingRows.get() >= MAX_WAITING && !failing) {
-      try {
-        flush(); // whoever computes faster than the disk writes has to wait for it
-      } catch (SQLException | IOException e) {
-        trouble.report("Cannot write memoised results", e);
-      }
+      flushMany();
+    }
+  }
+
+  /**
+   * Whoever computes faster than the disk writes has to wait for it; but who has waited for another
+   * who failed does not try it again.
+   */
+  private synchronized void flushMany() {
+    if (waitingRows.get() >= MAX_WAITING && !failing) {
+      flushQuietly();
     }
   }
 

@@ -23,7 +23,7 @@ final class Trouble {
   /**
    * @param problem one of a fixed set of phrases, "Cannot look up an entry"
    */
-  void report(String problem, Exception cause) {
+  void report(String problem, Throwable cause) {
     counters.errors.increment();
     long count = seen.computeIfAbsent(problem, p -> new AtomicLong()).incrementAndGet();
     if (count == 1 || count % LOG_EVERY == 0) {

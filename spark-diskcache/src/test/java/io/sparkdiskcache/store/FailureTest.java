@@ -14,8 +14,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -232,5 +234,28 @@ class FailureTest {
       put(store, key(1), 10);
       assertThat(store.find(key(1))).isPresent();
     }
+  }
+
+  /** An executor service keeps an error to itself and ends the periodic task. */
+  @Test
+  void anErrorInTheBackgroundIsCountedAndTheTaskGoesOn() {
+    Counters counters = new Counters();
+    AtomicInteger runs = new AtomicInteger();
+    try (Background background = new Background(new Trouble(counters))) {
+      background.every(
+          Duration.ofMillis(1),
+          "Cannot do what the test wants",
+          () -> {
+            if (runs.incrementAndGet() == 1) {
+              throw new NoClassDefFoundError("of the test");
+            }
+          });
+      long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
+      while (runs.get() < 2) {
+        assertThat(System.nanoTime()).as("it has not run again").isLessThan(deadline);
+        Thread.onSpinWait();
+      }
+    }
+    assertThat(counters.errors.sum()).isEqualTo(1);
   }
 }

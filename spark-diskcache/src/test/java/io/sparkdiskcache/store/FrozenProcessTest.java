@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -24,6 +25,9 @@ import org.junit.jupiter.api.io.TempDir;
  */
 final class FrozenProcessTest {
   private static final int THREADS = 8;
+  private static final int MEMO_THREADS = 16;
+  private static final int MEMO_RESULTS = 3_000;
+  private static final MemoFunction MEMO = new MemoFunction("d", "f", "1", "", "App.f");
   private static final int PUBLISHES = Integer.getInteger("diskcache.frozen.publishes", 40);
 
   @TempDir Path temp;
@@ -94,6 +98,60 @@ final class FrozenProcessTest {
       Optional<Entry> again = store.find(StoreFixture.key("frozen -1"));
       assertThat(again).isPresent();
     }
+  }
+
+  /** In the first of sixteen files, with more results than a store lets wait. */
+  @Test
+  void ofMemoisedResultsNoneIsLostAndTheThreadsWaitTogether() throws Exception {
+    Path directory = temp.resolve("cache");
+    Path go = temp.resolve("go");
+    try (MemoStore store = MemoStore.open(directory)) {
+      store.put(memoKey(-1), MEMO, "known", memoResult(-1));
+      store.flush();
+      try (StoreProcess holder =
+          StoreProcess.start(directory.resolve("memo/memo-0.db"), "lockFile", go.toString())) {
+        assertThat(holder.readLine()).isEqualTo("locked");
+        holder.freeze();
+        ExecutorService tasks = Executors.newFixedThreadPool(MEMO_THREADS);
+        List<Future<?>> running = new ArrayList<>();
+        for (int i = 0; i < MEMO_THREADS; i++) {
+          int thread = i;
+          running.add(
+              tasks.submit(
+                  () -> {
+                    for (int j = thread; j < MEMO_RESULTS; j += MEMO_THREADS) {
+                      store.put(memoKey(j), MEMO, "", memoResult(j));
+                    }
+                  }));
+        }
+        for (Future<?> task : running) {
+          task.get();
+        }
+        tasks.shutdown();
+        // The store's own thread tries as well.
+        assertThat(store.errors()).as("waits for the process").isBetween(1L, MEMO_THREADS / 2L);
+        assertThat(store.find(memoKey(-1))).as("what is stored is read").isPresent();
+        assertThat(store.find(memoKey(7))).as("what waits is found").isPresent();
+        assertThat(store.takeTurn(memoKey(MEMO_RESULTS), Duration.ofMinutes(1), result -> true))
+            .as("who wants to call the function calls it")
+            .isEqualTo(MemoStore.Turn.CALL);
+        Files.createFile(go);
+        holder.thaw();
+        assertThat(holder.readLine()).isEqualTo("let go");
+      }
+      store.flush();
+    }
+    try (MemoStore other = MemoStore.open(directory)) {
+      assertThat(other.entries(entry -> true)).hasSize(MEMO_RESULTS + 1);
+    }
+  }
+
+  private static MemoKey memoKey(int i) {
+    return new MemoKey(1, i, 0, 0);
+  }
+
+  private static MemoResult memoResult(int i) {
+    return new MemoResult(new byte[] {1}, i + 2, MemoResult.NEVER, 1_000, 0.5);
   }
 
   private static boolean published(DiskStore store) throws Exception {
