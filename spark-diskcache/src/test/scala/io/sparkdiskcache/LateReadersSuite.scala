@@ -57,14 +57,17 @@ class LateReadersSuite extends AnyFunSuite with TestDirectories {
   for ((mode, settings) <- Modes) {
     test(s"who reads on when the task or the application has ended reads the rows: $mode") {
       val name = mode.replace(' ', '-')
+      val modeSettings = settings()
       val work = directory(s"work-$name")
       val finished = NewJvm.run(
         LateReadersApp.getClass.getName.stripSuffix("$"),
-        Seq(input.toString, work.toString, Rounds.toString) ++ settings(),
-        withCache = settings().nonEmpty,
-        directory("logs").resolve(s"$name.log"))
+        Seq(input.toString, work.toString, Rounds.toString) ++ modeSettings,
+        withCache = modeSettings.nonEmpty,
+        directory("logs").resolve(s"$name.log"),
+        timeoutSeconds = 300L + 30L * Rounds)
       assert(finished.exit == 0, s"the process ended:\n${finished.output.takeRight(4000)}")
       assert(finished.output.contains("late readers are right"), finished.output.takeRight(4000))
+      println(s"$mode: $Rounds rounds, exit ${finished.exit}")
     }
   }
 }

@@ -6,8 +6,12 @@ import java.io.IOException;
 import java.net.URI;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.apache.hadoop.conf.Configuration;
@@ -29,6 +33,10 @@ public final class FaultyFileSystem extends RawLocalFileSystem {
 
   private static final AtomicReference<Fault> FAULT = new AtomicReference<>(Fault.NONE);
   private static final Set<Place> MET = ConcurrentHashMap.newKeySet();
+  private static final Map<String, Integer> REQUESTS = new ConcurrentSkipListMap<>();
+
+  /** A request of an object store is counted once, whatever local files need for it. */
+  private static final ThreadLocal<Boolean> ASKING = ThreadLocal.withInitial(() -> false);
 
   /** Where something goes wrong. */
   public enum Place {
@@ -64,6 +72,32 @@ public final class FaultyFileSystem extends RawLocalFileSystem {
   public static void set(Place place, Supplier<? extends Throwable> thrown) {
     MET.clear();
     FAULT.set(new Fault(place, thrown));
+  }
+
+  /** How often each kind of request was made since the last call. */
+  public static Map<String, Integer> requests() {
+    Map<String, Integer> made = new TreeMap<>();
+    for (String kind : List.copyOf(REQUESTS.keySet())) {
+      made.put(kind, REQUESTS.remove(kind));
+    }
+    return made;
+  }
+
+  private interface Request<T> {
+    T run() throws IOException;
+  }
+
+  private static <T> T count(String kind, Request<T> request) throws IOException {
+    if (ASKING.get()) {
+      return request.run();
+    }
+    REQUESTS.merge(kind, 1, Integer::sum);
+    ASKING.set(true);
+    try {
+      return request.run();
+    } finally {
+      ASKING.set(false);
+    }
   }
 
   /** Nothing goes wrong any more. */
@@ -114,15 +148,18 @@ public final class FaultyFileSystem extends RawLocalFileSystem {
   @Override
   public FileStatus getFileStatus(Path path) throws IOException {
     pass(Place.STATUS);
-    return plain(super.getFileStatus(path));
+    return count("status", () -> plain(super.getFileStatus(path)));
   }
 
   @Override
   public FileStatus[] listStatus(Path path) throws IOException {
     pass(Place.STATUS);
-    return Arrays.stream(super.listStatus(path))
-        .map(FaultyFileSystem::plain)
-        .toArray(FileStatus[]::new);
+    return count(
+        "list",
+        () ->
+            Arrays.stream(super.listStatus(path))
+                .map(FaultyFileSystem::plain)
+                .toArray(FileStatus[]::new));
   }
 
   /** Without permissions, which are asked for by a path of the scheme {@code file}. */
@@ -139,7 +176,7 @@ public final class FaultyFileSystem extends RawLocalFileSystem {
   @Override
   public FSDataInputStream open(Path path, int bufferSize) throws IOException {
     pass(Place.OPEN);
-    return new FSDataInputStream(new Faulty(super.open(path, bufferSize)));
+    return count("open", () -> new FSDataInputStream(new Faulty(super.open(path, bufferSize))));
   }
 
   @Override
@@ -153,8 +190,12 @@ public final class FaultyFileSystem extends RawLocalFileSystem {
       Progressable progress)
       throws IOException {
     pass(Place.CREATE);
-    return faulty(
-        super.create(path, permission, overwrite, bufferSize, replication, blockSize, progress));
+    return count(
+        "create",
+        () ->
+            faulty(
+                super.create(
+                    path, permission, overwrite, bufferSize, replication, blockSize, progress)));
   }
 
   @Override
@@ -168,9 +209,12 @@ public final class FaultyFileSystem extends RawLocalFileSystem {
       Progressable progress)
       throws IOException {
     pass(Place.CREATE);
-    return faulty(
-        super.createNonRecursive(
-            path, permission, flags, bufferSize, replication, blockSize, progress));
+    return count(
+        "create",
+        () ->
+            faulty(
+                super.createNonRecursive(
+                    path, permission, flags, bufferSize, replication, blockSize, progress)));
   }
 
   private static FSDataOutputStream faulty(FSDataOutputStream out) {
@@ -194,19 +238,19 @@ public final class FaultyFileSystem extends RawLocalFileSystem {
   @Override
   public boolean rename(Path from, Path to) throws IOException {
     pass(Place.RENAME);
-    return super.rename(from, to);
+    return count("rename", () -> super.rename(from, to));
   }
 
   @Override
   public boolean delete(Path path, boolean recursive) throws IOException {
     pass(Place.DELETE);
-    return super.delete(path, recursive);
+    return count("delete", () -> super.delete(path, recursive));
   }
 
   @Override
   public boolean mkdirs(Path path, FsPermission permission) throws IOException {
     pass(Place.MKDIRS);
-    return super.mkdirs(path, permission);
+    return count("mkdirs", () -> super.mkdirs(path, permission));
   }
 
   @Override

@@ -59,17 +59,18 @@ object NewJvm {
       classPath: Seq[String] = Nil,
       environment: Map[String, String] = Map.empty,
       jvmOptions: Seq[String] = Nil,
-      prefix: Seq[String] = Nil): Finished = {
+      prefix: Seq[String] = Nil,
+      timeoutSeconds: Long = TimeoutSeconds): Finished = {
     val process =
       start(mainClass, args, withCache, log, properties, classPath, environment, jvmOptions, prefix)
-    await(process, mainClass, log)
+    await(process, mainClass, log, timeoutSeconds)
   }
 
   /** Waits for what [[start]] started. */
-  def await(process: Process, what: String, log: Path): Finished = {
-    if (!process.waitFor(TimeoutSeconds, TimeUnit.SECONDS)) {
+  def await(process: Process, what: String, log: Path, timeoutSeconds: Long = TimeoutSeconds): Finished = {
+    if (!process.waitFor(timeoutSeconds, TimeUnit.SECONDS)) {
       process.destroyForcibly()
-      throw new AssertionError(s"$what did not end in $TimeoutSeconds s, see $log")
+      throw new AssertionError(s"$what did not end in $timeoutSeconds s, see $log")
     }
     Finished(process.exitValue(), Files.readString(log))
   }
