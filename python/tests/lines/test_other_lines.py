@@ -41,7 +41,10 @@ def test_another_line_is_plain_spark(way: str, settings: list[str]) -> None:
     assert "CACHED True" in lines
     if way == "package":
         assert f"EXPLAINED {SENTENCE} {{}} 0" in lines
+    # There PySpark makes its session without asking for service files: nothing of the jar runs.
+    silent = pyspark.__version__.startswith("3.5.") and settings == [ON_CLASS_PATH]
     said = [line for line in done.stderr.splitlines() if "diskcache" in line.lower()]
-    assert len(said) == 1 and said[0].endswith(SENTENCE), done.stderr
+    assert len(said) == (0 if silent else 1), done.stderr
+    assert all(line.endswith(SENTENCE) for line in said), done.stderr
     for word in ("Traceback", "\tat ", "Exception", "NoClassDefFoundError", "ERROR"):
         assert word not in done.stderr, done.stderr
