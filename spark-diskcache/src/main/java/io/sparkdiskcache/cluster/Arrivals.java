@@ -86,7 +86,10 @@ final class Arrivals {
     settled = true;
     Set<String> missing = absent(wanted).keySet();
     if (!missing.isEmpty()) {
-      log.info("No executor came on {} within {}: the entries of these hosts are a miss.", missing, wait);
+      log.info(
+          "No executor came on {} within {}: the entries of these hosts are a miss.",
+          missing,
+          wait);
       synchronized (givenUp) {
         givenUp.addAll(missing);
       }
