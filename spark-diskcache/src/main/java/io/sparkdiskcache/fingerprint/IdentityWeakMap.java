@@ -24,6 +24,11 @@ public final class IdentityWeakMap<K, V> {
     map.put(new Ref<>(key, collected), value);
   }
 
+  /** Forgets all notes. */
+  public synchronized void clear() {
+    map.clear();
+  }
+
   private static final class Ref<K> extends WeakReference<K> {
     private final int hash;
 

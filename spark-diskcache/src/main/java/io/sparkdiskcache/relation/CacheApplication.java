@@ -326,6 +326,19 @@ public final class CacheApplication {
     return first == null || first.equals(rdds);
   }
 
+  /**
+   * Lets go of relations. Spark keeps the listeners of a context that has ended until its sessions
+   * are collected, and the plans of relations name these.
+   */
+  private void forget() {
+    decisions.clear();
+    tags.clear();
+    inputVersions.clear();
+    precisions.clear();
+    ttls.clear();
+    atEnd.clear();
+  }
+
   private record CacheTag(String value) {}
 
   private record InputVersion(String value) {}
@@ -365,6 +378,7 @@ public final class CacheApplication {
           atEnd.values().forEach(Runnable::run);
         }
       }
+      forget();
     }
   }
 }
