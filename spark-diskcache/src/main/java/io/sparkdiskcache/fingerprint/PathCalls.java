@@ -13,6 +13,7 @@ final class PathCalls {
   private final String method;
   private final String desc;
   private final boolean isLambda;
+  private final boolean initializes;
   private final KnownTexts texts = new KnownTexts();
 
   /** Paths of files that Spark has sent, that nothing has read yet. */
@@ -25,6 +26,7 @@ final class PathCalls {
     this.method = target.method().name();
     this.desc = target.method().desc();
     this.isLambda = target.method().isStatic() && target.method().isSynthetic();
+    this.initializes = isOfInitialization();
   }
 
   void instruction(int opcode) {
@@ -67,10 +69,16 @@ final class PathCalls {
   }
 
   private void noteInitializer(String target) {
-    if (graph.files.isApplication(target)
-        && (method.equals("<clinit>") || ClassFile.isDeferredInitializer(method))) {
+    if (initializes && graph.files.isApplication(target)) {
       graph.reads.initializerCalls(at);
     }
+  }
+
+  /** Whether the method runs once, when a class is loaded or a lazy value is asked for. */
+  private boolean isOfInitialization() {
+    return method.equals("<clinit>")
+        || ClassFile.isDeferredInitializer(method)
+        || (method.equals("<init>") && graph.files.read(owner).field("MODULE$") != null);
   }
 
   /**
@@ -78,7 +86,14 @@ final class PathCalls {
    * at the operands and says which of the texts among them outlive the call.
    */
   boolean call(int opcode, String target, String name, String called, int height) {
-    noteInitializer(target);
+    boolean makesModule =
+        name.equals("<init>")
+            && target.equals(owner)
+            && graph.files.isApplication(owner)
+            && graph.files.read(owner).field("MODULE$") != null;
+    if (!makesModule) { // whose constructor is looked at itself
+      noteInitializer(target);
+    }
     boolean noMoreParts = texts.endsWithNoElements();
     if (height < 0) {
       texts.jump();
@@ -116,7 +131,7 @@ final class PathCalls {
     }
     sent -= FileReaders.isSent(path) ? 1 : 0;
     graph.reads.read(path, at);
-    if (ClassFile.isInitializer(method) && !method.equals("<init>")) {
+    if (initializes) {
       graph.reads.initializerCalls(at);
     }
     return true;

@@ -98,7 +98,7 @@ class CodeHashRefusalsTest {
             "static class R extends Random {} " + udf("new R().nextInt()")),
         refused(
             "ReadsFile",
-            "reads or writes files",
+            "working directory",
             "static Object make() { return udf(x -> java.nio.file.Files.size(java.nio.file.Path.of(\"x\"))); }"),
         refused(
             "FileWriter",

@@ -153,7 +153,7 @@ class ImpureMembersTest {
           "new java.io.CharArrayReader(new char[] {'a'}).read() + x",
           "new java.io.LineNumberReader(new java.io.StringReader(\"a\")).readLine() + x",
           "new StringTokenizer(\"a b\").countTokens() + x",
-          "HexFormat.of().formatHex(new byte[] {(byte) x})",
+          "HexFormat.of().formatHex(new byte[] {x.byteValue()})",
           "java.text.Normalizer.normalize(\"a\", java.text.Normalizer.Form.NFD) + x",
           "Character.getName(x)",
           "LocalDateHelp.weeks(x)",

@@ -145,7 +145,7 @@ final class RandomProgram {
       }
       case 3 -> {
         members.add(declared.formatted(f, inner(depth)));
-        return "List.of(%s).stream().map(App::%s).findFirst().get()".formatted(arg, f);
+        return "List.<Integer>of(%s).stream().map(App::%s).findFirst().get()".formatted(arg, f);
       }
       default ->
           members.add(
@@ -305,7 +305,7 @@ final class RandomProgram {
         yield "r%s(%s)".formatted(t, arg);
       }
       default ->
-          "com.google.common.collect.Lists.transform(List.of(%s, 1), y -> y %s %s).get(0)"
+          "com.google.common.collect.Lists.transform(List.<Integer>of(%s, 1), y -> y %s %s).get(0)"
               .formatted(arg, site("+", "-"), number(1, 9));
     };
   }

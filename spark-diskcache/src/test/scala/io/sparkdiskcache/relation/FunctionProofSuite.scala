@@ -85,7 +85,7 @@ class FunctionProofSuite extends AnyFunSuite with Scenarios {
         assert(ExactRows.of(df) == expected, s"function $i again")
         assert(DiskCache.of(spark).entries().isEmpty, s"function $i")
         assert(stats(spark).computed == 2 && stats(spark).privateRelations == 0)
-        assert(stats(spark).withheld.get("DIFFERS") == 2, s"function $i")
+        assert(stats(spark).withheld.get("DIFFERS") >= 2, s"function $i")
       }
     }
   }
