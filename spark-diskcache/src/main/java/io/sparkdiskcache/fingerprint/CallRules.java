@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  *   <li>A cipher draws its own initial vector unless it is given one, or has none.
  *   <li>The JVM tells in messages of exceptions what local variables are called.
  *   <li>A library that is given a URL opens it.
+ *   <li>A stream that is made with {@code false} for parallel runs in one thread.
  * </ul>
  */
 final class CallRules {
@@ -33,6 +34,12 @@ final class CallRules {
   private static final Pattern QUOTED = Pattern.compile("'[^']*'");
   private static final Pattern ENABLED =
       Pattern.compile("is\\w*Enabled|isEnabledFor|isLoggable|get(?:Effective)?Level|getRootLogger");
+
+  /** What code that only logs gets from its calls: nothing, loggers, and what builds messages. */
+  private static final Pattern OF_LOGGING =
+      Pattern.compile(
+          "V|L(org/slf4j|org/apache|java/util)/.*(Logger|LoggingEventBuilder|LogBuilder|Marker|Message);");
+
   private static final Pattern WITHOUT_VECTOR =
       Pattern.compile("(?i)(AES|DES|DESede|Blowfish|RC2|RC4|ARCFOUR)(/ECB/.*)?");
   private static final Set<String> FRESH_IN_EACH_THREAD =
@@ -56,6 +63,7 @@ final class CallRules {
   private boolean calendarOfNow;
   private boolean asksLogger;
   private @Nullable Label logsUntil;
+  private int last = -1;
 
   CallRules(CodeGraph graph, String at) {
     this.graph = graph;
@@ -88,6 +96,7 @@ final class CallRules {
   }
 
   void label(Label label) {
+    last = -1;
     if (label == logsUntil) {
       logsUntil = null;
     }
@@ -95,6 +104,7 @@ final class CallRules {
 
   /** Any instruction that is none of the others. */
   void instruction(int opcode) {
+    last = opcode;
     boolean stores =
         (opcode >= Opcodes.ISTORE && opcode <= Opcodes.SASTORE)
             || opcode == Opcodes.IINC
@@ -138,13 +148,23 @@ final class CallRules {
       throw deciding();
     }
     if (logging) {
-      asksLogger = ENABLED.matcher(name).matches();
-      if (asksLogger && !desc.endsWith(")Z")) {
-        throw deciding();
+      asksLogger = ENABLED.matcher(name).matches() && desc.endsWith(")Z");
+      if (!asksLogger && !OF_LOGGING.matcher(Type.getReturnType(desc).getDescriptor()).matches()) {
+        throw graph.refuse(
+            Refusal.Code.FUNCTION,
+            at
+                + " asks "
+                + owner.replace('/', '.')
+                + "."
+                + name
+                + ", so the configuration or the context of logging decides a row; only log, and"
+                + " pass what it needs as an argument");
       }
       return true;
     }
-    boolean judged = calendar(owner, name, desc) || format(owner, name, desc);
+    boolean judged =
+        calendar(owner, name, desc) || format(owner, name, desc) || inOneThread(owner, name);
+    last = -1;
     if (owner.equals("java/lang/ThreadLocal") && name.equals("withInitial")) {
       judged = true;
       if (supplied == null || !FRESH_IN_EACH_THREAD.contains(supplied.getInternalName())) {
@@ -201,6 +221,13 @@ final class CallRules {
       throw calendar();
     }
     return false;
+  }
+
+  /** A stream of an Iterable, with {@code false} for parallel. */
+  private boolean inOneThread(String owner, String name) {
+    return owner.equals("java/util/stream/StreamSupport")
+        && name.endsWith("tream")
+        && last == Opcodes.ICONST_0;
   }
 
   private RefusedException calendar() {

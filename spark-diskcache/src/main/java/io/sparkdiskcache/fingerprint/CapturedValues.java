@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
-import java.io.Externalizable;
-import java.io.Serializable;
 import java.lang.invoke.SerializedLambda;
-import java.lang.reflect.Array;
-import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
-import java.lang.reflect.Modifier;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import org.apache.xbean.asm9.Opcodes;
 import org.apache.xbean.asm9.Type;
@@ -35,9 +28,6 @@ final class CapturedValues {
   /** An object whose fields are encoded as code turns out to read them. */
   private record Held(Object object, int id, String path, boolean shared, Set<String> done) {}
 
-  /** Superclasses whose fields are all set by the code of the class, which is in the hash. */
-  private static final Set<String> FROM_CODE = Set.of("java.lang.Enum", "scala.Enumeration");
-
   /** Bytes that one function may hold, with so many for each object. */
   private static final long BUDGET = 128L << 20;
 
@@ -50,9 +40,7 @@ final class CapturedValues {
   private final Set<Object> open = Collections.newSetFromMap(new IdentityHashMap<>());
   private IdentityHashMap<Object, Integer> seen = new IdentityHashMap<>();
   private final Set<Class<?>> accepted = new HashSet<>();
-  private final Set<Class<?>> serializable = new HashSet<>();
-  private final Map<Class<?>, List<Slot>> slots = new HashMap<>();
-  private final Map<Class<?>, List<Slot>> sharedSlots = new HashMap<>();
+  private final ObjectFields fields;
   private final boolean inTask;
   private long budget = BUDGET;
   private @Nullable String lazyField;
@@ -68,6 +56,7 @@ final class CapturedValues {
   CapturedValues(CodeGraph graph, boolean inTask) {
     this.graph = graph;
     this.inTask = inTask;
+    this.fields = new ObjectFields(graph, this);
   }
 
   /** Whether a hash table is iterated here as it will be in the task. */
@@ -145,7 +134,7 @@ final class CapturedValues {
       Class<?> type = value.getClass();
       if (type.isArray()) {
         mutable(path);
-        array(into, value, path);
+        ArrayValues.encode(graph, this, into, value, path);
       } else if (isLambda(type)) {
         lambda(into, value, path);
       } else if (!CollectionValues.encode(graph, this, into, value, path)
@@ -163,55 +152,10 @@ final class CapturedValues {
         "hold " + path,
         () -> {
           if (sharedObjects.add(object)) {
-            graph.checks.hold(Type.getInternalName(object.getClass()));
+            graph.checks.share(Type.getInternalName(object.getClass()));
             objects.add(new Held(object, objects.size(), path, true, new HashSet<>()));
           }
         });
-  }
-
-  private void array(CanonicalHasher into, Object array, String path) {
-    int length = Array.getLength(array);
-    into.tag('a').putInt(length);
-    graph.type(into, Type.getType(array.getClass()));
-    String element = path + "[]";
-    if (array.getClass().getComponentType().isPrimitive()) {
-      spend(8L * length, path);
-    }
-    if (array instanceof byte[] values) {
-      into.putBytes(values);
-    } else if (array instanceof int[] values) {
-      for (int value : values) {
-        into.putInt(value);
-      }
-    } else if (array instanceof long[] values) {
-      for (long value : values) {
-        into.putLong(value);
-      }
-    } else if (array instanceof double[] values) {
-      for (double value : values) {
-        into.putLong(Double.doubleToRawLongBits(value));
-      }
-    } else if (array instanceof float[] values) {
-      for (float value : values) {
-        into.putInt(Float.floatToRawIntBits(value));
-      }
-    } else if (array instanceof char[] values) {
-      for (char value : values) {
-        into.putInt(value);
-      }
-    } else if (array instanceof short[] values) {
-      for (short value : values) {
-        into.putInt(value);
-      }
-    } else if (array instanceof boolean[] values) {
-      for (boolean value : values) {
-        into.putBoolean(value);
-      }
-    } else {
-      for (int i = 0; i < length; i++) {
-        encode(into, Array.get(array, i), element);
-      }
-    }
   }
 
   /** Elements whose order means nothing: by their digests, sorted. */
@@ -265,7 +209,7 @@ final class CapturedValues {
               + " that is not serializable; cast it to a serializable interface");
     }
     Class<?> host = lambda.getClass().getNestHost();
-    if (isFollowed(host) && !graph.files.isSame(host)) {
+    if (fields.isFollowed(host) && !graph.files.isSame(host)) {
       throw refuse(
           path
               + " is a lambda of a "
@@ -278,6 +222,7 @@ final class CapturedValues {
     graph.type(into, Type.getMethodType(form.getFunctionalInterfaceMethodSignature()));
     graph.type(into, Type.getMethodType(form.getInstantiatedMethodType()));
     graph.checks.implementedByLambda(form.getFunctionalInterfaceClass());
+    graph.reads.lambda(form);
     graph.methodRef(
         into, form.getImplClass(), form.getImplMethodName(), form.getImplMethodSignature(), path);
     if (form.getImplMethodKind() == Opcodes.H_NEWINVOKESPECIAL) {
@@ -335,120 +280,25 @@ final class CapturedValues {
       throw refuse(
           path + " is a " + type.getName() + " of another class loader than the session's");
     }
-    if (!shared && serializable.add(type)) {
-      checkSerialization(type, path);
+    if (!shared) {
+      fields.checkSerialization(type, path);
     }
     into.tag('o');
     graph.classRef(into, name);
     graph.instantiate(name);
-    if (heldClasses.add(name)) {
+    if (shared) {
+      graph.checks.share(name);
+    } else if (heldClasses.add(name)) {
       graph.checks.hold(name);
     }
     if (graph.isUnordered()) {
-      for (Slot slot : slots(type, path)) {
+      for (ObjectFields.Slot slot : fields.of(type, path, shared)) {
         field(into, object, slot, path);
       }
     } else {
       into.putInt(objects.size());
       objects.add(new Held(object, objects.size(), path, shared, new HashSet<>()));
     }
-  }
-
-  /** A task must get the value that is encoded here. */
-  private void checkSerialization(Class<?> type, String path) {
-    if (!Serializable.class.isAssignableFrom(type)) {
-      throw refuse(path + " is a " + type.getName() + ", which is not serializable");
-    }
-    if (Externalizable.class.isAssignableFrom(type)) {
-      throw customSerialization(type, "writeExternal", path);
-    }
-    boolean module = graph.files.read(Type.getInternalName(type)).field("MODULE$") != null;
-    for (Class<?> c = type; c != null && isFollowed(c); c = c.getSuperclass()) {
-      for (Method method : c.getDeclaredMethods()) {
-        boolean hook =
-            switch (method.getName()) {
-              case "writeObject", "readObject", "readObjectNoData", "readResolve" -> true;
-              case "writeReplace" -> !module;
-              default -> false;
-            };
-        if (hook && !method.isBridge() && !method.isSynthetic()) {
-          throw customSerialization(c, method.getName(), path);
-        }
-      }
-    }
-  }
-
-  private RefusedException customSerialization(Class<?> type, String method, String path) {
-    return refuse(
-        path
-            + " is a "
-            + type.getName()
-            + ", which serializes itself by "
-            + method
-            + ", so what a task gets may not be what is here; capture plain values instead");
-  }
-
-  /** One instance field, with the class that declares it. */
-  private record Slot(String owner, ClassFile.Field declared, Field field) {
-    String key() {
-      return owner + "." + declared.name();
-    }
-  }
-
-  private boolean isFollowed(Class<?> type) {
-    ClassFiles.Origin origin = graph.files.origin(Type.getInternalName(type));
-    return origin == ClassFiles.Origin.APPLICATION || origin == ClassFiles.Origin.LIBRARY;
-  }
-
-  /** The fields that travel to a task, superclasses last, in an order that names do not move. */
-  private List<Slot> slots(Class<?> type, String path) {
-    Map<Class<?>, List<Slot>> known = shared ? sharedSlots : slots;
-    List<Slot> found = known.get(type);
-    if (found == null) {
-      found = findSlots(type, path);
-      known.put(type, found);
-    }
-    return found;
-  }
-
-  private List<Slot> findSlots(Class<?> type, String path) {
-    List<Slot> slots = new ArrayList<>();
-    for (Class<?> c = type; c != null && c != Object.class; c = c.getSuperclass()) {
-      if (!isFollowed(c)) {
-        for (Field field : c.getDeclaredFields()) {
-          if (!Modifier.isStatic(field.getModifiers()) && !FROM_CODE.contains(c.getName())) {
-            throw refuse(
-                path
-                    + " is a "
-                    + type.getName()
-                    + ", which inherits state from "
-                    + c.getName()
-                    + "; hold that as a value instead");
-          }
-        }
-        continue;
-      }
-      boolean travels = shared || Serializable.class.isAssignableFrom(c);
-      if (!travels) {
-        String constructor = Type.getInternalName(c);
-        if (graph.files.isApplication(constructor)) {
-          graph.methodRef(new CanonicalHasher(), constructor, "<init>", "()V", path);
-        }
-        continue;
-      }
-      String owner = Type.getInternalName(c);
-      Map<String, Field> byName = new HashMap<>();
-      for (Field field : c.getDeclaredFields()) {
-        byName.put(field.getName(), field);
-      }
-      for (ClassFile.Field declared : graph.files.read(owner).fields()) {
-        Field field = byName.get(declared.name());
-        if (!declared.isStatic() && field != null) {
-          slots.add(new Slot(owner, declared, field));
-        }
-      }
-    }
-    return slots;
   }
 
   /** True if a field of a held object was encoded that had not been before. */
@@ -459,13 +309,13 @@ final class CapturedValues {
       boolean before = shared;
       shared = held.shared;
       try {
-        for (Slot slot : slots(held.object.getClass(), held.path)) {
-          if (graph.isRead(slot.owner, slot.declared.name()) && held.done.add(slot.key())) {
+        for (ObjectFields.Slot slot : fields.of(held.object.getClass(), held.path, shared)) {
+          if (graph.isRead(slot.owner(), slot.declared().name()) && held.done.add(slot.key())) {
             CanonicalHasher local = new CanonicalHasher().putInt(held.id);
             field(local, held.object, slot, held.path);
             byte[] digest = local.digest();
             graph.global().tag('V').putBytes(digest);
-            graph.part(held.path + "." + StableNames.ofField(slot.declared.name()), digest);
+            graph.part(held.path + "." + StableNames.ofField(slot.declared().name()), digest);
             any = true;
           }
         }
@@ -476,11 +326,11 @@ final class CapturedValues {
     return any;
   }
 
-  private void field(CanonicalHasher into, Object object, Slot slot, String path) {
-    ClassFile.Field declared = slot.declared;
+  private void field(CanonicalHasher into, Object object, ObjectFields.Slot slot, String path) {
+    ClassFile.Field declared = slot.declared();
     String place = path + "." + declared.name();
-    graph.fieldRef(into, slot.owner, declared.name(), declared.desc());
-    Set<String> writers = graph.files.read(slot.owner).writers(declared.name());
+    graph.fieldRef(into, slot.owner(), declared.name(), declared.desc());
+    Set<String> writers = graph.files.read(slot.owner()).writers(declared.name());
     if (writers.stream().anyMatch(ClassFile::isLazyInitializer)) {
       into.tag('z');
       lazyField = place;
@@ -505,7 +355,7 @@ final class CapturedValues {
       mutable(place);
     }
     if (shared && LibraryObjects.isDeclared(graph.files, declared)) {
-      LibraryObjects.check(graph, slot.owner, declared, place);
+      LibraryObjects.check(graph, slot.owner(), declared, place);
       into.tag('L');
       return;
     }
@@ -519,10 +369,10 @@ final class CapturedValues {
     return method.contains("$_setter_$");
   }
 
-  private @Nullable Object read(Object object, Slot slot, String path) {
+  private @Nullable Object read(Object object, ObjectFields.Slot slot, String path) {
     try {
-      slot.field.setAccessible(true);
-      return slot.field.get(object);
+      slot.field().setAccessible(true);
+      return slot.field().get(object);
     } catch (IllegalAccessException | RuntimeException e) {
       throw refuse(path + " cannot be read: " + e);
     }

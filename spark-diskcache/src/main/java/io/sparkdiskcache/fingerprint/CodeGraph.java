@@ -17,7 +17,7 @@ import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Function;
-import java.util.regex.Pattern;
+import java.util.function.Predicate;
 import org.apache.xbean.asm9.Opcodes;
 import org.apache.xbean.asm9.Type;
 import org.jspecify.annotations.Nullable;
@@ -46,14 +46,11 @@ import org.jspecify.annotations.Nullable;
  * Well-known libraries are identified by content and not followed; since they call each other, all
  * jars of the class path count as soon as one is used, with their order and with the resources of
  * the user's own. They may look at any object or class they can get hold of by reflection, so from
- * then on application classes count {@linkplain #whole whole}, with the classes that these mention.
- * Where a name is computed, all code of the user's counts.
+ * then on application classes count {@linkplain ReflectedClasses whole}, with the classes that
+ * these mention. Where a name is computed, all code of the user's counts.
  */
 final class CodeGraph {
   private static final int MAX_METHODS = 20_000;
-  private static final Pattern CLASS_NAME =
-      Pattern.compile("(?:[\\p{L}_$][\\p{L}\\d_$]*[./])+[\\p{L}_$][\\p{L}\\d_$]*");
-
   private static final int CLASS_FLAGS =
       Opcodes.ACC_INTERFACE | Opcodes.ACC_ABSTRACT | Opcodes.ACC_ENUM | Opcodes.ACC_RECORD;
 
@@ -61,6 +58,8 @@ final class CodeGraph {
   private final String place;
   final LibraryCalls calls;
   final WholeGraphChecks checks;
+  final ReadFiles reads;
+  final ReflectedClasses reflected;
   private final CanonicalHasher global = new CanonicalHasher();
   private final Map<String, Integer> numbers = new HashMap<>();
   private final Deque<Resolved> methods = new ArrayDeque<>();
@@ -68,14 +67,10 @@ final class CodeGraph {
   private final Set<String> instantiated = new LinkedHashSet<>();
   private final Set<String> initialized = new HashSet<>();
   private final Set<String> modules = new HashSet<>();
-  private final SortedSet<String> tokens = new TreeSet<>();
-  private final Set<String> whole = new LinkedHashSet<>();
   private final List<String> rawNames = new ArrayList<>();
   private final SortedSet<String> covered = new TreeSet<>();
   private final Map<String, CanonicalHasher> parts = new HashMap<>();
   private final Deque<StaticRead> staticReads = new ArrayDeque<>();
-  private boolean usesLibraries;
-  private final Set<String> named = new HashSet<>();
   private boolean observesNames;
   private boolean observesMessages;
   private final Set<String> messageOwners = new LinkedHashSet<>();
@@ -93,6 +88,8 @@ final class CodeGraph {
     this.place = place;
     this.calls = new LibraryCalls(this, excused);
     this.checks = new WholeGraphChecks(this);
+    this.reads = new ReadFiles(this);
+    this.reflected = new ReflectedClasses(this);
   }
 
   CanonicalHasher global() {
@@ -210,7 +207,7 @@ final class CodeGraph {
       case ABSENT -> into.tag('?').putString(name);
       case ENGINE -> into.tag('E').putString(name).putString(jarDigest(name));
       case LIBRARY -> {
-        usesLibraries = true;
+        reflected.useLibrary();
         into.tag('L').putString(name).putString(jarDigest(name));
       }
     }
@@ -344,17 +341,6 @@ final class CodeGraph {
     }
   }
 
-  /** A class constant that code hands around. */
-  void token(Type constant) {
-    Type type = constant.getSort() == Type.ARRAY ? constant.getElementType() : constant;
-    if (type.getSort() == Type.OBJECT && files.isApplication(type.getInternalName())) {
-      tokens.add(type.getInternalName());
-      if (files.read(type.getInternalName()).isEnum()) {
-        initialize(type.getInternalName());
-      }
-    }
-  }
-
   void readStatic(String owner, String field, String at) {
     initialize(owner);
     String declaring = files.declaring(owner, field);
@@ -397,10 +383,13 @@ final class CodeGraph {
     return staticReads.poll();
   }
 
-  void readField(String owner, String field, String desc) {
+  void readField(String owner, String field, String desc, String at) {
     String declaring = files.isApplication(owner) ? files.declaring(owner, field) : null;
     if (declaring == null) {
       return;
+    }
+    if (files.origin(declaring) == ClassFiles.Origin.JDK) {
+      calls.permit(declaring, field, "", at); // a protected one of a superclass
     }
     checks.readField(declaring, field, desc);
   }
@@ -417,13 +406,6 @@ final class CodeGraph {
     observesMessages = true;
   }
 
-  /** A text that may name a class, for a library to load. */
-  void mayName(String text) {
-    if (text.length() < 300 && CLASS_NAME.matcher(text).matches()) {
-      named.add(text.replace('.', '/'));
-    }
-  }
-
   /** Code can see the names that compilers count up, so they count. */
   void observeNames() {
     observesNames = true;
@@ -432,7 +414,7 @@ final class CodeGraph {
   /** True if reached code, or a library by reflection, may read the field. */
   boolean isRead(String declaring, String field) {
     return checks.isRead(declaring, field)
-        || whole.contains(declaring)
+        || reflected.isWhole(declaring)
         || !files.isApplication(declaring);
   }
 
@@ -477,60 +459,7 @@ final class CodeGraph {
 
   /** Once a library is used: what it may look at by reflection. True if there was anything new. */
   boolean followLibraries() {
-    if (!usesLibraries) {
-      return false;
-    }
-    int before = whole.size();
-    for (String name : List.copyOf(instantiated)) {
-      if (!modules.contains(name)) {
-        whole(name, true);
-      }
-    }
-    for (String name : List.copyOf(tokens)) {
-      whole(name, true);
-    }
-    for (String name : List.copyOf(named)) {
-      named.remove(name);
-      if (files.isApplication(name)) {
-        whole(name, true);
-      }
-    }
-    return whole.size() > before;
-  }
-
-  /**
-   * A class with all its members, annotations and the application classes its fields mention.
-   *
-   * @param statics whether static methods may be called too
-   */
-  void whole(String name, boolean statics) {
-    if (!files.isApplication(name) || !whole.add(name)) {
-      return;
-    }
-    ClassFile file = files.read(name);
-    byte[] stripped = WholeClass.digest(file);
-    global.tag('W').putString(StableNames.withoutCell(name)).putBytes(stripped);
-    part("class " + StableNames.ofClass(name).replace('/', '.'), stripped);
-    classRef(new CanonicalHasher(), name);
-    initialize(name);
-    for (ClassFile.Method method : file.methods()) {
-      boolean skip =
-          method.isAbstract()
-              || method.name().equals("<clinit>")
-              || (method.isStatic() && (!statics || method.isSynthetic()))
-              || (method.isStatic() && method.key().equals("main([Ljava/lang/String;)V"))
-              || Dispatch.isForPlanning(files.supertypes(name), method);
-      if (!skip) {
-        String at = StableNames.label(name, method.name());
-        methodRef(new CanonicalHasher(), name, method.name(), method.desc(), at);
-      }
-    }
-    if (WholeClass.namesTypesInData(file)) {
-      calls.noteFindsClasses();
-    }
-    for (String type : WholeClass.mentioned(file, statics)) {
-      whole(type, statics);
-    }
+    return reflected.follow(instantiated.stream().filter(name -> !modules.contains(name)).toList());
   }
 
   /** Checks what only the whole graph can tell. Call once, when nothing is left to discover. */
@@ -538,13 +467,19 @@ final class CodeGraph {
     checks.check(instantiated, modules);
   }
 
-  /** Ends the global stream. */
-  byte[] digest(Function<Boolean, byte[]> classPath) {
+  /**
+   * Ends the global stream.
+   *
+   * @param classPath its digest, with all classes of the user's or without
+   * @param provides whether the user's code provides services, of libraries or only of the JDK
+   */
+  byte[] digest(Function<Boolean, byte[]> classPath, Predicate<Boolean> provides) {
+    reads.encode(global);
     boolean wholly =
         calls.findsClasses()
-            || ((usesLibraries || calls.usesServices())
-                && UserServices.areProvided(files, usesLibraries));
-    if (usesLibraries || wholly) {
+            || ((reflected.usesLibraries() || calls.usesServices())
+                && provides.test(reflected.usesLibraries()));
+    if (reflected.usesLibraries() || wholly) {
       byte[] libraries = classPath.apply(wholly);
       global.tag('P').putBytes(libraries);
       part("libraries", libraries);

@@ -41,6 +41,7 @@ final class CodeHasher implements FunctionIdentity {
   private final Set<String> excused;
   private final boolean inTask;
   private final Map<List<Object>, byte[]> classPaths = new ConcurrentHashMap<>();
+  private final Map<List<Object>, Boolean> provided = new ConcurrentHashMap<>();
 
   /** The context class loader of the session, which sees the notebook and {@code spark.jars}. */
   CodeHasher(ClassLoader loader) {
@@ -61,8 +62,8 @@ final class CodeHasher implements FunctionIdentity {
   }
 
   /** Of functions that came to this process by serialization. */
-  static CodeHasher inTask(ClassLoader loader) {
-    return new CodeHasher(loader, Set.of(), true);
+  static CodeHasher inTask(ClassLoader loader, Set<String> excused) {
+    return new CodeHasher(loader, excused, true);
   }
 
   /** The identity of a function object: a lambda, or an object of a named or anonymous class. */
@@ -94,7 +95,7 @@ final class CodeHasher implements FunctionIdentity {
           graph.classRef(local, name);
           graph.global().putBytes(local.digest());
           graph.checks.comesFromRows(name);
-          graph.whole(name, false);
+          graph.reflected.whole(name, false);
           graph.instantiate(name);
         });
   }
@@ -161,9 +162,16 @@ final class CodeHasher implements FunctionIdentity {
       }
       graph.checkWhole();
       values.checkLazyFields();
-      byte[] digest = graph.digest(wholly -> classPath(through, ownJars, wholly));
+      byte[] digest =
+          graph.digest(
+              wholly -> classPath(through, ownJars, wholly),
+              ofLibraries -> provides(files, ownJars, ofLibraries));
       return new CodeIdentity(
-          digest, graph.covered(), graph.parts(), values.sawMutable(), graph.files.inMemory());
+          digest,
+          graph.covered(),
+          graph.parts(),
+          values.sawMutable() || graph.checks.writes() || !graph.reads.isEmpty(),
+          graph.files.inMemory());
     } catch (StackOverflowError e) {
       throw RefusedException.of(
           Refusal.Code.FUNCTION_STATE,
@@ -181,6 +189,12 @@ final class CodeHasher implements FunctionIdentity {
   private byte[] classPath(ClassLoader through, Set<String> own, boolean wholly) {
     return classPaths.computeIfAbsent(
         List.of(through, own, wholly), k -> ClassPathIdentity.of(through, own, wholly));
+  }
+
+  private boolean provides(ClassFiles files, Set<String> own, boolean ofLibraries) {
+    return provided.computeIfAbsent(
+        List.of(files.loader(), own, ofLibraries),
+        k -> UserServices.areProvided(files, ofLibraries));
   }
 
   /** The session's loader, unless the function comes from one that the session does not see. */

@@ -32,11 +32,9 @@ final class Encoding {
   private final Map<Long, Integer> lambdaIds = new HashMap<>();
   private final SortedSet<String> zones = new TreeSet<>();
   private final SortedMap<String, String> components = new TreeMap<>();
-  private final Set<String> ofUnits = new LinkedHashSet<>();
   private final Set<String> elsewhere = new LinkedHashSet<>();
   private final List<FunctionProof> functions = new ArrayList<>();
-  private boolean inOtherTasks;
-  private int beside;
+  private Where where = Where.ALWAYS;
   private CanonicalHasher hasher = new CanonicalHasher();
 
   CanonicalHasher out() {
@@ -109,41 +107,49 @@ final class Encoding {
     return zones.stream().map(ZoneId::of).collect(Collectors.toList());
   }
 
+  /** How what is met relates to the task that computes a unit. */
+  enum Where {
+    /** It runs in each of these tasks. */
+    ALWAYS,
+    /** In some of them: one of several inputs. */
+    SOMETIMES,
+    /** In tasks of Spark's own: below an exchange, or in another job. */
+    ELSEWHERE
+  }
+
+  /** What {@code walk} meets is no nearer to the task than this. */
+  void in(Where at, Runnable walk) {
+    Where before = where;
+    where = at.compareTo(before) > 0 ? at : before;
+    try {
+      walk.run();
+    } finally {
+      where = before;
+    }
+  }
+
+  boolean isElsewhere() {
+    return where == Where.ELSEWHERE;
+  }
+
   /**
-   * Demands that a function prove itself where it runs; to be called where the function is met.
+   * Demands the proof of a function that says by itself in each task that it runs, so that only
+   * where it may run elsewhere it has to be asked for.
    *
    * @param digest that the tasks will compute, too
    */
   void demandProof(String digest) {
-    (beside == 0 ? ofUnits : elsewhere).add(digest);
-  }
-
-  /**
-   * The same of a function that says in each task that it runs: only elsewhere it has to be asked
-   * for.
-   */
-  void demandProofElsewhere(String digest) {
-    if (beside > 0) {
+    if (where != Where.ALWAYS) {
       elsewhere.add(digest);
     }
   }
 
-  /** What {@code walk} meets runs in tasks of Spark's own if {@code now}, or if it did before. */
-  void inOtherTasks(boolean now, Runnable walk) {
-    boolean before = inOtherTasks;
-    inOtherTasks = before || now;
-    walk.run();
-    inOtherTasks = before;
-  }
-
-  /** Whether what is met runs in tasks of Spark's own: below an exchange, or in another job. */
-  boolean isInOtherTasks() {
-    return inOtherTasks;
-  }
-
-  /** Asks the task that computes rows to show that it runs this very function. */
+  /**
+   * Asks the task that computes rows to show that it would run this very function. Of one that runs
+   * elsewhere only the code can be shown, and not what it holds there.
+   */
   void prove(FunctionProof proof) {
-    if (!inOtherTasks && functions.stream().noneMatch(proof::isSame)) {
+    if ((!isElsewhere() || !proof.isStateful()) && functions.stream().noneMatch(proof::isSame)) {
       functions.add(proof);
     }
   }
@@ -152,18 +158,8 @@ final class Encoding {
     return List.copyOf(functions);
   }
 
-  /** Walks what does not run, or not always, in the task that computes a unit. */
-  void beside(Runnable walk) {
-    beside++;
-    try {
-      walk.run();
-    } finally {
-      beside--;
-    }
-  }
-
   Proofs proofs() {
-    return ofUnits.isEmpty() && elsewhere.isEmpty() ? Proofs.NONE : new Proofs(ofUnits, elsewhere);
+    return elsewhere.isEmpty() ? Proofs.NONE : new Proofs(Set.of(), elsewhere);
   }
 
   /** Names an ingredient, for people. */

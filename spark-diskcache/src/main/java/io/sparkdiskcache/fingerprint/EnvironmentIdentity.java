@@ -3,6 +3,7 @@ package io.sparkdiskcache.fingerprint;
 
 import java.nio.charset.Charset;
 import java.time.zone.ZoneRulesProvider;
+import java.util.List;
 import java.util.Locale;
 import java.util.SortedMap;
 import java.util.TimeZone;
@@ -13,6 +14,54 @@ import java.util.TreeMap;
  * builds, and defaults that code reads behind Spark's back. Mixed into keys on the executor.
  */
 public final class EnvironmentIdentity {
+  /** Properties that the JDK may read while it computes, whoever set them. */
+  private static final List<String> OF_THE_JDK = List.of("java.", "javax.", "jdk.", "sun.");
+
+  /**
+   * Of these the ones that say what is said elsewhere, where something is, or how the process talks
+   * to others.
+   */
+  private static final List<String> WITHOUT_EFFECT =
+      List.of(
+          "java.awt.",
+          "java.class.",
+          "java.home",
+          "java.io.tmpdir",
+          "java.library.",
+          "java.net.",
+          "java.protocol.",
+          "java.rmi.",
+          "java.runtime.",
+          "java.security.egd",
+          "java.specification.",
+          "java.util.logging.",
+          "java.vendor",
+          "java.version",
+          "java.vm.",
+          "javax.management.",
+          "javax.net.",
+          "jdk.debug",
+          "jdk.httpclient.",
+          "jdk.internal.",
+          "jdk.module.",
+          "jdk.net.",
+          "jdk.reflect.",
+          "jdk.tls.",
+          "sun.arch.",
+          "sun.boot.",
+          "sun.cpu.",
+          "sun.desktop",
+          "sun.io.",
+          "sun.java.",
+          "sun.jnu.",
+          "sun.management.",
+          "sun.net.",
+          "sun.nio.",
+          "sun.os.",
+          "sun.rmi.",
+          "sun.security.",
+          "sun.std");
+
   private EnvironmentIdentity() {}
 
   /** The digest of this JVM's environment. */
@@ -44,11 +93,14 @@ public final class EnvironmentIdentity {
     facts.put("locale", Locale.getDefault().toLanguageTag());
     facts.put("locale.format", Locale.getDefault(Locale.Category.FORMAT).toLanguageTag());
     facts.put("locale.display", Locale.getDefault(Locale.Category.DISPLAY).toLanguageTag());
-    for (String name :
-        new String[] {
-          "os.name", "line.separator", "java.locale.providers", "java.locale.useOldISOCodes"
-        }) {
+    for (String name : new String[] {"os.name", "line.separator"}) {
       facts.put(name, System.getProperty(name, ""));
+    }
+    for (String name : System.getProperties().stringPropertyNames()) {
+      if (OF_THE_JDK.stream().anyMatch(name::startsWith)
+          && WITHOUT_EFFECT.stream().noneMatch(name::startsWith)) {
+        facts.put(name, System.getProperty(name, ""));
+      }
     }
     facts.put("messages", String.valueOf(saysWhatIsNull()));
     facts.put("timezone", TimeZone.getDefault().getID());

@@ -38,14 +38,16 @@ public final class FunctionProof implements Serializable {
   private final String name;
   private final byte[] digest;
   private final boolean stateful;
+  private final boolean service;
   private final TreeMap<String, String> parts;
   private final HashMap<String, byte[]> inMemory;
 
-  private FunctionProof(Object subject, String name, CodeIdentity identity) {
+  private FunctionProof(Object subject, String name, CodeIdentity identity, boolean service) {
     this.subject = subject;
     this.name = name;
     this.digest = identity.digest();
     this.stateful = identity.capturesMutableState();
+    this.service = service;
     this.parts = new TreeMap<>(identity.parts());
     this.inMemory = new HashMap<>(identity.inMemory());
   }
@@ -54,7 +56,12 @@ public final class FunctionProof implements Serializable {
   static FunctionProof of(Object subject, CodeIdentity identity) {
     String name =
         subject instanceof Class<?> type ? type.getName() : MemoizableFunction.name(subject);
-    return new FunctionProof(subject, name, identity);
+    return new FunctionProof(subject, name, identity, false);
+  }
+
+  /** Of a function that may ask a service, as its author says. */
+  static FunctionProof ofService(Object subject, CodeIdentity identity) {
+    return new FunctionProof(subject, MemoizableFunction.name(subject), identity, true);
   }
 
   boolean isSame(FunctionProof other) {
@@ -85,7 +92,8 @@ public final class FunctionProof implements Serializable {
         return Optional.empty();
       }
       ClassFiles.add(loader, inMemory);
-      CodeHasher hasher = CodeHasher.inTask(loader);
+      CodeHasher hasher =
+          CodeHasher.inTask(loader, service ? ForbiddenCalls.OF_SERVICES : Set.of());
       CodeIdentity here =
           subject instanceof Class<?> type ? hasher.hashClass(type, "") : hasher.hash(subject, "");
       if (!Arrays.equals(digest, here.digest())) {

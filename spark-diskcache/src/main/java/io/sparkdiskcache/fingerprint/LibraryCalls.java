@@ -6,6 +6,7 @@ import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Judges what reached code uses of the JDK, Scala, Spark and other libraries: by the table of
@@ -24,14 +25,6 @@ final class LibraryCalls {
 
   private static final Pattern TAKES_PATH =
       Pattern.compile("^\\([^)]*Ljava/(lang/String|net/UR|io/File|nio/file/)");
-
-  /** Members of the JDK that ask providers that anybody may put on the class path. */
-  private static final Pattern SERVICES =
-      Pattern.compile(
-          "^java/nio/charset/|^java/text/|^java/util/(Locale|Currency|Calendar|TimeZone|ResourceB)"
-              + "|^java/time/(zone|chrono|format)/|^java/time/ZoneId|^javax/"
-              + "|^java/lang/String\\.(getBytes\\(Ljava/lang/S|<init>\\(.*Ljava/lang/String;\\))"
-              + "|^java/io/\\w+\\.<init>\\(.*Ljava/lang/String;\\)");
 
   private final CodeGraph graph;
   private final ClassFiles files;
@@ -53,7 +46,10 @@ final class LibraryCalls {
     return excused;
   }
 
-  /** Whether the JDK may have asked for providers that anybody may put on the class path. */
+  /**
+   * Whether the JDK may have asked for providers that anybody may put on the class path: of
+   * charsets, of names and numbers of a language, of time zones. Hardly a part of it does not.
+   */
   boolean usesServices() {
     return usesServices;
   }
@@ -79,17 +75,17 @@ final class LibraryCalls {
     }
     if (origin == ClassFiles.Origin.LIBRARY) {
       ofLibrary(owner, name, desc, at, judged);
-    } else if (origin == ClassFiles.Origin.JDK
-        && SERVICES.matcher(owner + "." + name + desc).find()) {
-      usesServices = true;
     }
+    usesServices |= origin == ClassFiles.Origin.JDK;
     if (!judged && permitted.add(owner + "." + name + desc)) {
-      permit(owner, name, desc, at);
-      if (origin == ClassFiles.Origin.JDK || origin == ClassFiles.Origin.ENGINE) {
-        Resolved target = files.resolve(owner, name, desc);
-        if (target != null && !target.owner().equals(owner)) {
-          permitInherited(target.owner(), name, desc, at);
-        }
+      boolean followed = origin == ClassFiles.Origin.JDK || origin == ClassFiles.Origin.ENGINE;
+      Resolved target = followed ? files.resolve(owner, name, desc) : null;
+      String declaring = target == null ? owner : target.owner();
+      if (declaring.equals(owner) || ForbiddenCalls.speaksOf(owner, name, desc)) {
+        permit(owner, name, desc, at);
+      }
+      if (!declaring.equals(owner)) {
+        refuseIf(ForbiddenCalls.whyInherited(declaring, name, desc), declaring, name, at);
       }
     }
   }
@@ -120,7 +116,10 @@ final class LibraryCalls {
 
   /** Refuses a member that is known to read or change more than its arguments. */
   void permit(String owner, String name, String desc, String at) {
-    String why = ForbiddenCalls.why(owner, name, desc);
+    refuseIf(ForbiddenCalls.why(owner, name, desc), owner, name, at);
+  }
+
+  private void refuseIf(@Nullable String why, String owner, String name, String at) {
     if (why != null && !excused.contains(why)) {
       throw graph.refuse(
           Refusal.Code.FUNCTION,
@@ -132,16 +131,6 @@ final class LibraryCalls {
               + ", which "
               + why
               + "; pass what it needs as an argument, or declare the function non-deterministic");
-    }
-  }
-
-  /**
-   * The type that was named is allowed; where it inherits from one that is not, only what is
-   * forbidden by name counts.
-   */
-  private void permitInherited(String owner, String name, String desc, String at) {
-    if (ForbiddenCalls.isNamed(owner, name, desc)) {
-      permit(owner, name, desc, at);
     }
   }
 }

@@ -33,6 +33,19 @@ final class LibraryObjects {
               + "|process|predict|score|tokeniz|stem|extract|between|plus|minus|add(?:To)|sum|get"
               + "|map|flatMap|filter|exists|forall|foreach|nonEmpty).*");
 
+  /** Called like readers, and change what they read. */
+  private static final Pattern CHANGES =
+      Pattern.compile(
+          "getAnd.*|getOr(?:Create|Insert|Put).*|computeIf.*|mapTo.*|process.*|readNext.*");
+
+  /** What these give may be a view of the object. */
+  private static final Pattern GIVES_PARTS =
+      Pattern.compile("(?:get|as|find|filter|lookup|resolve|index|extract|between|apply).*");
+
+  private static final Pattern COLLECTION =
+      Pattern.compile(
+          "java/util/(?:concurrent/)?\\w*(?:Map|Set|List|Collection|Queue|Deque|Iterator|Entry)");
+
   private static final int MOST_CLASSES = 5_000;
 
   /** By class loader's identity and field; the answer cannot change while the classes live. */
@@ -200,11 +213,17 @@ final class LibraryObjects {
     /** What a reader gives must not be a part of it that can be changed. */
     private boolean isReader(String called, String desc) {
       Type result = Type.getReturnType(desc);
-      boolean part =
-          called.startsWith("get")
-              && result.getSort() == Type.OBJECT
-              && files.origin(result.getInternalName()) == ClassFiles.Origin.LIBRARY;
-      return READER.matcher(called).matches() && !part;
+      boolean part = GIVES_PARTS.matcher(called).matches() && isChangeable(result);
+      return READER.matcher(called).matches() && !CHANGES.matcher(called).matches() && !part;
+    }
+
+    private boolean isChangeable(Type result) {
+      if (result.getSort() == Type.ARRAY) {
+        return true;
+      }
+      return result.getSort() == Type.OBJECT
+          && (COLLECTION.matcher(result.getInternalName()).matches()
+              || files.origin(result.getInternalName()) == ClassFiles.Origin.LIBRARY);
     }
 
     private boolean isOne(int depth) {

@@ -16,9 +16,10 @@ import org.apache.xbean.asm9.Opcodes;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whether a member of a library that a function calls reads the clock, draws at random, or opens a
- * file or connection: found by following its calls a few steps, where it is clear which method they
- * end in. A library is believed in what lies deeper, behind an interface, or in its initializers.
+ * Whether a member of a library that a function calls reads the clock, draws at random, opens a
+ * file or connection, or reads what a setter has set for the whole process: found by following its
+ * calls a few steps, where it is clear which method they end in. A library is believed in what lies
+ * deeper, behind an interface, or in its initializers.
  */
 final class LibrarySinks {
   private static final int MOST_STEPS = 3;
@@ -60,8 +61,7 @@ final class LibrarySinks {
   }
 
   private void add(String owner, String name, String desc, int depth) {
-    int most = constructs ? MOST_STEPS_OF_CONSTRUCTORS : MOST_STEPS;
-    if (depth > most || owner.startsWith("[")) {
+    if (depth > MOST_STEPS || owner.startsWith("[")) {
       return;
     }
     try {
@@ -111,13 +111,34 @@ final class LibrarySinks {
       this.depth = depth;
     }
 
+    /** What a setter of the library's changes for everybody. */
+    @Override
+    public void visitFieldInsn(int opcode, String owner, String name, String desc) {
+      if (opcode != Opcodes.GETSTATIC || files.origin(owner) != ClassFiles.Origin.LIBRARY) {
+        return;
+      }
+      files.read(owner).writers(name).stream()
+          .filter(writer -> writer.startsWith("set"))
+          .findFirst()
+          .ifPresent(
+              setter ->
+                  sink =
+                      owner.replace('/', '.')
+                          + "."
+                          + name
+                          + ", which "
+                          + setter
+                          + " sets for the whole process");
+    }
+
     @Override
     public void visitMethodInsn(
         int opcode, String owner, String name, String desc, boolean isInterface) {
       String why = ForbiddenCalls.whyOfLibrary(owner, name, desc);
-      if (why != null) {
+      boolean near = !constructs || depth <= MOST_STEPS_OF_CONSTRUCTORS;
+      if (why != null && near) {
         sink = owner.replace('/', '.') + "." + name + ", which " + why;
-      } else if (opcode != Opcodes.INVOKEINTERFACE) {
+      } else if (why == null && opcode != Opcodes.INVOKEINTERFACE) {
         add(owner, name, desc, depth + 1);
       }
     }

@@ -18,9 +18,10 @@ import java.util.List;
  * @param name its class, or class and method
  * @param code the user's methods that it reaches
  * @param parameters what it was declared to take, erased; empty if that cannot be told
+ * @param proof for where it runs
  */
 public record MemoizableFunction(
-    String digest, String name, List<String> code, List<Class<?>> parameters) {
+    String digest, String name, List<String> code, List<Class<?>> parameters, FunctionProof proof) {
   private static final String PLACE = "";
 
   /** Marks what calls such a function, whose results no other key may cover. */
@@ -36,18 +37,12 @@ public record MemoizableFunction(
     try {
       CodeIdentity identity =
           new CodeHasher(loader, ForbiddenCalls.OF_SERVICES).hash(function, PLACE);
-      if (identity.capturesMutableState()) {
-        throw RefusedException.of(
-            Refusal.Code.FUNCTION_STATE,
-            PLACE,
-            "the function captures a value that may change after this, such as an array, a mutable"
-                + " collection or a field that is not final");
-      }
       return new MemoizableFunction(
           HexFormat.of().formatHex(identity.digest()),
           name,
           identity.covered(),
-          parameters(function));
+          parameters(function),
+          FunctionProof.ofService(function, identity));
     } catch (RefusedException e) {
       Refusal refusal = e.refusal();
       throw new IllegalArgumentException(

@@ -39,17 +39,6 @@ final class MethodEncoder extends AnalyzerAdapter {
           "java/lang/runtime/SwitchBootstraps.enumSwitch",
           "scala/runtime/LambdaDeserialize.bootstrap");
 
-  /** Methods that ask their last argument for its text or hash code. */
-  private static final Set<String> ASK_IDENTITY =
-      Set.of(
-          "java/lang/String.valueOf(Ljava/lang/Object;)Ljava/lang/String;",
-          "java/lang/StringBuilder.append(Ljava/lang/Object;)Ljava/lang/StringBuilder;",
-          "scala/collection/mutable/StringBuilder.append(Ljava/lang/Object;)Lscala/collection/mutable/StringBuilder;",
-          "java/util/Objects.toString(Ljava/lang/Object;)Ljava/lang/String;",
-          "java/util/Objects.hashCode(Ljava/lang/Object;)I",
-          "scala/runtime/Statics.anyHash(Ljava/lang/Object;)I",
-          "scala/runtime/ScalaRunTime$.hash(Ljava/lang/Object;)I");
-
   private static final Set<String> OF_THE_MACHINE =
       Set.of(
           "java/lang/StackOverflowError",
@@ -64,6 +53,8 @@ final class MethodEncoder extends AnalyzerAdapter {
   private final Map<Label, Integer> labels = new HashMap<>();
 
   private final CallRules rules;
+  private final IdentityCalls identity;
+  private final PathCalls paths;
 
   /** Instructions so far, to find the line of one. */
   private int instructions;
@@ -85,6 +76,8 @@ final class MethodEncoder extends AnalyzerAdapter {
     this.method = target.method().name();
     this.at = StableNames.label(owner, method);
     this.rules = new CallRules(graph, at);
+    this.identity = new IdentityCalls(graph, at);
+    this.paths = new PathCalls(graph, target, at);
   }
 
   /** The digest of one method's body; everything it refers to is discovered on the way. */
@@ -137,6 +130,7 @@ final class MethodEncoder extends AnalyzerAdapter {
   private CanonicalHasher op(int opcode) {
     useToken();
     instructions++;
+    paths.instruction(opcode);
     return body.tag('x').putInt(opcode);
   }
 
@@ -144,7 +138,7 @@ final class MethodEncoder extends AnalyzerAdapter {
     if (token != null) {
       Type used = token;
       token = null;
-      graph.token(used);
+      graph.reflected.token(used);
     }
   }
 
@@ -165,6 +159,9 @@ final class MethodEncoder extends AnalyzerAdapter {
   public void visitVarInsn(int opcode, int variable) {
     op(opcode).putInt(variable);
     rules.instruction(opcode);
+    if (opcode == Opcodes.ALOAD) {
+      paths.load(variable, height());
+    }
     super.visitVarInsn(opcode, variable);
   }
 
@@ -206,7 +203,7 @@ final class MethodEncoder extends AnalyzerAdapter {
                   + ", so a row depends on the rows before it; keep such state in local variables");
         }
       }
-      case Opcodes.GETFIELD -> graph.readField(fieldOwner, name, desc);
+      case Opcodes.GETFIELD -> graph.readField(fieldOwner, name, desc, at);
       default -> {
         if (!fieldOwner.equals(owner) || !ClassFile.isInitializer(method)) {
           graph.writeField(fieldOwner, name, at);
@@ -229,8 +226,11 @@ final class MethodEncoder extends AnalyzerAdapter {
       token = null;
     }
     CanonicalHasher into = op(opcode);
-    checkIdentity(opcode, target, name, desc);
-    boolean judged = !target.startsWith("[") && rules.call(target, name, desc, operands());
+    identity.call(opcode, target, name, desc, onStack(0));
+    boolean judged = paths.call(opcode, target, name, desc, height());
+    if (!target.startsWith("[")) {
+      judged |= rules.call(target, name, desc, operands());
+    }
     graph.methodRef(into, target, name, desc, at, judged);
     if (opcode == Opcodes.INVOKESTATIC) {
       graph.initialize(target);
@@ -238,24 +238,16 @@ final class MethodEncoder extends AnalyzerAdapter {
     super.visitMethodInsn(opcode, target, name, desc, isInterface);
   }
 
-  /** Object's own hashCode and toString differ from run to run. */
-  private void checkIdentity(int opcode, String target, String name, String desc) {
-    boolean asks =
-        (name.equals("hashCode") && desc.equals("()I"))
-            || (name.equals("toString") && desc.equals("()Ljava/lang/String;"));
-    if (asks && target.equals("java/lang/Object") && opcode == Opcodes.INVOKESPECIAL) {
-      throw identity(name, "java/lang/Object");
-    }
-    if (asks && opcode != Opcodes.INVOKESTATIC) {
-      refuseIdentity(target.equals("java/lang/Object") ? onStack(0) : target, name, desc);
-    } else if (ASK_IDENTITY.contains(target + "." + name + desc)) {
-      askAll(0);
-    }
+  @Override
+  public void visitEnd() {
+    paths.end();
+    super.visitEnd();
   }
 
-  /** Both, since the callee may ask for either. */
-  private void askAll(int depth) {
-    refuseIdentity(onStack(depth), "toString", "()Ljava/lang/String;");
+  /** Of the operand stack; negative where no instruction is reached. */
+  private int height() {
+    List<Object> operands = stack;
+    return operands == null ? -1 : operands.size();
   }
 
   /** The internal name of an operand's type, or null if it is not known. */
@@ -274,41 +266,6 @@ final class MethodEncoder extends AnalyzerAdapter {
       types.add(onStack(i));
     }
     return types;
-  }
-
-  private void refuseIdentity(@Nullable String type, String name, String desc) {
-    if (type == null) {
-      return;
-    }
-    if (type.startsWith("[")) {
-      throw identity(name, type);
-    }
-    if (type.equals("java/lang/Class")) {
-      graph.observeNames();
-    }
-    ClassFiles.Origin origin = graph.files.origin(type);
-    if (type.equals("java/lang/Object")
-        || origin == ClassFiles.Origin.LIBRARY
-        || origin == ClassFiles.Origin.ABSENT) {
-      return;
-    }
-    ClassFile file = graph.files.read(type);
-    Resolved declared = graph.files.resolve(type, name, desc);
-    if (!file.isAbstract() && declared != null && declared.owner().equals("java/lang/Object")) {
-      throw identity(name, type);
-    }
-  }
-
-  private RefusedException identity(String name, String type) {
-    return graph.refuse(
-        Refusal.Code.FUNCTION,
-        at
-            + " calls "
-            + name
-            + "() of "
-            + Type.getObjectType(type).getClassName()
-            + ", which does not define it, so the result differs from run to run; define it or"
-            + " use the content");
   }
 
   @Override
@@ -331,6 +288,7 @@ final class MethodEncoder extends AnalyzerAdapter {
     for (Object argument : arguments) {
       constant(argument);
     }
+    paths.lambda();
     if (factory.contains("LambdaMetafactory")) {
       rules.lambda(((Type) arguments[2]).getReturnType());
       graph.checks.implementedByLambda(type.getReturnType().getInternalName());
@@ -339,7 +297,7 @@ final class MethodEncoder extends AnalyzerAdapter {
       Type[] operands = type.getArgumentTypes();
       for (int i = operands.length - 1; i >= 0; i--) {
         rules.says(operands[i]);
-        askAll(depth);
+        identity.shown(onStack(depth));
         depth += operands[i].getSize();
       }
     }
@@ -359,7 +317,7 @@ final class MethodEncoder extends AnalyzerAdapter {
     } else if (value instanceof String v) {
       body.tag('s').putString(v);
       rules.text(v);
-      graph.mayName(v);
+      graph.reflected.mayName(v);
     } else if (value instanceof Type v) {
       body.tag('t');
       graph.type(body, v);
@@ -385,7 +343,7 @@ final class MethodEncoder extends AnalyzerAdapter {
     switch (handle.getTag()) {
       case Opcodes.H_GETFIELD -> {
         graph.fieldRef(body, handle.getOwner(), handle.getName(), handle.getDesc());
-        graph.readField(handle.getOwner(), handle.getName(), handle.getDesc());
+        graph.readField(handle.getOwner(), handle.getName(), handle.getDesc(), at);
       }
       case Opcodes.H_GETSTATIC, Opcodes.H_PUTFIELD, Opcodes.H_PUTSTATIC ->
           throw graph.refuse(
@@ -406,12 +364,16 @@ final class MethodEncoder extends AnalyzerAdapter {
   public void visitLdcInsn(Object value) {
     op(Opcodes.LDC);
     constant(value);
+    if (value instanceof String text) {
+      paths.constant(text, height());
+    }
     super.visitLdcInsn(value);
   }
 
   @Override
   public void visitJumpInsn(int opcode, Label label) {
     op(opcode).putInt(label(label));
+    paths.jump();
     rules.jump(opcode, label);
     super.visitJumpInsn(opcode, label);
   }
@@ -420,6 +382,7 @@ final class MethodEncoder extends AnalyzerAdapter {
   public void visitLabel(Label label) {
     body.tag('b').putInt(label(label));
     rules.label(label);
+    paths.jump();
     super.visitLabel(label);
   }
 

@@ -93,7 +93,7 @@ final class PlainValues {
       into.tag('c');
       Type asm = Type.getType(constant);
       graph.type(into, asm);
-      graph.token(asm);
+      graph.reflected.token(asm);
     } else if (value instanceof Enum<?> constant) {
       enumConstant(graph, values, into, constant);
     } else if (value instanceof Optional<?> optional) {
@@ -157,7 +157,7 @@ final class PlainValues {
       into.tag('c');
       Type type = Type.getType(tag.runtimeClass());
       graph.type(into, type);
-      graph.token(type);
+      graph.reflected.token(type);
       return true;
     }
     boolean module = isModule(value);
@@ -224,7 +224,7 @@ final class PlainValues {
         values.encode(into, element, path + "._" + (i + 1));
         if (encoder && element instanceof scala.reflect.ClassTag<?> tag) {
           String encoded = Type.getInternalName(tag.runtimeClass());
-          graph.later("whole " + encoded, () -> graph.whole(encoded, false));
+          graph.later("whole " + encoded, () -> graph.reflected.whole(encoded, false));
         }
       }
     } else {

@@ -124,7 +124,7 @@ final class PlanEncoder {
       OpaqueInputs inputs = opaque.orElseThrow();
       encoding.out().tag('?').putString(inputs.version());
       encoding.component("input.version", inputs.version());
-      encoding.inOtherTasks(true, () -> opaqueSources.encode(inputs.analyzed()));
+      encoding.in(Encoding.Where.ELSEWHERE, () -> opaqueSources.encode(inputs.analyzed()));
     }
   }
 
@@ -154,14 +154,14 @@ final class PlanEncoder {
 
   /** Runs by itself, before the plan. */
   private void subquery(SparkPlan plan) {
-    encoding.beside(() -> plan(plan));
+    encoding.in(Encoding.Where.ELSEWHERE, () -> plan(plan));
   }
 
   private void plan(SparkPlan plan) {
     adaptive |= plan instanceof AdaptiveSparkPlanExec;
     encoding.within(
         plan.nodeName(),
-        () -> encoding.inOtherTasks(PlanShape.runsElsewhere(plan, adaptive), () -> node(plan)));
+        () -> encoding.in(where(PlanShape.runsElsewhere(plan, adaptive)), () -> node(plan)));
   }
 
   private void node(SparkPlan plan) {
@@ -256,7 +256,7 @@ final class PlanEncoder {
 
   private void byArguments(SparkPlan plan) {
     List<SparkPlan> children = ScalaInterop.list(plan.children());
-    encoding.inOtherTasks(adaptive && !PlanShape.staysAbove(plan), () -> children(plan, children));
+    encoding.in(where(adaptive && !PlanShape.staysAbove(plan)), () -> children(plan, children));
     Product product = (Product) plan;
     open(plan).putInt(children.size());
     for (int i = 0; i < product.productArity(); i++) {
@@ -268,11 +268,13 @@ final class PlanEncoder {
   }
 
   private void children(SparkPlan plan, List<SparkPlan> children) {
-    if (children.size() > 1 || plan instanceof Exchange) {
-      encoding.beside(() -> children.forEach(this::plan));
-    } else {
-      children.forEach(this::plan);
-    }
+    Encoding.Where of =
+        children.size() > 1 ? Encoding.Where.SOMETIMES : where(plan instanceof Exchange);
+    encoding.in(of, () -> children.forEach(this::plan));
+  }
+
+  private static Encoding.Where where(boolean elsewhere) {
+    return elsewhere ? Encoding.Where.ELSEWHERE : Encoding.Where.ALWAYS;
   }
 
   private static boolean isChildren(Object argument, List<SparkPlan> children) {

@@ -111,7 +111,7 @@ public final class PythonFunctions {
               + " themselves");
     }
     identity.sources().forEach(source -> requireUnchanged(name, source, encoding));
-    encoding.demandProofElsewhere(identity.digest());
+    encoding.demandProof(identity.digest());
     CanonicalHasher out = encoding.out().putString(identity.digest());
     out.putString(function.pythonVer()).putString(function.pythonExec());
     SortedMap<String, String> environment = new TreeMap<>(function.envVars());

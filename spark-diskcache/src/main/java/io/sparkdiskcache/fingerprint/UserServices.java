@@ -53,12 +53,17 @@ final class UserServices {
     for (String service : services) {
       boolean heard =
           UNHEARD.stream().noneMatch(service::startsWith)
-              && (ofLibraries || service.startsWith("java"));
+              && (ofLibraries || isOfJdk(files, service));
       if (heard && providers(files.loader(), service).stream().anyMatch(files::isApplication)) {
         return true;
       }
     }
     return false;
+  }
+
+  private static boolean isOfJdk(ClassFiles files, String service) {
+    return service.startsWith("java")
+        && files.origin(service.replace('.', '/')) == ClassFiles.Origin.JDK;
   }
 
   private static List<String> in(Path directory) {

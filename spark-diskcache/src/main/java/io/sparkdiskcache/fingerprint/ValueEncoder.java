@@ -176,7 +176,7 @@ final class ValueEncoder {
       return;
     }
     CodeIdentity identity = functions.hash(function, encoding.place());
-    if (identity.capturesMutableState() && encoding.isInOtherTasks()) {
+    if (identity.capturesMutableState() && encoding.isElsewhere()) {
       throw encoding.refused(
           Refusal.Code.FUNCTION_STATE,
           "function "

@@ -26,7 +26,10 @@ final class WholeGraphChecks {
 
   private final Set<String> lambdaInterfaces = new HashSet<>();
   private final Set<String> held = new LinkedHashSet<>();
+  private final Set<String> shared = new LinkedHashSet<>();
   private final Set<String> fromRows = new HashSet<>();
+
+  private boolean writes;
 
   WholeGraphChecks(CodeGraph graph) {
     this.graph = graph;
@@ -67,9 +70,20 @@ final class WholeGraphChecks {
     held.add(name);
   }
 
+  /** An object of this class is one that the whole JVM shares. */
+  void share(String name) {
+    held.add(name);
+    shared.add(name);
+  }
+
   /** Objects of this class are made by Spark from rows. */
   void comesFromRows(String name) {
     fromRows.add(name);
+  }
+
+  /** Whether the function may change an object that came with it; to be asked after the check. */
+  boolean writes() {
+    return writes;
   }
 
   /** Refuses what does not hold. */
@@ -79,17 +93,30 @@ final class WholeGraphChecks {
     outerReads.forEach((inner, outer) -> checkOuter(inner, outer, instantiated, modules));
   }
 
+  /**
+   * What a function assigns in an object that lives from row to row, a row may depend on. Where the
+   * object came with the function, the task sees after the last row that it was changed, and keeps
+   * nothing. That is not so of what nobody encodes, and of what others may assign meanwhile.
+   */
   private void checkWrite(String field, String at) {
     String declaring = field.substring(0, field.indexOf('.'));
-    if (held.stream().anyMatch(type -> files.isSubtype(type, declaring))) {
+    String name = field.substring(declaring.length() + 1);
+    ClassFile.Field declared = files.read(declaring).field(name);
+    boolean encoded =
+        declared != null
+            && !declared.isTransient()
+            && files.isSubtype(declaring, "java/io/Serializable");
+    Set<String> unseen = encoded ? shared : held;
+    if (unseen.stream().anyMatch(type -> files.isSubtype(type, declaring))) {
       throw graph.refuse(
           Refusal.Code.FUNCTION,
           at
               + " assigns field "
-              + StableNames.label(declaring, field.substring(declaring.length() + 1))
+              + StableNames.label(declaring, name)
               + " of an object that lives from row to row, so a row depends on the rows before it;"
               + " keep such state in local variables");
     }
+    writes |= held.stream().anyMatch(type -> files.isSubtype(type, declaring));
   }
 
   private void checkCall(String method, String at, Collection<String> instantiated) {

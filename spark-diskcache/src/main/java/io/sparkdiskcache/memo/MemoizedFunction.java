@@ -2,6 +2,7 @@
 package io.sparkdiskcache.memo;
 
 import io.sparkdiskcache.fingerprint.EnvironmentIdentity;
+import io.sparkdiskcache.fingerprint.FunctionProof;
 import io.sparkdiskcache.fingerprint.MemoizableFunction;
 import io.sparkdiskcache.remote.RemoteMemo;
 import io.sparkdiskcache.store.MemoCounts;
@@ -17,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +33,12 @@ import org.slf4j.LoggerFactory;
  * leader asks the store, takes the lease among the processes of the host, calls, and puts the
  * result into front and store. Whatever fails on that way but the function itself, the function is
  * called.
+ *
+ * <h2>Proof</h2>
+ *
+ * Before the first row it shows that it is the function that the driver identified, and where it
+ * holds what can change, after each call, too. From the first difference on it is called for every
+ * row, and nothing is kept.
  *
  * <h2>Once per row</h2>
  *
@@ -61,6 +69,7 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
 
   private final Call function;
   private final MemoFunction identity;
+  private final FunctionProof proof;
   private final MemoOptions options;
   private final Values values;
   private final int[] keyOf;
@@ -69,6 +78,7 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
 
   private transient volatile @Nullable Open open;
   private transient @Nullable Errors errors; // guarded by this
+  private transient volatile boolean differs;
 
   /** Objects that last as long as the runtime of this process. */
   @SuppressWarnings("ArrayRecordComponent") // never compared
@@ -99,6 +109,7 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
   MemoizedFunction(
       Call function,
       MemoFunction identity,
+      FunctionProof proof,
       MemoOptions options,
       Values values,
       int arguments,
@@ -106,6 +117,7 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
       MemoRemote remote) {
     this.function = function;
     this.identity = identity;
+    this.proof = proof;
     this.options = options;
     this.values = values;
     this.keyOf = options.keyOf(arguments);
@@ -128,7 +140,7 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
         return errors().answer(e).value();
       }
     }
-    MemoKey key = key(here, arguments);
+    MemoKey key = differs ? null : key(here, arguments);
     if (key == null) {
       here.counts.unkept();
       try {
@@ -178,8 +190,18 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
     if (options.maxBytes() < Long.MAX_VALUE) {
       runtime.store().limit(identity, options.maxBytes());
     }
+    prove();
     MemoCounts counts = runtime.store().counts(identity);
     return new Open(runtime, counts, prefix(), new Unkept(), errors(), remote.open());
+  }
+
+  /** What is here must be what the driver saw; else results are neither kept nor believed. */
+  private void prove() {
+    Optional<String> difference = proof.difference(Thread.currentThread().getContextClassLoader());
+    if (difference.isPresent() && !differs) {
+      differs = true;
+      log.info("Results of {} are not kept in this task: {}", identity.name(), difference.get());
+    }
   }
 
   private synchronized Errors errors() {
@@ -313,7 +335,12 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
     try {
       Known known = compute(here, arguments);
       MemoResult result = known.result();
-      if (result.expires() > result.created() && isEncoded(result)) {
+      if (proof.isStateful()) {
+        prove();
+      }
+      if (differs) {
+        here.counts.unkept();
+      } else if (result.expires() > result.created() && isEncoded(result)) {
         String shown = shown(arguments);
         here.runtime.front().put(key, known, ticket);
         store.put(key, identity, shown, result);

@@ -152,7 +152,8 @@ public final class Memoizer {
             options.version(),
             options.tag(),
             String.join("\n", identity.code()));
-    return new MemoizedFunction(call, named, options, values, arguments, directory, remote);
+    return new MemoizedFunction(
+        call, named, identity.proof(), options, values, arguments, directory, remote);
   }
 
   private static void requireEncodable(String name, List<Class<?>> parameters, int[] keyOf) {

@@ -141,15 +141,16 @@ final class PartitionReader {
   }
 
   private Audit.Outcome audit(EntryAccess access, CacheUnit unit, MappedEntry stored) {
-    BooleanSupplier comparable =
-        () -> sameSettings() && sameFunctions(false) && inputs.unchanged(unit.inputs());
+    BooleanSupplier comparable = () -> sameSettings() && inputs.unchanged(unit.inputs());
     if (!comparable.getAsBoolean()) {
       return Audit.Outcome.UNKNOWN;
     }
     try (TaskEvidence.Unit evidence = TaskEvidence.begin(context)) {
+      UnitSource source = source(unit);
+      source.prove();
       Audit.Outcome outcome =
-          access.audit(
-              unit, stored, source(unit).rows(), comparable, context::killTaskIfInterrupted);
+          access.audit(unit, stored, source.rows(), comparable, context::killTaskIfInterrupted);
+      source.prove();
       boolean same = evidence.end(spec.proofs().ofUnits(), spec::below).mayPublish();
       return same ? outcome : Audit.Outcome.UNKNOWN;
     }
@@ -178,11 +179,7 @@ final class PartitionReader {
         partition.index(),
         context,
         source(unit),
-        () ->
-            unit.publish()
-                && sameSettings()
-                && sameFunctions(false)
-                && inputs.unchanged(unit.inputs()));
+        () -> unit.publish() && sameSettings() && inputs.unchanged(unit.inputs()));
   }
 
   /** Where a partition without a parent was found. */
@@ -209,6 +206,11 @@ final class PartitionReader {
         }
         inputs.opened();
         return Optional.of(columns.iterator(unit.split(), context));
+      }
+
+      @Override
+      public void prove() {
+        sameFunctions(false);
       }
     };
   }
@@ -240,7 +242,7 @@ final class PartitionReader {
     return same;
   }
 
-  /** Asked before the first row and after the last: functions may change what they hold. */
+  /** What is different is an objection to the unit that is being computed. */
   private boolean sameFunctions(boolean onlyStateful) {
     ClassLoader loader = Thread.currentThread().getContextClassLoader();
     for (FunctionProof function : functions) {
@@ -249,7 +251,7 @@ final class PartitionReader {
       }
       Optional<String> difference = function.difference(loader);
       if (difference.isPresent()) {
-        FunctionDifferences.process().differs(spec, function.name(), difference.get());
+        TaskEvidence.of(context).differs("function " + function.name(), difference.get());
         return false;
       }
     }

@@ -12,4 +12,10 @@ interface UnitSource {
 
   /** The same rows as columns, if they can be had without making rows. */
   Optional<Iterator<ColumnarBatch>> batches();
+
+  /**
+   * Reports to the evidence of the task what of the functions is not what the driver saw. To be
+   * called before the first row and after the last, since functions may change what they hold.
+   */
+  void prove();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.memo;
 
+import io.sparkdiskcache.fingerprint.MemoizableFunction;
 import io.sparkdiskcache.store.MemoFunction;
 import java.time.Duration;
 import org.apache.spark.sql.types.DataTypes;
@@ -25,9 +26,11 @@ public final class MemoProcess {
 
   /** One that asks the service. */
   static MemoizedFunction function(String directory, String url, MemoOptions options) {
+    ClassLoader loader = MemoProcess.class.getClassLoader();
     return new MemoizedFunction(
         x -> Remote.ask(url, (String) x[0]),
         new MemoFunction("00", "ask", "", "", "Remote.ask"),
+        MemoizableFunction.of(new Remote(url), loader).proof(),
         options,
         new Values(DataTypes.StringType),
         1,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation
 
+import java.nio.file.{Files, Path}
 import java.util
 
 import io.sparkdiskcache.DiskCache
@@ -74,7 +75,8 @@ class FunctionProofSuite extends AnyFunSuite with Scenarios {
       () => { val b = new java.lang.StringBuilder; (x: Long) => b.append(x).length },
       () => { val r = new util.Random(1); (x: Long) => r.nextInt() },
       () => { val d = new util.ArrayDeque[Long](); (x: Long) => { d.push(x); d.size } },
-      () => { val n = new util.concurrent.atomic.AtomicLong; (x: Long) => n.incrementAndGet() }).zipWithIndex.foreach { case (make, i) =>
+      () => { val n = new util.concurrent.atomic.AtomicLong; (x: Long) => n.incrementAndGet() },
+      () => { val c = new Counter; (x: Long) => { c.n += 1; x + c.n } }).zipWithIndex.foreach { case (make, i) =>
       val cache = directory(s"changes-$i")
       application(cache) { spark =>
         val expected = ExactRows.of(applied(uncached(spark), make()))
@@ -83,6 +85,7 @@ class FunctionProofSuite extends AnyFunSuite with Scenarios {
         assert(ExactRows.of(df) == expected, s"function $i again")
         assert(DiskCache.of(spark).entries().isEmpty, s"function $i")
         assert(stats(spark).computed == 2 && stats(spark).privateRelations == 0)
+        assert(stats(spark).withheld.get("DIFFERS") >= 2, s"function $i")
       }
     }
   }
@@ -120,6 +123,25 @@ class FunctionProofSuite extends AnyFunSuite with Scenarios {
     assert(run(cache)(applied(_, (x: Long) => x + Registry.rates.get("k"))).hit)
   }
 
+  test("a file that a function reads: kept while it is the same, computed when it is another") {
+    val model = directory("models").resolve("model.txt")
+    val path = model.toString
+    Files.writeString(model, "aaaa")
+    val cache = directory("reads")
+    def predicted(spark: SparkSession): DataFrame =
+      applied(spark, Models.predict(path), (x: Long) => x + 1)
+    val first = run(cache)(predicted)
+    assert(first.miss, first)
+    val again = run(cache)(predicted)
+    assert(again.hit && again.rows == first.rows, again)
+    val times = Files.getLastModifiedTime(model)
+    Files.writeString(model, "bbbb")
+    Files.setLastModifiedTime(model, times)
+    val retrained = run(cache)(predicted)
+    assert(retrained.miss && retrained.rows != first.rows, retrained)
+    assert(run(cache)(predicted).hit)
+  }
+
   test("more than a bound is refused, and soon") {
     val cache = directory("bound")
     Seq[() => Long => Any](
@@ -137,6 +159,14 @@ class FunctionProofSuite extends AnyFunSuite with Scenarios {
   }
 }
 
+class Counter extends Serializable {
+  var n = 0L
+}
+
 object Registry {
   val rates = new util.HashMap[String, Integer]()
+}
+
+object Models {
+  def predict(path: String): Long => Any = (x: Long) => Files.readString(Path.of(path)) + x
 }

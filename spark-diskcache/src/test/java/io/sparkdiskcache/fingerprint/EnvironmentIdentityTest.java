@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.fingerprint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.SortedMap;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Properties of the process that the JDK computes by, and those that it does not. */
+class EnvironmentIdentityTest {
+  private static SortedMap<String, String> with(String property) {
+    String before = System.getProperty(property);
+    System.setProperty(property, "other");
+    try {
+      return EnvironmentIdentity.facts();
+    } finally {
+      if (before == null) {
+        System.clearProperty(property);
+      } else {
+        System.setProperty(property, before);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "java.locale.providers",
+        "java.locale.useOldISOCodes",
+        "java.util.currency.data",
+        "java.time.zone.DefaultZoneRulesProvider",
+        "java.util.Arrays.useLegacyMergeSort",
+        "javax.xml.parsers.DocumentBuilderFactory",
+        "jdk.xml.entityExpansionLimit",
+        "jdk.util.zip.disableZip64ExtraFieldValidation",
+        "sun.locale.formatasdefault",
+        "java.lang.Integer.IntegerCache.high",
+        "line.separator"
+      })
+  void count(String property) {
+    assertThat(with(property)).isNotEqualTo(EnvironmentIdentity.facts());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "java.class.path",
+        "java.io.tmpdir",
+        "java.library.path",
+        "java.awt.headless",
+        "java.net.preferIPv4Stack",
+        "java.rmi.server.hostname",
+        "jdk.reflect.useDirectMethodHandle",
+        "sun.java.command",
+        "user.dir",
+        "user.name",
+        "spark.app.id",
+        "my.own.property"
+      })
+  void doNotCount(String property) {
+    assertThat(with(property)).isEqualTo(EnvironmentIdentity.facts());
+  }
+}
