@@ -59,7 +59,7 @@ class ArchitectureTest {
             .mayOnlyBeAccessedByLayers("api", "relation")
             .whereLayer("store")
             .mayOnlyBeAccessedByLayers(
-                "api", "relation", "cluster", "memo", "conf", "cli", "remote")
+                "api", "relation", "cluster", "memo", "fingerprint", "conf", "cli", "remote")
             .whereLayer("remote")
             .mayOnlyBeAccessedByLayers("api", "relation", "memo", "conf", "cli")
             .whereLayer("cli")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.memo;
 
+import io.sparkdiskcache.fingerprint.MemoizableFunction;
 import io.sparkdiskcache.store.MemoFunction;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -8,6 +9,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.function.LongFunction;
 import java.util.stream.LongStream;
+import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.types.DataTypes;
 
 /**
@@ -42,15 +44,17 @@ public final class MemoBenchmark {
       Path directory, int distinct, String what, LongFunction<Object> argument) throws Exception {
     Object[] inputs = LongStream.range(0, distinct).mapToObj(argument).toArray();
     boolean[] filling = {true};
+    UDF1<Object, String> answer = value -> "answer to " + value.hashCode();
     MemoizedFunction function =
         new MemoizedFunction(
             row -> {
               if (!filling[0]) {
                 throw new IllegalStateException("called for " + row[0]);
               }
-              return "answer to " + row[0].hashCode();
+              return answer.call(row[0]);
             },
             new MemoFunction("benchmark " + what, "benchmark", "", "", ""),
+            MemoizableFunction.of(answer, MemoBenchmark.class.getClassLoader()).proof(),
             MemoOptions.defaults(),
             new Values(DataTypes.StringType),
             1,

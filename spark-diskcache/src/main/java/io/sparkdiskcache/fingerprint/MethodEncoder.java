@@ -55,6 +55,7 @@ final class MethodEncoder extends AnalyzerAdapter {
   private final CallRules rules;
   private final IdentityCalls identity;
   private final PathCalls paths;
+  private final CaughtExceptions caught;
 
   /** Instructions so far, to find the line of one. */
   private int instructions;
@@ -78,6 +79,7 @@ final class MethodEncoder extends AnalyzerAdapter {
     this.rules = new CallRules(graph, at);
     this.identity = new IdentityCalls(graph, at);
     this.paths = new PathCalls(graph, target, at);
+    this.caught = new CaughtExceptions(graph::observeMessages);
   }
 
   /** The digest of one method's body; everything it refers to is discovered on the way. */
@@ -131,6 +133,7 @@ final class MethodEncoder extends AnalyzerAdapter {
     useToken();
     instructions++;
     paths.instruction(opcode);
+    caught.instruction(opcode);
     return body.tag('x').putInt(opcode);
   }
 
@@ -158,6 +161,7 @@ final class MethodEncoder extends AnalyzerAdapter {
   @Override
   public void visitVarInsn(int opcode, int variable) {
     op(opcode).putInt(variable);
+    caught.variable(opcode, variable);
     rules.instruction(opcode);
     if (opcode == Opcodes.ALOAD) {
       paths.load(variable, height());
@@ -382,6 +386,7 @@ final class MethodEncoder extends AnalyzerAdapter {
   public void visitLabel(Label label) {
     body.tag('b').putInt(label(label));
     rules.label(label);
+    caught.label(label);
     paths.jump();
     super.visitLabel(label);
   }
@@ -425,6 +430,7 @@ final class MethodEncoder extends AnalyzerAdapter {
               + ", which depends on the memory of the process; check for the case before it"
               + " happens");
     }
+    caught.handler(handler, type);
     super.visitTryCatchBlock(start, end, handler, type);
   }
 }
