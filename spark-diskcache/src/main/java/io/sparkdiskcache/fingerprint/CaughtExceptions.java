@@ -45,8 +45,12 @@ final class CaughtExceptions {
     this.used = used;
   }
 
+  /**
+   * @param type null for what compilers add to release a lock or to end a block, where no code of
+   *     the user's has the exception
+   */
   void handler(Label label, @Nullable String type) {
-    if (type == null || MAY_NAME_VARIABLES.contains(type)) {
+    if (type != null && MAY_NAME_VARIABLES.contains(type)) {
       handlers.add(label);
     }
   }
