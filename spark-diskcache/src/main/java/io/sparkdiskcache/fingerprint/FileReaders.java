@@ -6,6 +6,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.Set;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.SparkFiles;
 import org.jspecify.annotations.Nullable;
 
@@ -76,7 +77,7 @@ final class FileReaders {
       return path;
     }
     boolean ofSpark = owner.equals("org/apache/spark/SparkFiles") || owner.equals(OBJECT);
-    return ofSpark && name.equals("get") && !path.startsWith(SENT) ? SENT + path : null;
+    return ofSpark && name.equals("get") && !isSent(path) ? SENT + path : null;
   }
 
   static boolean isSent(String path) {
@@ -86,7 +87,7 @@ final class FileReaders {
   /** Whether the same path names the same file in every process of a host. */
   static boolean isAbsolute(String path) {
     try {
-      return path.startsWith(SENT) || Path.of(path).isAbsolute();
+      return isSent(path) || Path.of(path).isAbsolute();
     } catch (InvalidPathException e) {
       return false;
     }
@@ -94,11 +95,14 @@ final class FileReaders {
 
   /** The content of the file in this process, in hexadecimal; empty if there is none to be had. */
   static Optional<String> content(String path) {
+    if (isSent(path) && SparkEnv.get() == null) {
+      return Optional.empty(); // no application
+    }
     try {
-      String here = path.startsWith(SENT) ? SparkFiles.get(path.substring(SENT.length())) : path;
+      String here = isSent(path) ? SparkFiles.get(path.substring(SENT.length())) : path;
       return FileRead.of(here).map(FileRead::sha256);
-    } catch (InvalidPathException | NullPointerException e) {
-      return Optional.empty(); // no path of this host, or no application
+    } catch (InvalidPathException e) {
+      return Optional.empty(); // no path of this host
     }
   }
 }

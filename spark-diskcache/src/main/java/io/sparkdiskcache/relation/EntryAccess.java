@@ -25,7 +25,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
-import java.util.function.LongFunction;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -293,7 +292,6 @@ final class EntryAccess {
     boolean publish = mayPublish.getAsBoolean();
     try (PendingEntry pending = into.begin(unit.storeKey());
         TaskEvidence.Unit evidence = TaskEvidence.begin(context)) {
-      source.prove();
       WriteTimer timer = new WriteTimer();
       UnitWriter.Written written =
           files.write(
@@ -303,10 +301,7 @@ final class EntryAccess {
               unit,
               source,
               timer,
-              count -> {
-                source.prove();
-                return files.describe(unit, partition, count, timer, findings(evidence).reads());
-              });
+              count -> files.describe(unit, partition, count, timer, findings(evidence).reads()));
       EntrySummary summary = written.summary();
       MappedEntry mapped = files.open(pending.path(), unit);
       Findings findings = findings(evidence);
@@ -404,14 +399,8 @@ final class EntryAccess {
     Path file =
         SparkEnv.get().blockManager().diskBlockManager().createTempLocalBlock()._2().toPath();
     try (TaskEvidence.Unit evidence = TaskEvidence.begin(context)) {
-      source.prove();
-      LongFunction<String> atEnd =
-          count -> {
-            source.prove();
-            return "";
-          };
       UnitWriter.Written written =
-          files.write(file, () -> {}, context, unit, source, new WriteTimer(), atEnd);
+          files.write(file, () -> {}, context, unit, source, new WriteTimer(), count -> "");
       MappedEntry mapped = files.open(file, unit);
       Findings findings = findings(evidence);
       OpenEntries.process().hold(rddId, unit.key(), mapped, findings);

@@ -40,7 +40,10 @@ final class UnitFiles {
     this.cipher = cipher;
   }
 
-  /** Drains a unit into a file. */
+  /**
+   * Drains a unit into a file; its functions prove themselves before the first row and after the
+   * last.
+   */
   UnitWriter.Written write(
       Path file,
       UnitWriter.RoomCheck room,
@@ -50,9 +53,15 @@ final class UnitFiles {
       WriteTimer timer,
       LongFunction<String> describe)
       throws EntryWriteException, StoreException {
+    source.prove();
     TaskMemory memory = TaskMemory.of(context);
     return new UnitWriter(create(file, unit, memory), memory, room, context, timer)
-        .write(source, describe);
+        .write(
+            source,
+            count -> {
+              source.prove();
+              return describe.apply(count);
+            });
   }
 
   private EntryWriter create(Path file, CacheUnit unit, TaskMemory memory)
