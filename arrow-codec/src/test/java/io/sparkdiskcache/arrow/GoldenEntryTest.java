@@ -113,8 +113,7 @@ final class GoldenEntryTest {
   private static void write(Path file, @Nullable EntryEncryption encryption) throws IOException {
     EncodeOptions options =
         new EncodeOptions(2, 1 << 20)
-            .withPrecision(
-                new PrecisionPolicy(Map.of("about", Precision.FLOAT16), 0.01, 0.01));
+            .withPrecision(new PrecisionPolicy(Map.of("about", Precision.FLOAT16), 0.01, 0.01));
     try (BufferAllocator root = new RootAllocator();
         EntryWriter writer =
             EntryWriter.create(
@@ -132,8 +131,7 @@ final class GoldenEntryTest {
       write(dir.resolve(PLAIN), null);
       write(dir.resolve(ENCRYPTED), ENCRYPTION);
       for (String name : List.of(PLAIN, ENCRYPTED)) {
-        Files.copy(
-            dir.resolve(name), GOLDEN.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+        Files.copy(dir.resolve(name), GOLDEN.resolve(name), StandardCopyOption.REPLACE_EXISTING);
       }
     }
   }

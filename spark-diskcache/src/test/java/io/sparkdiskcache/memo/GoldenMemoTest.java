@@ -173,8 +173,7 @@ class GoldenMemoTest {
             .as("value of %s", of.type)
             .isEqualTo(of.value);
         assertThat(List.of(found.created(), found.expires(), found.nanos(), found.price()))
-            .isEqualTo(
-                List.of(wanted.created(), wanted.expires(), wanted.nanos(), wanted.price()));
+            .isEqualTo(List.of(wanted.created(), wanted.expires(), wanted.nanos(), wanted.price()));
       }
       List<MemoEntry> entries = store.entries(entry -> true);
       assertThat(entries).hasSameSizeAs(cases());
