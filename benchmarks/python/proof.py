@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import pyspark.accumulators
 import pyspark.sql.udf
+from pyspark import TaskContext
 from pyspark.cloudpickle import cloudpickle
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import pandas_udf, udf
@@ -40,6 +41,7 @@ def of_tasks(function: Any) -> tuple[float, float, float]:
     """Milliseconds of the first task, and of the median one before and after its rows."""
     with _watch.unwatched():
         sent = cloudpickle.dumps(_sent(function, fnhash.hash_function(function)))
+    TaskContext._getOrCreate()
     before, after = [], []
     for _ in range(TASKS):
         pyspark.accumulators._accumulatorRegistry.clear()

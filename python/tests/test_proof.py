@@ -4,15 +4,24 @@
 from __future__ import annotations
 
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
 import joblib
 import lightgbm
 import numpy as np
+import pyspark.accumulators
+import pytest
 from conftest import Programs
+from pyspark import TaskContext
+from pyspark.cloudpickle import cloudpickle
 from pyspark.sql.functions import udf
 from sklearn.linear_model import LinearRegression
+
+from sparkdiskcache import _loaded, _proof, _watch
+from sparkdiskcache._hooks import _sent
+from sparkdiskcache.fnhash import hash_function
 
 PROGRAM = (Path(__file__).parent / "programs" / "impure.py").read_text()
 READS = {
@@ -128,6 +137,41 @@ def test_what_a_session_changed_under_its_workers_never_reaches_the_next(
 
 
 def test_accumulators_of_functions_beside_a_proven_one_are_counted_as_always(spark: Any, data: str) -> None:
+    assert_counted(spark, data)
+
+
+def test_a_driver_that_unpickles_a_proven_function_watches_nothing_and_counts_as_always(
+    spark: Any, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def f(x: int) -> int:
+        return x + offset
+
+    offset = 5
+    installed: list[str] = []
+    for module in (_watch, _loaded):
+        monkeypatch.setattr(module, "install", lambda name=module.__name__: installed.append(name))
+    before = _watch.current
+    sent = cloudpickle.dumps(_sent(f, hash_function(f)))
+    assert pickle.loads(sent)(1) == 6
+    # As in the tests of a user that stand in for a worker.
+    monkeypatch.setattr(TaskContext, "_taskContext", object.__new__(TaskContext))
+    assert pickle.loads(sent)(2) == 7
+    monkeypatch.undo()
+    assert installed == [] and _watch.current is before
+    assert _proof._NUMBER not in pyspark.accumulators._accumulatorRegistry
+    assert_counted(spark, data)
+
+
+def test_a_verdict_in_a_driver_takes_no_update_of_another_accumulator_with_it(spark: Any, data: str) -> None:
+    registry: dict[int, Any] = pyspark.accumulators._accumulatorRegistry
+    registry[_proof._NUMBER] = object.__new__(_proof._Verdict)  # as earlier versions left it
+    try:
+        assert_counted(spark, data)
+    finally:
+        del registry[_proof._NUMBER]
+
+
+def assert_counted(spark: Any, data: str) -> None:
     seen = spark.sparkContext.accumulator(0)
 
     def counts(x: int) -> int:

@@ -86,16 +86,17 @@ def test_what_is_pure_is_kept(files: Path) -> None:
     assert len(purity_cases.PURE) >= 60
 
 
-def test_the_users_word_excuses_what_is_called_and_is_part_of_the_identity() -> None:
+def test_the_users_word_excuses_what_is_called_and_is_part_of_the_identity(files: Path) -> None:
     import sparkdiskcache
     from sparkdiskcache.fnhash import FunctionRefused, hash_function
 
-    f = purity_cases.function("return int(time.time()) * 0 + x", "import time")
+    f = purity_cases.function(*purity_cases.DECLARED[0])
     with pytest.raises(FunctionRefused, match="clock"):
         hash_function(f)
     declared = hash_function(sparkdiskcache.pure(f))
-    assert purity_cases.judged(f)["proven"] and purity_cases.judged(f)["impure"] == []
-    same = purity_cases.function("return int(time.time()) * 0 + x", "import time")
+    (verdict,) = judged("declared", files)
+    assert verdict["proven"] and verdict["impure"] == []
+    same = purity_cases.function(*purity_cases.DECLARED[0])
     same.__sparkdiskcache_pure__ = "no"
     with pytest.raises(FunctionRefused, match="clock"):
         hash_function(same)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pyspark.accumulators
+from pyspark import SparkContext, TaskContext
 
 from . import _loaded, _observe, _watch, fnhash
 from ._refusal import FunctionRefused
@@ -27,10 +28,13 @@ _log = logging.getLogger(__name__)
 
 
 def load(pickled: bytes, options: dict[str, Any]) -> Any:
-    """The function, which from now on is watched until the verdict.
+    """The function, which from now on is watched until the verdict. Where no task asks for one, as in the
+    driver, it is unpickled and that is all.
 
     :param options: arguments of :class:`Loaded`
     """
+    if not _answers_to_a_task():
+        return pickle.loads(pickled)
     try:
         _loaded.install()
         function = Loaded(**options)
@@ -45,6 +49,11 @@ def load(pickled: bytes, options: dict[str, Any]) -> Any:
     function.begin(loaded)
     verdict.observation.begin(function.digest, loaded, function.sources)
     return loaded
+
+
+def _answers_to_a_task() -> bool:
+    # A worker has a context from before it reads functions until its last row; a driver may have made one.
+    return TaskContext.get() is not None and SparkContext._active_spark_context is None
 
 
 def _verdict() -> _Verdict:
@@ -134,6 +143,10 @@ class _Verdict:
     def __init__(self) -> None:
         self.functions: list[Loaded] = []
         self.observation = _observe.Observation()
+
+    def __iadd__(self, update: Any) -> _Verdict:
+        """What PySpark does in a driver with an update for a number that it knows: the JVM has read it."""
+        return self
 
     @property
     def _value(self) -> bytes:
