@@ -36,7 +36,7 @@ _BY_VALUE.__module__ = "__main__"
 
 
 class Sent:
-    """What is pickled in the place of a function.
+    """The object that is pickled in the place of a function.
 
     :param options: those of :class:`._proof.Loaded`
     """
