@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _memocolumns as columns_
+from . import _memoreads
 from . import _memovalues as values
 from ._memofront import Answer, front
 from ._memostore import NEVER, Counts, Result, Store, now_millis, shown
@@ -36,11 +37,23 @@ class Batch:
 
     :param prefix: all of the keys but the arguments
     :param single: whether rows are values, not tuples of them
+    :param plain: of which ``prefix`` was made
+    :param files: contents of the files that the function is known to read, which are in ``prefix``
     """
 
-    def __init__(self, calls: _Calls, store: Store | None, prefix: bytes, single: bool) -> None:
+    def __init__(
+        self,
+        calls: _Calls,
+        store: Store | None,
+        prefix: bytes,
+        single: bool,
+        plain: bytes,
+        files: Mapping[str, str],
+    ) -> None:
         self._calls = calls
         self._prefix = prefix
+        self._plain = plain
+        self._files = files
         self._options = calls.options
         self._store = store
         self._single = single
@@ -234,7 +247,7 @@ class Batch:
             self._commit()
 
     def _commit(self) -> None:
-        if self._made and not self._calls.proof.holds():
+        if self._made and not (self._calls.proof.holds() and self._keyed()):
             for key in self._made:
                 del self._waiting[key], self._kept[key]
             self._unkept += self._made
@@ -250,6 +263,29 @@ class Batch:
                 remote.put(self._calls.identity, made)
         self._waiting, self._unkept, self._made = {}, [], set()
         self._committed = time.monotonic()
+
+    def _keyed(self) -> bool:
+        """Gives results the keys of the files that were read meanwhile; says whether they have some."""
+        read = self._calls.proof.reads
+        if all(self._files.get(path) == content for path, content in read.items()):
+            return True
+        known = self._calls.reads
+        if known is None or any(self._files.get(path, content) != content for path, content in read.items()):
+            return False  # a file was changed while this batch was computed
+        if not known.add(read):
+            return False
+        files = _memoreads.contents(known.paths())
+        if any(files.get(path) != content for path, content in {**self._files, **read}.items()):
+            return False
+        prefix = _memoreads.prefix(self._plain, files)
+        encode = values.argument if self._single else values.arguments
+        for key in self._made:
+            self._unkept.append(key)  # its lease ends
+            result = self._waiting.pop(key)
+            del self._kept[key]
+            self._waiting[hashlib.sha256(prefix + encode(self._rows[key])).digest()] = result
+        self._made = set()
+        return True
 
     def _answered(self, key: bytes, value: Any, result: Result | None) -> None:
         row = self._rows[key]
@@ -337,8 +373,16 @@ class Batch:
 class ColumnBatch(Batch):
     """Of a function of columns: one call for all rows that nobody has an answer for."""
 
-    def __init__(self, calls: _Calls, store: Store | None, prefix: bytes, columns: Sequence[Any]) -> None:
-        super().__init__(calls, store, prefix, len(columns) == 1)
+    def __init__(
+        self,
+        calls: _Calls,
+        store: Store | None,
+        prefix: bytes,
+        columns: Sequence[Any],
+        plain: bytes,
+        files: Mapping[str, str],
+    ) -> None:
+        super().__init__(calls, store, prefix, len(columns) == 1, plain, files)
         self._columns = columns
         self._places: dict[bytes | None, int] = {}
         self._unkeyed_answers: Iterator[Any] = iter(())
