@@ -128,10 +128,16 @@ class _Recorder:
         """At modules that functions without a proof have imported here before."""
         for name, module in list(sys.modules.items()):
             spec = getattr(module, "__spec__", None)
-            if spec is None or spec.origin is None or self._kind(name.partition(".")[0]) != "user":
+            if spec is None or spec.origin is None or name in ("__main__", "__mp_main__"):
+                continue  # what workers are started with
+            if self._kind(name.partition(".")[0]) != "user":
                 continue
-            code = spec.loader.get_code(name) if hasattr(spec.loader, "get_code") else None
-            if code is not None and patches_libraries(module, code):
+            try:
+                code = spec.loader.get_code(spec.name) if hasattr(spec.loader, "get_code") else None
+                patches = code is not None and patches_libraries(module, code)
+            except Exception:  # nobody can tell
+                patches = True
+            if patches:
                 self.influences.setdefault(_LIBRARIES, set()).add(name)
 
     def _code_of(self, loader: Any, module: types.ModuleType) -> types.CodeType | None:
