@@ -139,8 +139,12 @@ def _hashed(
     lines = closure.shows_lines
     if lines:
         out.put("lines", walk.lines.digest())
+    if closure.shows_directory:
+        out.put("directory", environment.directory)
     for name, one in sorted(closure.user.items()):
         digest = hexdigest_of(one.digest, one.lines) if lines else one.digest
+        if closure.shows_place and one.code is not None:
+            digest = hexdigest_of(digest, one.code.co_filename)
         out.put("module", name, digest)
         parts[f"module.{name}"] = digest[:_SHOWN_DIGITS]
     libraries = environment.library_digests(closure.libraries)
