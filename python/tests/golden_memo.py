@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The results in the golden memo files.
+"""The results in the golden memo files, which GoldenMemoTest.java has as well.
 
 ``python golden_memo.py``, with the package's sources on the path, writes ``golden/memo`` anew; to be done
-where the format of the files changes.
+where the format of the files changes, and the other way round by GoldenMemoTest. Both programs read both.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sparkdiskcache import _memovalues as values
 from sparkdiskcache._memostore import NEVER, Counts, Function, Result, Store
 
 OF_PYTHON = Path(__file__).parent / "golden" / "memo"
+OF_JAVA = Path(__file__).parents[2] / "spark-diskcache/src/test/resources/golden/memo"
 FILES = "memo-4.db", "ledger.db"
 FUNCTION = Function("d" * 64, "golden", "1", "maps,paid", "App.f\nApp.g")
 CREATED = 1_700_000_000_000

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Golden memo files: they were written once, and are read today."""
+"""Golden files: what either language has written to disk once, both read today."""
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import re
 import shutil
 import sqlite3
@@ -10,10 +12,14 @@ from contextlib import closing
 from pathlib import Path
 
 import golden_memo as golden
+import pyarrow as pa
+import pytest
 
 from sparkdiskcache import _memostore
 from sparkdiskcache import _memovalues as values
 from sparkdiskcache._memostore import Counts, Store
+
+ENTRY = Path(__file__).parents[2] / "arrow-codec/src/test/resources/golden/entry.arrow"
 
 
 def schema(file: Path) -> list[str]:
@@ -31,8 +37,9 @@ def copied(golden_files: Path, to: Path) -> str:
     return str(to)
 
 
-def test_golden_memo_files_are_read_and_written_on(tmp_path: Path) -> None:
-    store = Store(copied(golden.OF_PYTHON, tmp_path))
+@pytest.mark.parametrize("files", [golden.OF_PYTHON, golden.OF_JAVA], ids=["of_python", "of_java"])
+def test_memo_files_of_both_languages_are_read_and_written_on(files: Path, tmp_path: Path) -> None:
+    store = Store(copied(files, tmp_path))
     found = store.find([golden.key(i) for i in range(len(golden.CASES))])
     assert len(found) == len(golden.CASES)
     for i, (declared, value) in enumerate(golden.CASES):
@@ -58,9 +65,52 @@ def test_golden_memo_files_are_read_and_written_on(tmp_path: Path) -> None:
     assert first[5:] == (1, 1, 1, 12, 1001, 0.5, 0.25)
 
 
-def test_new_files_have_the_tables_of_the_golden_ones(tmp_path: Path) -> None:
+def test_both_languages_make_the_same_tables(tmp_path: Path) -> None:
     golden.write(tmp_path)
     for name in golden.FILES:
         tables = schema(tmp_path / name)
         assert tables
-        assert tables == schema(golden.OF_PYTHON / name)
+        assert tables == schema(golden.OF_PYTHON / name) == schema(golden.OF_JAVA / name)
+
+
+def test_pyarrow_reads_an_entry() -> None:
+    with pa.ipc.open_file(str(ENTRY)) as reader:
+        entry = reader.read_all()
+    entry.validate(full=True)
+    metadata = entry.schema.metadata
+    assert metadata[b"arrow-codec.format"] == b"1"
+    assert metadata[b"diskcache.relation"] == b"golden"
+    assert b'"name":"amount"' in metadata[b"spark.schema"]
+    assert {field.name: str(field.type) for field in entry.schema} == {
+        "flag": "bool",
+        "id": "int8",
+        "amount": "decimal32(9, 2)",
+        "share": "float",
+        "about": "halffloat",
+        "word": "dictionary<values=string, indices=int8, ordered=0>",
+        "bytes": "binary",
+        "day": "date32[day]",
+        "at": "timestamp[us, tz=UTC]",
+        "local": "timestamp[us]",
+        "list": "list<element: string>",
+        "map": "map<string, int64>",
+        "row": "struct<q: double, r: string>",
+    }
+    utc = datetime.timezone.utc
+    first = {
+        "flag": True,
+        "id": -7,
+        "amount": decimal.Decimal("12.34"),
+        "share": 0.5,
+        "about": 1.5,
+        "word": "Köln",
+        "bytes": b"\x00\xff",
+        "day": datetime.date(2022, 1, 8),
+        "at": datetime.datetime(1970, 1, 1, 0, 0, 1, tzinfo=utc),
+        "local": datetime.datetime(1970, 1, 1, 0, 0, 2),
+        "list": ["a", None],
+        "map": [("k", 7)],
+        "row": {"q": 0.1, "r": "x"},
+    }
+    nothing = dict.fromkeys(first)
+    assert entry.to_pylist() == [first, nothing, first]

@@ -154,6 +154,7 @@ def _relation(java: Any) -> Relation:
         differences=tuple(java.differences()),
         reads=tuple(java.reads()),
         withheld=tuple(f"{o.reason()}: {o.toString()}" for o in java.withheld()),
+        outcome=java.outcome(),
     )
 
 

@@ -69,6 +69,7 @@ def _relation(r: Relation) -> str:
     rows += [("precision", column) for column in r.precision]
     rows += [("difference", difference) for difference in r.differences]
     rows += [("read", read) for read in r.reads]
+    rows += [("outcome", r.outcome)]
     rows += [("not kept", objection) for objection in r.withheld]
     if r.found:
         rows += [("size", size(r.bytes)), ("saves", f"{duration(r.seconds)} of task time")]

@@ -29,6 +29,7 @@ class Relation:
     :param sentence: the reason for people
     :param cure: what could be done about it
     :param precision: what became of each column that need not be exact, in what is stored
+    :param outcome: what this application computed of it and did not keep, and why; empty if it computed nothing
     :param differences: for what is not wholly stored: what distinguishes it from the nearest that is
     :param reads: local files that functions read to compute what is stored
     :param withheld: why partitions that this application computed are not stored
@@ -51,6 +52,7 @@ class Relation:
     differences: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
+    outcome: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ import java.util.Map;
  * @param auditMismatches audits that found other rows: their functions are not cached any more
  * @param notAudited relations chosen for an audit whose rows may differ from run to run
  * @param refused relations left to Spark, by name of the reason
- * @param withheld objections to publishing what was computed, by name of the reason: the task could
- *     not show that its rows are what the key promises
- * @param hostsWithoutStore hosts whose processes cannot use their cache directories, and why; the
- *     driver's only in local mode
+ * @param withheld partitions (file chunks) that were computed and are not kept, by name of the
+ *     reason
+ * @param hostsWithoutStore hosts whose processes cannot use their cache directories, or are not set
+ *     up as the driver is, and why; the driver's only in local mode
  * @param fetched partitions (file chunks) that tasks fetched from the remote tier
  * @param fromPeers partitions (file chunks) that tasks read from another host of the cluster
  * @param remote the remote tier, as this process used it

@@ -2,7 +2,9 @@
 package io.sparkdiskcache;
 
 import io.sparkdiskcache.cluster.ClusterDirectory;
+import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.conf.Settings;
+import io.sparkdiskcache.fingerprint.EnvironmentIdentity;
 import io.sparkdiskcache.fingerprint.IgnoredSettings;
 import io.sparkdiskcache.relation.CacheApplication;
 import io.sparkdiskcache.remote.RemoteTier;
@@ -10,6 +12,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.PluginContext;
@@ -44,7 +47,12 @@ final class DriverSide implements DriverPlugin {
 
   @Override
   public @Nullable Object receive(Object message) {
-    return cluster == null ? null : cluster.receive(message);
+    if (cluster == null) {
+      return null;
+    }
+    return ExecutorInventory.asksEnvironment(message)
+        ? new TreeMap<>(EnvironmentIdentity.facts())
+        : cluster.receive(message);
   }
 
   @Override

@@ -3,9 +3,12 @@ package io.sparkdiskcache;
 
 import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.conf.Settings;
+import io.sparkdiskcache.fingerprint.EnvironmentIdentity;
 import io.sparkdiskcache.relation.CacheApplication;
 import io.sparkdiskcache.remote.RemoteTier;
 import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
 import org.apache.spark.api.plugin.ExecutorPlugin;
 import org.apache.spark.api.plugin.PluginContext;
 
@@ -17,7 +20,18 @@ final class ExecutorSide implements ExecutorPlugin {
   private boolean inDriver;
   private final ExecutorInventory inventory =
       new ExecutorInventory(
-          conf -> Settings.of(CacheApplication.asMap(conf)).store(), CacheApplication::release);
+          conf -> Settings.of(CacheApplication.asMap(conf)).store(),
+          CacheApplication::release,
+          ExecutorSide::otherEnvironment);
+
+  /** What the driver's keys hold for and is not so here. */
+  private static Optional<String> otherEnvironment(Map<String, String> driver) {
+    return EnvironmentIdentity.difference(new TreeMap<>(driver))
+        .map(
+            other ->
+                "its %s is '%s' and the driver's is '%s', so that its rows may be others. Start executors with the driver's Java, time zone, locale and character set."
+                    .formatted(other.name(), other.here(), other.there()));
+  }
 
   @Override
   public void init(PluginContext context, Map<String, String> extraConf) {

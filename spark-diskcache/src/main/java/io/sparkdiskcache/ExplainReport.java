@@ -53,6 +53,9 @@ public record ExplainReport(List<Inspection> relations) {
       for (String read : relation.reads()) {
         text.append("  read         ").append(read).append('\n');
       }
+      if (!relation.outcome().isEmpty()) {
+        text.append("  outcome      ").append(relation.outcome()).append('\n');
+      }
       for (Objection objection : relation.withheld()) {
         text.append("  not kept     ").append(objection.reason()).append(": ");
         text.append(objection).append('\n');

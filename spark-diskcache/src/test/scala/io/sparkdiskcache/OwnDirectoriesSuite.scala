@@ -20,17 +20,19 @@ class OwnDirectoriesSuite extends AnyFunSuite with TestDirectories {
   /** Without the directory for caches: then the home counts. */
   private val NoCaches = "spark.executorEnv.XDG_CACHE_HOME="
 
-  private val Arrangements = Map(
-    "caches" -> Seq.empty[String],
-    "home" -> Seq(NoCaches),
-    "tilde" -> Seq("spark.diskcache.dir=~/kept"),
-    "nowhere" -> Seq(NoCaches, "spark.executorEnv.HOME=/dev/null"),
-    "plain" -> Seq("spark.diskcache.enabled=false"),
-    "one" -> Seq("spark.diskcache.dir=~/disk"))
+  /** Each with the number of its applications, in this order. */
+  private val Arrangements = Seq(
+    ("caches", 2, Seq.empty[String]),
+    ("zone", 1, Seq("spark.executor.extraJavaOptions=-Duser.timezone=Asia/Tokyo")),
+    ("home", 2, Seq(NoCaches)),
+    ("tilde", 2, Seq("spark.diskcache.dir=~/kept")),
+    ("nowhere", 1, Seq(NoCaches, "spark.executorEnv.HOME=/dev/null")),
+    ("one", 2, Seq("spark.diskcache.dir=~/disk")))
 
   private def home(host: String): Path = directory(s"home-$host")
 
-  private lazy val input: String = {
+  /** Written by plain Spark, which also tells the rows of the applications. */
+  private lazy val (input: String, rows: JsonNode) = {
     val path = directory("input").resolve("t").toString
     val spark = SparkSession
       .builder()
@@ -39,9 +41,11 @@ class OwnDirectoriesSuite extends AnyFunSuite with TestDirectories {
       .config("spark.driver.host", "127.0.0.1")
       .config("spark.diskcache.enabled", "false")
       .getOrCreate()
-    try spark.range(0, 1000, 1, 4).selectExpr("id", "id % 10 as k").write.parquet(path)
-    finally spark.stop()
-    path
+    try {
+      spark.range(0, 1000, 1, 4).selectExpr("id", "id % 10 as k").write.parquet(path)
+      val rows = HostsApp.relations(spark, path).map(ExactRows.of(_).asJava).asJava
+      (path, new ObjectMapper().valueToTree[JsonNode](rows))
+    } finally spark.stop()
   }
 
   private lazy val cluster: StandaloneCluster = {
@@ -54,12 +58,8 @@ class OwnDirectoriesSuite extends AnyFunSuite with TestDirectories {
       }.toMap)
   }
 
-  override protected def afterAll(): Unit =
-    try cluster.close()
-    finally super.afterAll()
-
-  /** What applications of an arrangement, one after the other, have found, and the driver's log. */
-  private def run(name: String, applications: Int): (Seq[JsonNode], String) = {
+  /** What the applications have found, one after the other in one driver, and its log. */
+  private lazy val (found: JsonNode, log: String) = {
     val common = Seq(
       s"spark.master=${cluster.url}",
       s"spark.jars=${NewJvm.jar}",
@@ -68,21 +68,25 @@ class OwnDirectoriesSuite extends AnyFunSuite with TestDirectories {
       "spark.executor.memory=512m",
       "spark.executor.defaultJavaOptions=-XX:TieredStopAtLevel=1",
       "spark.diskcache.inputs.settle=0s")
-    val result = directory("results").resolve(s"$name.json")
-    val numbers = (1 to applications).map(_.toString)
-    val finished = NewJvm.run(
-      HostsApp.getClass.getName.stripSuffix("$"),
-      Seq(input, result.toString) ++
-        numbers.map(n => (n +: (common ++ Arrangements(name))).mkString(";")),
-      withCache = true,
-      directory("logs").resolve(s"$name.log"),
-      environment = Map("HOME" -> "/dev/null", "XDG_CACHE_HOME" -> ""))
-    assert(finished.exit == 0, s"the driver failed:\n${finished.output.takeRight(6000)}")
-    val found = new ObjectMapper().readTree(Files.readString(result))
-    (numbers.map(n => found.get(n)), finished.output)
+    val applications = for {
+      (name, number, settings) <- Arrangements
+      n <- 1 to number
+    } yield (s"$name-$n" +: (common ++ settings)).mkString(";")
+    val result = directory("results").resolve("all.json")
+    try {
+      val finished = NewJvm.run(
+        HostsApp.getClass.getName.stripSuffix("$"),
+        Seq(input, result.toString) ++ applications,
+        withCache = true,
+        directory("logs").resolve("driver.log"),
+        environment = Map("HOME" -> "/dev/null", "XDG_CACHE_HOME" -> ""))
+      assert(finished.exit == 0, s"the driver failed:\n${finished.output.takeRight(6000)}")
+      (new ObjectMapper().readTree(Files.readString(result)), finished.output)
+    } finally cluster.close()
   }
 
-  private lazy val rows: JsonNode = run("plain", 1)._1.head.get("rows")
+  private def run(name: String): Seq[JsonNode] =
+    Arrangements.collectFirst { case (`name`, number, _) => (1 to number).map(n => found.get(s"$name-$n")) }.get
 
   private def entries(dir: Path): Int = {
     val files = Files.walk(dir)
@@ -99,7 +103,7 @@ class OwnDirectoriesSuite extends AnyFunSuite with TestDirectories {
 
   Places.foreach { case (name, place) =>
     test(s"both hosts keep and serve: $name") {
-      val (Seq(first, second), _) = run(name, 2): @unchecked
+      val Seq(first, second) = run(name): @unchecked
       assert(first.get("computed").asInt == 8 && first.get("hits").asInt == 0)
       // What a run has published its hosts tell the driver within seconds.
       assert(words(first.get("status")).head == "HIT")
@@ -107,32 +111,46 @@ class OwnDirectoriesSuite extends AnyFunSuite with TestDirectories {
       assert(second.get("computed").asInt == 0 && second.get("hits").asInt == 8)
       assert(words(second.get("readers")) == StandaloneCluster.Hosts.sorted)
       assert(second.get("rows") == rows && first.get("rows") == rows && rows.get(0).size == 500)
-      assert(first.get("hostsWithoutStore").isEmpty)
+      assert(first.get("hostsWithoutStore").isEmpty && first.get("withheld").isEmpty)
+      assert(words(first.get("outcomes")).head == "computed 4 partitions; all kept")
       val held = StandaloneCluster.Hosts.map(host => entries(place(host)))
       assert(held.forall(_ > 0) && held.sum == 8, held)
     }
   }
 
-  private def warnings(log: String, text: String): Int =
+  private def warnings(text: String): Int =
     log.linesIterator.count(line => line.contains(" WARN ") && line.contains(text))
 
   test("without a writable home all is computed, and the driver says why for each host") {
-    val (applications, log) = run("nowhere", 1)
-    applications.foreach { application =>
+    run("nowhere").foreach { application =>
       assert(application.get("computed").asInt == 8 && application.get("hits").asInt == 0)
       assert(application.get("rows") == rows)
+      assert(application.get("withheld").toString == """{"STORE":8}""")
+      assert(words(application.get("outcomes")) == Seq.fill(2)("computed 4 partitions; not kept: 4 STORE"))
       StandaloneCluster.Hosts.foreach { host =>
         val reason = application.get("hostsWithoutStore").get(host).asText
         assert(reason.contains("/dev/null/.cache/spark-diskcache"))
       }
     }
     StandaloneCluster.Hosts.foreach { host =>
-      assert(warnings(log, s"on host $host: Cannot use cache directory '/dev/null/") == 1)
+      assert(warnings(s"on host $host: Cannot use cache directory '/dev/null/") == 1)
+    }
+  }
+
+  test("executors in another time zone are served nothing and keep nothing, and the driver says why") {
+    val Seq(application) = run("zone"): @unchecked // in directories that hold the rows of a driver's key
+    assert(application.get("computed").asInt == 8 && application.get("hits").asInt == 0)
+    assert(application.get("rows") == rows)
+    assert(application.get("withheld").toString == """{"ENVIRONMENT":8}""")
+    assert(words(application.get("outcomes")) == Seq.fill(2)("computed 4 partitions; not kept: 4 ENVIRONMENT"))
+    StandaloneCluster.Hosts.foreach { host =>
+      assert(application.get("hostsWithoutStore").get(host).asText.contains("its timezone is 'Asia/Tokyo'"))
+      assert(warnings(s"on host $host: its timezone is 'Asia/Tokyo' and the driver's is 'UTC'") == 1)
     }
   }
 
   test("one of two hosts without a disk: the other one keeps and serves") {
-    val (Seq(first, second), log) = run("one", 2): @unchecked
+    val Seq(first, second) = run("one"): @unchecked
     assert(first.get("computed").asInt == 8)
     Seq(first, second).foreach { application =>
       assert(application.get("rows") == rows)
@@ -140,9 +158,11 @@ class OwnDirectoriesSuite extends AnyFunSuite with TestDirectories {
       assert(without == Seq(other))
       assert(application.get("hostsWithoutStore").get(other).asText.contains("it is a file"))
     }
+    assert(first.get("withheld").properties().asScala.map(_.getKey).toSeq == Seq("STORE"))
     assert(entries(home(one).resolve("disk")) > 0)
     assert(second.get("hits").asInt > 0)
     assert(words(second.get("readers")).contains(one))
-    assert(warnings(log, s"on host $other: Cannot use cache directory") == 2, "one an application")
+    val file = home(other).resolve("disk")
+    assert(warnings(s"on host $other: Cannot use cache directory '$file'") == 2, "one an application")
   }
 }

@@ -10,16 +10,15 @@ import org.scalatest.funsuite.AnyFunSuite
 
 /** A sample of the suites of Spark's own that cache, with the cache inside; `bin/spark-suites` runs all. */
 class SparkSuitesSuite extends AnyFunSuite with TestDirectories {
+  /** Tests by a part of their names, of each suite. */
   private val Sample = Seq(
-    "SPARK-19993",
-    "SPARK-36120",
-    "SPARK-52692",
-    "SPARK-23880",
-    "CACHE TABLE",
-    "uncaching temp table",
-    "table cache partitioned join",
-    "Cache should respect the hint",
-    "SPARK-34027")
+    "org.apache.spark.sql.DatasetCacheSuite" -> Seq("get storage level", "persist and then groupBy columns asKey"),
+    "org.apache.spark.sql.CachedTableSuite" -> Seq(
+      "SPARK-19993 subquery",
+      "SPARK-36120",
+      "SPARK-52692",
+      "CACHE TABLE tableName AS",
+      "uncaching temp table"))
 
   private def jars: Seq[String] = {
     val files = Files.list(Path.of(System.getProperty("diskcache.sparkSuites")))
@@ -35,8 +34,7 @@ class SparkSuitesSuite extends AnyFunSuite with TestDirectories {
     val cache = directory("cache")
     val finished = NewJvm.run(
       "org.scalatest.tools.Runner",
-      Seq("-oNCXEHLOPQRM", "-s", "org.apache.spark.sql.DatasetCacheSuite", "-s", "org.apache.spark.sql.CachedTableSuite") ++
-        Sample.flatMap(name => Seq("-z", name)), // of the suite before it
+      "-oNCXEHLOPQRM" +: Sample.flatMap { case (suite, tests) => Seq("-s", suite) ++ tests.flatMap(Seq("-z", _)) },
       withCache = true,
       directory("logs").resolve("suites.log"),
       properties = Map(
@@ -54,7 +52,7 @@ class SparkSuitesSuite extends AnyFunSuite with TestDirectories {
       .map(_.replaceFirst("\\x1b\\[[0-9;]*m", "").trim.stripPrefix("- ").replaceFirst(" \\*\\*\\* FAILED.*", "")).toSeq
     assert(failed.filterNot(test => argued.exists(_.endsWith(s": $test"))) == Nil, finished.output.takeRight(6000))
     val ran = "Tests: succeeded (\\d+)".r.findFirstMatchIn(finished.output).map(_.group(1).toInt)
-    assert(ran.exists(_ >= 15), finished.output.takeRight(6000))
+    assert(ran.exists(_ >= 7), finished.output.takeRight(6000))
     val entries = Files.walk(cache)
     try assert(entries.iterator().asScala.exists(_.toString.endsWith(".arrow")), "the cache took part")
     finally entries.close()

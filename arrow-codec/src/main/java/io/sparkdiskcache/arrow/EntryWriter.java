@@ -417,6 +417,21 @@ public final class EntryWriter implements Closeable {
     return finish("");
   }
 
+  /** Writes the rows that are left: nothing is appended any more. */
+  public void endRows() throws IOException {
+    requireOpen();
+    state = State.FAILED;
+    if (batchRows > 0) {
+      writeBatch(true);
+    }
+    state = State.OPEN;
+  }
+
+  /** What all values written so far take in Spark's own cache, see {@link SparkSizes}. */
+  public long dataBytes() {
+    return stats.dataBytes();
+  }
+
   /**
    * Writes what is left and the footer, and forces the file to the disk. To be called once.
    *
@@ -424,11 +439,8 @@ public final class EntryWriter implements Closeable {
    *     SealedFooter}; not encrypted
    */
   public EntrySummary finish(String description) throws IOException {
-    requireOpen();
+    endRows();
     state = State.FAILED;
-    if (batchRows > 0) {
-      writeBatch(true);
-    }
     if (layouts.stream().anyMatch(used -> !used.equals(layout))) {
       rewrite();
     } else if (blocks.isEmpty()) {

@@ -236,12 +236,11 @@ final class Demo implements Callable<Integer> {
     Path home = base.resolve("runs").resolve(run.name());
     List<Path> classPath = new ArrayList<>(installation.spark());
     classPath.add(installation.job());
-    Map<String, String> conf = conf(base);
-    conf.putAll(run.conf());
     if (run.cached()) {
       classPath.add(installation.cache());
-      conf.put("spark.diskcache.dir", base.resolve("cache").toString());
     }
+    Map<String, String> conf = run.cached() ? conf(base, base.resolve("cache")) : conf(base);
+    conf.putAll(run.conf());
     Path figures = home.resolve("figures.properties");
     SparkJvm jvm = new SparkJvm(classPath, conf, heapMiB(), home);
     long millis =
@@ -286,6 +285,13 @@ final class Demo implements Callable<Integer> {
       }
     }
     return differences;
+  }
+
+  /** Of a run with the cache. */
+  static Map<String, String> conf(Path base, Path cache) {
+    Map<String, String> conf = conf(base);
+    conf.put("spark.diskcache.dir", cache.toString());
+    return conf;
   }
 
   private static Map<String, String> conf(Path base) {

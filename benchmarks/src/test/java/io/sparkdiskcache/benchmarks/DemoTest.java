@@ -3,6 +3,7 @@ package io.sparkdiskcache.benchmarks;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.io.File;
@@ -13,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -96,6 +98,40 @@ class DemoTest {
     public static void main(String[] args) {
       System.err.println(System.getProperty("said"));
       System.exit(Integer.parseInt(args[0]));
+    }
+  }
+
+  /** What the demo starts, in one JVM: no line at WARN is from the cache or about it. */
+  @Test
+  void theJobStartsWithoutAWarning() throws Exception {
+    List<Path> jars = classPath();
+    assumeTrue(
+        jars.stream().anyMatch(DemoTest::isPackagedCache), "the cache's jar is there: mvn verify");
+    Path cache = dir.resolve("cache");
+    Path home = dir.resolve("job");
+    SparkJvm jvm = new SparkJvm(jars, Demo.conf(dir, cache), 1024, home);
+    jvm.run(DataAndJob.class, List.of(dir.resolve("data").toString(), home.toString()));
+
+    RunFigures figures = RunFigures.read(home.resolve("figures.properties"));
+    assertThat(figures.partitionsComputed()).isPositive();
+    List<String> log = Files.readAllLines(home.resolve("log.txt"));
+    assertThat(log).as("Hadoop's native library is not there").anyMatch(l -> l.contains(" WARN "));
+    assertThat(log)
+        .filteredOn(line -> line.toLowerCase(Locale.ROOT).contains("diskcache"))
+        .noneMatch(line -> line.contains(" WARN ") || line.contains(" ERROR "));
+  }
+
+  private static boolean isPackagedCache(Path path) {
+    return path.getFileName().toString().matches("spark-diskcache-.*\\.jar");
+  }
+
+  /** Generates little input and runs the job over it. */
+  static final class DataAndJob {
+    private DataAndJob() {}
+
+    public static void main(String[] args) throws Exception {
+      TpchData.main(new String[] {"0.001", args[0]});
+      JobRun.main(new String[] {args[0], args[1] + "/out", args[1] + "/figures.properties"});
     }
   }
 

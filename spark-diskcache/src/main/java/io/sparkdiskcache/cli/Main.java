@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.cli;
 
+import io.sparkdiskcache.store.HostDirectory;
 import io.sparkdiskcache.store.StoreException;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
@@ -13,6 +14,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
@@ -79,6 +81,7 @@ public final class Main {
     commands.setOut(out);
     commands.setErr(err);
     commands.setCaseInsensitiveEnumValuesAllowed(true);
+    commands.registerConverter(Path.class, Main::path);
     commands.setParameterExceptionHandler(
         (e, wrong) -> {
           err.println(e.getMessage() + suggestion(e));
@@ -96,6 +99,14 @@ public final class Main {
     int code = commands.execute(arguments);
     out.flush();
     return code;
+  }
+
+  private static Path path(String text) {
+    String reason = HostDirectory.unusable(text);
+    if (!reason.isEmpty()) {
+      throw new TypeConversionException(reason);
+    }
+    return Path.of(text);
   }
 
   private static String suggestion(ParameterException e) {

@@ -19,6 +19,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.spark.SparkContext;
@@ -180,6 +181,11 @@ public final class ClusterDirectory {
       BooleanSupplier mayPublish,
       Runnable published) {
     fills.begin(partKey, generation, partitions, meta, below, mayPublish, published);
+  }
+
+  /** Who is told if a directory could not write its part of a set: the set is not published. */
+  public void whenUnwritten(String generation, Consumer<String> then) {
+    fills.whenUnwritten(generation, then);
   }
 
   /** Whether jobs that fill a set are running. */

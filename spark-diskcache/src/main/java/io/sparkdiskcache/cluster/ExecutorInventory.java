@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -42,11 +43,13 @@ public final class ExecutorInventory implements ExecutorPlugin {
   private static final int PARTS_IN_MESSAGE = 1 << 10;
   private static final long TICK_MILLIS = PollSchedule.TICK_MILLIS;
 
+  private static final String ENVIRONMENT = "environment";
   private static final String NO_DIRECTORY = "/(none)";
 
   private static volatile @Nullable ExecutorInventory process;
 
   private final Function<SparkConf, StoreOptions> options;
+  private final Function<Map<String, String>, Optional<String>> stranger;
   private final Consumer<Integer> release;
   private final Map<Long, Boolean> changes = new LinkedHashMap<>();
   private final ScheduledExecutorService thread =
@@ -62,6 +65,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
   private volatile @Nullable PeerEntries peers;
   private volatile @Nullable String directory;
   private boolean listening;
+  private volatile @Nullable String strange;
 
   private final PollSchedule schedule = new PollSchedule();
   private long releasesSeen;
@@ -74,8 +78,14 @@ public final class ExecutorInventory implements ExecutorPlugin {
   /**
    * @param options of the store, by the configuration
    * @param release lets go of what this process holds for an RDD
+   * @param stranger what of the driver's environment is another one in this process: what this host
+   *     holds is then none of the application's
    */
-  public ExecutorInventory(Function<SparkConf, StoreOptions> options, Consumer<Integer> release) {
+  public ExecutorInventory(
+      Function<SparkConf, StoreOptions> options,
+      Consumer<Integer> release,
+      Function<Map<String, String>, Optional<String>> stranger) {
+    this.stranger = stranger;
     this.options = options;
     this.release = release;
   }
@@ -203,11 +213,13 @@ public final class ExecutorInventory implements ExecutorPlugin {
       if (started != null) {
         ask("peer", executor(), started.self().host(), started.self().port());
       }
-      Optional<String> problem = ProcessStores.problem(options());
+      strange = stranger.apply(environmentOfDriver()).orElse(null);
+      Optional<String> problem =
+          Optional.ofNullable(strange).or(() -> ProcessStores.problem(options()));
       if (problem.isPresent()) {
         ask("unusable", SparkEnv.get().blockManager().blockManagerId().host(), problem.get());
       }
-      Optional<DiskStore> store = ProcessStores.find(options());
+      Optional<DiskStore> store = ofApplication();
       if (store.isPresent() && !listening) {
         listening = true; // it may be asked to report again
         store.get().onChange(new Changes());
@@ -224,6 +236,22 @@ public final class ExecutorInventory implements ExecutorPlugin {
     } catch (Exception e) { // it asks for the report again
       unanswered("What this host holds is not used by others for now", e);
     }
+  }
+
+  /** Whether an executor asks for what the driver's keys hold for: a map of facts. */
+  public static boolean asksEnvironment(Object message) {
+    return message instanceof Object[] parts && parts.length == 1 && ENVIRONMENT.equals(parts[0]);
+  }
+
+  private Map<String, String> environmentOfDriver() throws Exception {
+    Map<String, String> facts = new TreeMap<>();
+    ((Map<?, ?>) ask(ENVIRONMENT)).forEach((name, fact) -> facts.put((String) name, (String) fact));
+    return facts;
+  }
+
+  /** The store, if what it holds is what the driver's keys promise. */
+  private Optional<DiskStore> ofApplication() {
+    return strange == null ? ProcessStores.find(options()) : Optional.empty();
   }
 
   /** Those that the driver has not been told of. */
@@ -250,7 +278,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
 
   /** Entries that other processes have added since the driver was told of the directory. */
   private void lookForOthers(List<Long> added) throws Exception {
-    Optional<DiskStore> store = ProcessStores.find(options());
+    Optional<DiskStore> store = ofApplication();
     if (store.isPresent()) {
       lastEntry = store.get().forEachKeyPrefix(lastEntry, added::add);
       reportParts(store.get());

@@ -14,6 +14,7 @@ import java.util.TreeSet;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -86,6 +87,14 @@ final class SetFills {
       BooleanSupplier mayPublish,
       Runnable published) {
     fills.put(generation.hex(), new Fill(partKey, partitions, meta, below, mayPublish, published));
+  }
+
+  /** Who is told if a directory could not write its part of a set: the set is not published. */
+  synchronized void whenUnwritten(String generation, Consumer<String> then) {
+    Fill fill = fills.get(generation);
+    if (fill != null) {
+      fill.unwritten = then;
+    }
   }
 
   /**
@@ -271,6 +280,7 @@ final class SetFills {
       return;
     }
     if (!written) {
+      fill.unwritten.accept(directory);
       over(generation, fill);
       return;
     }
@@ -321,6 +331,7 @@ final class SetFills {
     private final BitSet granted = new BitSet();
     private final Map<String, Set<Integer>> members = new HashMap<>();
     private final Set<String> finished = new HashSet<>();
+    private Consumer<String> unwritten = directory -> {};
     private State state = State.FILLING;
 
     /** True at first: the job that is about to fill it is announced a little later. */

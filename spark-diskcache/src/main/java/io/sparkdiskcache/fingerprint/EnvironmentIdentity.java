@@ -5,6 +5,8 @@ import java.nio.charset.Charset;
 import java.time.zone.ZoneRulesProvider;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TimeZone;
 import java.util.TreeMap;
@@ -14,6 +16,9 @@ import java.util.TreeMap;
  * builds, and defaults that code reads behind Spark's back. Mixed into keys on the executor.
  */
 public final class EnvironmentIdentity {
+  private static final String TIMEZONE = "timezone";
+  private static final String MESSAGES = String.valueOf(saysWhatIsNull());
+
   /** Properties that the JDK may read while it computes, whoever set them. */
   private static final List<String> OF_THE_JDK = List.of("java.", "javax.", "jdk.", "sun.");
 
@@ -32,7 +37,11 @@ public final class EnvironmentIdentity {
           "java.protocol.",
           "java.rmi.",
           "java.runtime.",
+          "java.security.auth.",
           "java.security.egd",
+          "java.security.krb5.",
+          "java.security.manager",
+          "java.security.policy",
           "java.specification.",
           "java.util.logging.",
           "java.vendor",
@@ -83,6 +92,44 @@ public final class EnvironmentIdentity {
     }
   }
 
+  /**
+   * A fact that is another one in this JVM.
+   *
+   * @param there as it is in the driver
+   */
+  public record Difference(String name, String here, String there) {}
+
+  /** The first fact of the driver's that does not hold in this JVM; empty if all do. */
+  public static Optional<Difference> difference(SortedMap<String, String> driver) {
+    SortedMap<String, String> here = facts();
+    for (Map.Entry<String, String> fact : driver.entrySet()) {
+      String other = here.getOrDefault(fact.getKey(), "");
+      boolean same =
+          fact.getKey().equals(TIMEZONE)
+              ? isSameZone(fact.getValue(), other)
+              : fact.getValue().equals(other);
+      if (!same) {
+        return Optional.of(new Difference(fact.getKey(), other, fact.getValue()));
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** Of the same rules and names: an executor's own "Etc/UTC" is the driver's "UTC". */
+  static boolean isSameZone(String one, String other) {
+    TimeZone a = TimeZone.getTimeZone(one);
+    TimeZone b = TimeZone.getTimeZone(other);
+    return one.equals(other)
+        || (a.toZoneId().getRules().equals(b.toZoneId().getRules())
+            && name(a, TimeZone.SHORT).equals(name(b, TimeZone.SHORT))
+            && name(a, TimeZone.LONG).equals(name(b, TimeZone.LONG)));
+  }
+
+  private static String name(TimeZone zone, int style) {
+    return zone.getDisplayName(false, style, Locale.ROOT)
+        + zone.getDisplayName(true, style, Locale.ROOT);
+  }
+
   /** The facts by name, for people. */
   public static SortedMap<String, String> facts() {
     SortedMap<String, String> facts = new TreeMap<>();
@@ -102,8 +149,8 @@ public final class EnvironmentIdentity {
         facts.put(name, System.getProperty(name, ""));
       }
     }
-    facts.put("messages", String.valueOf(saysWhatIsNull()));
-    facts.put("timezone", TimeZone.getDefault().getID());
+    facts.put("messages", MESSAGES);
+    facts.put(TIMEZONE, TimeZone.getDefault().getID());
     facts.put("tzdata", ZoneRulesProvider.getVersions("Europe/London").lastKey());
     return facts;
   }

@@ -36,12 +36,16 @@ public record Refusal(Code code, String place, String sentence) {
     /** An input file that is gone, or whose status cannot be read. */
     INPUT_UNREADABLE("Refresh the table or read the path anew."),
     /** User code that reads state outside its arguments, or whose bytecode cannot be followed. */
-    FUNCTION("Pass what the function reads as an argument, or as a value that it captures."),
+    FUNCTION(
+        "Pass what the function reads as an argument, or as a value that it captures%s.",
+        "", ", or declare it with sparkdiskcache.pure if its rows depend on nothing else"),
     /**
      * A user function captures a value without a stable encoding, or one that no task can check.
      */
     FUNCTION_STATE(
-        "Capture values of the JDK, of Scala or of your own serializable classes, and below a shuffle only what cannot be changed."),
+        "Capture values of %s, and below a shuffle only what cannot be changed.",
+        "the JDK, of Scala or of your own serializable classes",
+        "Python's own types, of NumPy or pandas, or of classes that can be pickled"),
     /** A configuration value under which rows may be silently partial. */
     CONF("Unset the setting for this session."),
     /** A hit would skip a side effect: observe, accumulators. */

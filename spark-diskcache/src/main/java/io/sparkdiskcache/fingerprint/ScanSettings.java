@@ -38,8 +38,7 @@ final class ScanSettings {
     if (contentOptions(relation).containsKey(XML_SCHEMA)) {
       throw encoding.refused(
           Refusal.Code.SOURCE,
-          "read option rowValidationXSDPath names a file that is no part of the key; read without"
-              + " it, or state a version with CacheOptions.inputVersion");
+          "read option rowValidationXSDPath names a file that is no part of the key; read without it");
     }
     ConfDigest.requireComplete(conf(relation), encoding.place());
   }

@@ -5,15 +5,14 @@ import io.sparkdiskcache.arrow.CorruptEntryException;
 import io.sparkdiskcache.arrow.EntryCipher;
 import io.sparkdiskcache.arrow.EntrySummary;
 import io.sparkdiskcache.arrow.MappedEntry;
-import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.cluster.ProcessStores;
 import io.sparkdiskcache.conf.Admission;
 import io.sparkdiskcache.relation.UnitWriter.EntryWriteException;
 import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
-import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.Lease;
+import io.sparkdiskcache.store.NoRoomException;
 import io.sparkdiskcache.store.PendingEntry;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.VerifyMode;
@@ -60,6 +59,7 @@ final class EntryAccess {
   private final Optional<DiskStore> store;
   private final @Nullable EntryCipher cipher;
   private final UnitFiles files;
+  private final SetMembership set;
 
   private EntryAccess(
       int rddId, RelationSpec spec, Optional<DiskStore> store, @Nullable EntryCipher cipher) {
@@ -68,6 +68,7 @@ final class EntryAccess {
     this.store = store;
     this.cipher = cipher;
     this.files = new UnitFiles(spec, cipher);
+    this.set = new SetMembership(spec);
   }
 
   /** Without the key nothing is stored, and what is held is encrypted all the same. */
@@ -100,7 +101,7 @@ final class EntryAccess {
 
   private Optional<Made> made(DiskStore from, Entry entry, Origin origin) {
     return map(from, spec, entry)
-        .map(mapped -> new Made(mapped, origin, 0, Findings.ofStored(entry.reads())));
+        .map(mapped -> new Made(mapped, origin, 0, Findings.ofStored(entry.reads()), null));
   }
 
   /**
@@ -206,11 +207,23 @@ final class EntryAccess {
    * @param origin how it came to be there
    * @param batches that were copied column by column for it; 0 if it was written from rows
    * @param findings about the functions that computed it
+   * @param notKept why it was computed and is not stored; null if it is
    */
-  record Made(MappedEntry entry, Origin origin, long batches, Findings findings) {
+  record Made(
+      MappedEntry entry,
+      Origin origin,
+      long batches,
+      Findings findings,
+      @Nullable Objection notKept) {
     Made(OpenEntries.Open open, Origin origin) {
-      this(open.entry(), origin, 0, open.findings());
+      this(open.entry(), origin, 0, open.findings(), null);
     }
+  }
+
+  /** Asked before the first and after the last row. */
+  interface Permission {
+    /** Why the rows may not be published; empty if they may. */
+    Optional<Objection> objection();
   }
 
   /** Where an entry is from: a faster task, another host, the remote tier, or this task. */
@@ -224,20 +237,20 @@ final class EntryAccess {
   /**
    * Computes the unit, once per process.
    *
-   * @param mayPublish asked before the first and after the last row
+   * @param permission asked before the first and after the last row
    */
   Made compute(
       CacheUnit unit,
       int partition,
       TaskContext context,
       UnitSource source,
-      BooleanSupplier mayPublish) {
+      Permission permission) {
     String flight = unit.publish() ? spec.directory() + unit.key() : rddId + unit.key();
     return FLIGHTS.run(
         flight,
         context,
         () -> find(unit),
-        () -> once(unit, partition, context, source, mayPublish));
+        () -> once(unit, partition, context, source, permission));
   }
 
   /** Computes what no other process is computing; waits for one that is, within bounds. */
@@ -246,9 +259,16 @@ final class EntryAccess {
       int partition,
       TaskContext context,
       UnitSource source,
-      BooleanSupplier mayPublish) {
+      Permission permission) {
     if (store.isEmpty()) {
-      return intoScratch(unit, context, source);
+      String why =
+          ProcessStores.problem(spec.storeOptions()).orElse("the key to encrypt with is missing");
+      return intoScratch(
+          unit,
+          context,
+          source,
+          permission,
+          new Objection(Objection.Reason.STORE, "host " + host(), why));
     }
     boolean[] waited = {false};
     Optional<Lease> lease = Optional.empty();
@@ -272,10 +292,10 @@ final class EntryAccess {
       Optional<Made> fetched = fetch(unit, context);
       return fetched.isPresent()
           ? fetched.get()
-          : intoStore(store.get(), unit, partition, context, source, mayPublish);
+          : intoStore(store.get(), unit, partition, context, source, permission);
     } catch (StoreException | EntryWriteException e) {
       store.get().countError("Cannot write an entry", e);
-      return intoScratch(unit, context, source);
+      return intoScratch(unit, context, source, permission, failed(e));
     } finally {
       lease.ifPresent(Lease::close);
     }
@@ -287,9 +307,9 @@ final class EntryAccess {
       int partition,
       TaskContext context,
       UnitSource source,
-      BooleanSupplier mayPublish)
+      Permission permission)
       throws StoreException, EntryWriteException {
-    boolean publish = mayPublish.getAsBoolean();
+    Optional<Objection> before = permission.objection();
     try (PendingEntry pending = into.begin(unit.storeKey());
         TaskEvidence.Unit evidence = TaskEvidence.begin(context)) {
       WriteTimer timer = new WriteTimer();
@@ -301,16 +321,20 @@ final class EntryAccess {
               unit,
               source,
               timer,
-              count -> files.describe(unit, partition, count, timer, findings(evidence).reads()));
+              (rows, dataBytes) ->
+                  files.describe(
+                      unit, partition, rows, dataBytes, timer, findings(evidence).reads()));
       EntrySummary summary = written.summary();
       MappedEntry mapped = files.open(pending.path(), unit);
       Findings findings = findings(evidence);
-      Made made = new Made(mapped, Origin.COMPUTED, written.batches(), findings);
-      if (publish
-          && findings.mayPublish()
-          && mayPublish.getAsBoolean()
-          && pays(summary, timer)
-          && mayJoinSet(partition, context)) {
+      Objection notKept =
+          before
+              .or(() -> findings.objections().stream().findFirst())
+              .or(permission::objection)
+              .or(() -> pays(summary, timer))
+              .or(() -> set.objection(partition, context))
+              .orElse(null);
+      if (notKept == null) {
         try {
           Entry stored =
               pending.publish(
@@ -318,24 +342,48 @@ final class EntryAccess {
                       partition,
                       summary.rows(),
                       summary.bytes(),
+                      summary.dataBytes(),
                       summary.crc32c(),
-                      timer.computing(),
-                      timer.writing(),
+                      timer,
                       findings.reads()),
                   Instant.MAX,
                   spec.notBefore());
           OpenEntries.process().remember(stored, mapped);
           spec.remoteTier().ifPresent(tier -> tier.upload(stored));
-          countTowardsSet(into, partition);
-          return made;
+          notKept = set.stored(into, partition).orElse(null);
+          return new Made(mapped, Origin.COMPUTED, written.batches(), findings, notKept);
         } catch (StoreException e) {
           into.countError("Cannot publish an entry", e);
+          notKept = failed(e);
         }
       }
-      giveUpSet();
-      OpenEntries.process().hold(rddId, unit.key(), mapped, findings);
-      return made;
+      set.giveUp();
+      return held(unit, mapped, written, findings, notKept);
     }
+  }
+
+  /** For the application only. Rows that are computed from these know why. */
+  private Made held(
+      CacheUnit unit,
+      MappedEntry mapped,
+      UnitWriter.Written written,
+      Findings findings,
+      Objection notKept) {
+    Findings known = findings.because(notKept);
+    OpenEntries.process().hold(rddId, unit.key(), mapped, known);
+    return new Made(mapped, Origin.COMPUTED, written.batches(), known, notKept);
+  }
+
+  private static Objection failed(Exception e) {
+    boolean isFull = NoRoomException.isCauseOf(e);
+    return new Objection(
+        isFull ? Objection.Reason.ROOM : Objection.Reason.STORE,
+        "host " + host(),
+        String.valueOf(e.getMessage()));
+  }
+
+  private static String host() {
+    return SparkEnv.get().blockManager().blockManagerId().host();
   }
 
   /** After the last row: what is known of all functions that these rows come from. */
@@ -345,66 +393,37 @@ final class EntryAccess {
   }
 
   /** Rows of run-bound relations also save the stages below, which are not measured here. */
-  private boolean pays(EntrySummary summary, WriteTimer timer) {
+  private Optional<Objection> pays(EntrySummary summary, WriteTimer timer) {
     boolean pays =
         AdmissionLedger.process()
             .computed(spec.relation(), timer.computing(), timer.writing(), summary.bytes());
-    return pays || spec.admission() == Admission.ALWAYS || spec.generation() != null;
+    return pays || spec.admission() == Admission.ALWAYS || spec.generation() != null
+        ? Optional.empty()
+        : Optional.of(
+            new Objection(
+                Objection.Reason.ADMISSION,
+                "relation " + spec.relation(),
+                AdmissionLedger.process()
+                    .reason(spec.relation())
+                    .orElse("keeping it does not pay")));
   }
 
-  /**
-   * On a cluster the driver decides, because attempts may be in several processes. A repeated stage
-   * may have other rows in other partitions than the first: not one run.
-   */
-  private boolean mayJoinSet(int partition, TaskContext context) {
-    String generation = spec.generation();
-    int attempt = context.stageAttemptNumber();
-    return generation == null
-        || ExecutorInventory.process()
-            .map(cluster -> cluster.sets().mayStore(generation, partition, attempt))
-            .orElseGet(() -> Generations.process().mayStore(generation, partition, attempt));
-  }
-
-  private void countTowardsSet(DiskStore into, int partition) {
-    String generation = spec.generation();
-    Optional<ExecutorInventory> cluster = ExecutorInventory.process();
-    if (generation == null) {
-      return;
-    }
-    if (cluster.isPresent()) {
-      if (!cluster.get().sets().stored(generation, partition)) {
-        into.abandon(new Key(generation));
-      }
-      return;
-    }
-    Generations.process().stored(generation, partition);
-    if (Generations.process().isAbandoned(generation)) {
-      into.abandon(new Key(generation));
-    }
-  }
-
-  /** A partition that is kept for the application only leaves a set that nobody can complete. */
-  private void giveUpSet() {
-    String generation = spec.generation();
-    if (generation != null) {
-      ExecutorInventory.process()
-          .ifPresentOrElse(
-              cluster -> cluster.sets().spoil(generation),
-              () -> Generations.process().spoil(generation));
-    }
-  }
-
-  private Made intoScratch(CacheUnit unit, TaskContext context, UnitSource source) {
-    giveUpSet();
+  private Made intoScratch(
+      CacheUnit unit,
+      TaskContext context,
+      UnitSource source,
+      Permission permission,
+      Objection unstored) {
+    set.giveUp();
+    Objection notKept = permission.objection().orElse(unstored);
     Path file =
         SparkEnv.get().blockManager().diskBlockManager().createTempLocalBlock()._2().toPath();
     try (TaskEvidence.Unit evidence = TaskEvidence.begin(context)) {
       UnitWriter.Written written =
-          files.write(file, () -> {}, context, unit, source, new WriteTimer(), count -> "");
+          files.write(file, () -> {}, context, unit, source, new WriteTimer(), (rows, bytes) -> "");
       MappedEntry mapped = files.open(file, unit);
       Findings findings = findings(evidence);
-      OpenEntries.process().hold(rddId, unit.key(), mapped, findings);
-      return new Made(mapped, Origin.COMPUTED, written.batches(), findings);
+      return held(unit, mapped, written, findings, permission.objection().orElse(notKept));
     } catch (EntryWriteException | StoreException e) {
       throw new IllegalStateException(
           "Cannot keep a partition of %s: neither the cache directory nor Spark's scratch directory %s takes it: %s. Free disk space, set spark.local.dir, or do not cache rows of this size."

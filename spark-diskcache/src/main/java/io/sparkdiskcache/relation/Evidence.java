@@ -74,7 +74,7 @@ public class Evidence {
             Objection.Reason.IMPURE, function, "it called %s at %s".formatted(call, frame)));
   }
 
-  private synchronized void object(Objection objection) {
+  synchronized void object(Objection objection) {
     if (objections.size() < MAX_OBJECTIONS) {
       objections.add(objection);
     }

@@ -75,6 +75,11 @@ record Findings(List<FileRead> reads, List<Objection> objections) implements Ser
         .orElse(this);
   }
 
+  /** With the reason why the rows are not kept, if it may be others' as well. */
+  Findings because(Objection notKept) {
+    return notKept.reason().isOfRows() && !objections.contains(notKept) ? with(notKept) : this;
+  }
+
   private Findings with(Objection objection) {
     List<Objection> all = new ArrayList<>(objections);
     all.add(objection);

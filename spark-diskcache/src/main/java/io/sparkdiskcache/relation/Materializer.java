@@ -4,6 +4,7 @@ package io.sparkdiskcache.relation;
 import io.sparkdiskcache.arrow.KeptEntry;
 import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.fingerprint.ConfDigest;
+import io.sparkdiskcache.fingerprint.EnvironmentIdentity;
 import io.sparkdiskcache.fingerprint.FileChunk;
 import io.sparkdiskcache.fingerprint.FingerprintResult;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
@@ -55,8 +56,7 @@ import scala.Tuple2;
 final class Materializer {
   private static final Logger log = LoggerFactory.getLogger(Materializer.class);
 
-  private static final String NOT_READABLE =
-      "the file system says that this user may not read an input";
+  private static final String NOT_READABLE = "the file system says that this user may not read it";
 
   private final CacheApplication application;
   private final DiskCachedRelationBuilder builder;
@@ -87,7 +87,7 @@ final class Materializer {
     this.results = new PartitionResults(application.counters(), description());
     this.notBefore = builder.notBefore();
     this.cluster = ClusterLookup.of(application.context());
-    this.sets = new SetPublisher(application, builder);
+    this.sets = new SetPublisher(application, builder, results);
   }
 
   /** The relation, from what is stored and from the plan. */
@@ -101,7 +101,7 @@ final class Materializer {
         throw e;
       }
       log.warn("Cannot look up {}, so it is computed.", description(), e);
-      built = privately("it failed: " + e);
+      built = privately(Objection.Reason.ERROR, "the cache", "it failed: " + e);
     }
     return built.orElseThrow(
         () -> new IllegalStateException("an attempt that may execute gives an RDD"));
@@ -133,23 +133,27 @@ final class Materializer {
   private Optional<Materialization> attempt() {
     FingerprintResult result = builder.fingerprint().whenExecuted();
     if (result instanceof Refused refused) {
-      return privately(refused.refusal().toString());
+      return privately(Objection.Reason.REFUSED, "the query", refused.refusal().toString());
     }
     Accepted now = (Accepted) result;
     if (!Arrays.equals(now.confDigest(), builder.planned().confDigest())) {
-      return privately("a setting was changed after the plan was made");
+      return privately(
+          Objection.Reason.SETTINGS, "a setting", "it was changed after the plan was made");
     }
     Optional<DiskStore> store = application.findStore();
     if (store.isEmpty() && application.needsStoreHere()) {
-      return privately("the cache directory cannot be used");
+      return privately(
+          Objection.Reason.STORE,
+          "the driver",
+          String.join(" ", application.hostsWithoutStore().values()));
     }
     Optional<String> obstacle = FunctionProof.obstacle(now.functions());
     if (obstacle.isPresent()) {
-      return privately(obstacle.get());
+      return privately(Objection.Reason.REFUSED, "its functions", obstacle.get());
     }
     Optional<Path> distrusted = store.flatMap(s -> s.distrusted(now.relation()));
     if (distrusted.isPresent()) {
-      return privately(Audit.refusal(distrusted.get()));
+      return privately(Objection.Reason.AUDIT, "the function", Audit.refusal(distrusted.get()));
     }
     return switch (now.planClass()) {
       case ROW_LOCAL -> rowLocal(now, store);
@@ -167,7 +171,7 @@ final class Materializer {
     List<List<CacheUnit>> units = Units.ofChunks(now, packed);
     Found found = find(units, now, store);
     if (found.size() > 0 && !mayRead(now)) {
-      return privately(NOT_READABLE);
+      return privately(Objection.Reason.ACCESS, "an input", NOT_READABLE);
     }
     boolean audited = chooseForAudit(units, found);
     Optional<Identity> identity = Units.identity(now);
@@ -186,7 +190,8 @@ final class Materializer {
     }
     // Broadcast sides are read by now; the tasks ask for the files of their own chunks only.
     if (!InputStats.unchanged(besides(packed, now), hadoopConf)) {
-      return privately("an input of a broadcast side changed while it was read");
+      return privately(
+          Objection.Reason.INPUT, "an input of a broadcast side", "it changed while it was read");
     }
     CachedPartition[] partitions = new CachedPartition[units.size()];
     for (int i = 0; i < partitions.length; i++) {
@@ -228,7 +233,7 @@ final class Materializer {
     int n = units.size();
     Found found = find(units, now, store);
     if (found.size() > 0 && !mayRead(now)) {
-      return privately(NOT_READABLE);
+      return privately(Objection.Reason.ACCESS, "an input", NOT_READABLE);
     }
     if (!mayExecute && found.size() < n) {
       return Optional.empty();
@@ -250,7 +255,8 @@ final class Materializer {
   private Optional<Materialization> runBound(
       Accepted now, Optional<DiskStore> ofProcess, Optional<RDD<InternalRow>> executed) {
     if (!now.settled()) {
-      return privately("an input file changed a moment ago");
+      return privately(
+          Objection.Reason.SETTLING, "an input file", "it changed a moment before it was read");
     }
     Key setKey = Units.setKey(now);
     // A plan that AQE has already finished has a partitioning of its own, known to Spark's planner:
@@ -258,7 +264,7 @@ final class Materializer {
     boolean finished = plan instanceof AdaptiveSparkPlanExec adaptive && adaptive.isFinalPlan();
     Optional<SetPublisher.Comparison> audit = Optional.empty();
     if (executed.isEmpty() && !finished && !mayRead(now)) {
-      return privately(NOT_READABLE);
+      return privately(Objection.Reason.ACCESS, "an input", NOT_READABLE);
     }
     if (executed.isEmpty() && !finished && cluster.isPresent()) {
       Optional<Materialization> detached = detachSetInCluster(now, setKey);
@@ -301,6 +307,7 @@ final class Materializer {
                   List.of(),
                   local || cluster.isPresent())));
     }
+    results.outcome().ofRun(n);
     RunEvidence evidence = evidence(now);
     RelationSpec spec = spec(now, Optional.of(generation));
     DiskCachedRDD rdd =
@@ -325,9 +332,22 @@ final class Materializer {
               meta,
               evidence::encoded,
               () -> sets.mayPublish(spec, now, evidence),
-              () ->
-                  spec.remoteTier()
-                      .ifPresent(tier -> tier.uploadSet(setKey, generation, members, meta)));
+              () -> {
+                results.outcome().published();
+                spec.remoteTier()
+                    .ifPresent(tier -> tier.uploadSet(setKey, generation, members, meta));
+              });
+      cluster
+          .get()
+          .directory()
+          .whenUnwritten(
+              generation.hex(),
+              directory ->
+                  results
+                      .outcome()
+                      .nothingIsKept(
+                          new Objection(
+                              Objection.Reason.STORE, directory, "its part was not written")));
       return ready(rdd, n, Optional.of(Units.runIdentity(setKey, generation, now)), now);
     }
     Optional<SetPublisher.Comparison> toCompare = audit;
@@ -409,12 +429,14 @@ final class Materializer {
 
   // ---- for this application only
 
-  private Optional<Materialization> privately(String reason) {
+  private Optional<Materialization> privately(
+      Objection.Reason reason, String object, String sentence) {
     if (!mayExecute) {
       return Optional.empty();
     }
-    log.info("{} is cached for this application only: {}", description(), reason);
     application.counters().madePrivate();
+    // Told with the rows.
+    results.outcome().nothingIsKept(new Objection(reason, object, sentence));
     RDD<InternalRow> parent = execute();
     int n = parent.partitions().length;
     List<List<CacheUnit>> units = new ArrayList<>();
@@ -607,7 +629,7 @@ final class Materializer {
             i,
             PartitionResult.found(
                 entries.stream().mapToLong(Entry::rows).sum(),
-                entries.stream().mapToLong(Entry::bytes).sum(),
+                entries.stream().mapToLong(Entry::dataBytes).sum(),
                 entries.size(),
                 entries.stream()
                     .map(entry -> Findings.ofStored(entry.reads()))
@@ -655,6 +677,7 @@ final class Materializer {
         now.proofs(),
         evidence.now(),
         evidence.isPossible(),
+        EnvironmentIdentity.facts(),
         new SerializableConfiguration(hadoopConf));
   }
 

@@ -3,13 +3,11 @@ package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.cluster.ExecutorInventory;
-import io.sparkdiskcache.fingerprint.ConfDigest;
 import io.sparkdiskcache.fingerprint.FunctionProof;
 import io.sparkdiskcache.shim.SparkInternals;
 import io.sparkdiskcache.shim.TaskMemory;
 import java.lang.ref.Reference;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -19,12 +17,9 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.columnar.CachedBatch;
-import org.apache.spark.sql.internal.SQLConf;
 import org.apache.spark.sql.vectorized.ColumnarBatch;
 import org.apache.spark.util.TaskCompletionListener;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import scala.Tuple2;
 import scala.collection.Iterator;
 
@@ -36,15 +31,13 @@ import scala.collection.Iterator;
  * batches: they are free when both have let go.
  */
 final class PartitionReader {
-  private static final Logger log = LoggerFactory.getLogger(PartitionReader.class);
-
   private final int rddId;
   private final RelationSpec spec;
   private final @Nullable RDD<InternalRow> parent;
   private final @Nullable RDD<ColumnarBatch> columns;
   private final PartitionResults results;
   private final InputWatch inputs;
-  private final List<FunctionProof> functions;
+  private final Premises premises;
   private final TaskContext context;
 
   PartitionReader(
@@ -60,8 +53,8 @@ final class PartitionReader {
     this.parent = parent;
     this.columns = columns;
     this.results = results;
-    this.functions = functions;
     this.inputs = new InputWatch(spec.hadoopConf().value());
+    this.premises = new Premises(spec, functions, inputs);
     this.context = context;
   }
 
@@ -81,17 +74,20 @@ final class PartitionReader {
     int audited = 0;
     int unequal = 0;
     Findings findings = Findings.NONE;
-    boolean keysHold = keysHold(partition.index(), access);
+    List<Objection> notKept = new ArrayList<>();
+    Optional<Objection> ofNames = otherRows(partition.index(), access);
     // What the application has shown once is not put in question any more.
     boolean audits = !OpenEntries.process().wasShown(rddId, partition.index());
     for (CacheUnit named : partition.units()) {
-      CacheUnit unit = keysHold ? named : named.withoutName();
+      Optional<Objection> otherRows = ofNames;
+      CacheUnit unit = otherRows.isEmpty() ? named : named.withoutName();
       Optional<EntryAccess.Made> found = access.find(unit);
       if (found.isPresent() && audits && unit.audit() && parent != null) {
         Audit.Outcome outcome = audit(access, unit, found.get().entry());
         audited += outcome == Audit.Outcome.UNKNOWN ? 0 : 1;
         if (outcome == Audit.Outcome.OTHER) {
           unequal++;
+          otherRows = Optional.of(distrusted());
           unit = unit.withoutName();
           found = Optional.empty();
         }
@@ -103,7 +99,10 @@ final class PartitionReader {
         context.taskMetrics().inputMetrics().incBytesRead(entry.bytes());
         context.taskMetrics().inputMetrics().incRecordsRead(entry.rows());
       } else {
-        made = compute(access, unit, partition);
+        made = compute(access, unit, partition, otherRows);
+        if (made.notKept() != null) {
+          notKept.add(made.notKept());
+        }
         computed += made.origin() == EntryAccess.Origin.COMPUTED ? 1 : 0;
         fromPeers += made.origin() == EntryAccess.Origin.PEER ? 1 : 0;
         fetched += made.origin() == EntryAccess.Origin.FETCHED ? 1 : 0;
@@ -136,12 +135,13 @@ final class PartitionReader {
                 batches,
                 audited,
                 unequal,
+                List.copyOf(notKept),
                 findings)));
     return batches(entries);
   }
 
   private Audit.Outcome audit(EntryAccess access, CacheUnit unit, MappedEntry stored) {
-    BooleanSupplier comparable = () -> sameSettings() && inputs.unchanged(unit.inputs());
+    BooleanSupplier comparable = () -> premises.ofRows(unit).isEmpty();
     if (!comparable.getAsBoolean()) {
       return Audit.Outcome.UNKNOWN;
     }
@@ -156,7 +156,11 @@ final class PartitionReader {
     }
   }
 
-  private EntryAccess.Made compute(EntryAccess access, CacheUnit unit, CachedPartition partition) {
+  private EntryAccess.Made compute(
+      EntryAccess access,
+      CacheUnit unit,
+      CachedPartition partition,
+      Optional<Objection> otherRows) {
     if (parent == null || unit.split() == null) {
       Optional<EntryAccess.Made> fetched = access.fetch(unit, context);
       if (fetched.isPresent()) {
@@ -179,7 +183,7 @@ final class PartitionReader {
         partition.index(),
         context,
         source(unit),
-        () -> unit.publish() && sameSettings() && inputs.unchanged(unit.inputs()));
+        () -> otherRows.or(() -> premises.ofRows(unit)));
   }
 
   /** Where a partition without a parent was found. */
@@ -210,52 +214,30 @@ final class PartitionReader {
 
       @Override
       public void prove() {
-        sameFunctions(false);
+        premises.ofFunctions().ifPresent(TaskEvidence.of(context)::object);
       }
     };
   }
 
   /**
-   * Whether the names of entries promise the rows that would be computed here. Under other
-   * settings, and with functions that hold other values, they do not, unless this relation has
-   * shown the partition before: then its rows stay. Those of a function that an audit found wrong
-   * never do.
+   * Why the names of entries do not promise the rows that would be computed here. What this
+   * relation has shown before stays; entries of a function that an audit found wrong never count.
    */
-  private boolean keysHold(int partition, EntryAccess access) {
-    return parent == null
-        || (!access.isDistrusted()
-            && (OpenEntries.process().wasShown(rddId, partition)
-                || (sameSettings() && sameFunctions(true))));
+  private Optional<Objection> otherRows(int partition, EntryAccess access) {
+    if (parent == null) {
+      return Optional.empty();
+    }
+    if (access.isDistrusted()) {
+      return Optional.of(distrusted());
+    }
+    return OpenEntries.process().wasShown(rddId, partition) ? Optional.empty() : premises.ofNames();
   }
 
-  /** Settings, and the day, bind when rows are computed and not when the plan is made. */
-  private boolean sameSettings() {
-    boolean same =
-        System.currentTimeMillis() < spec.expires()
-            && Arrays.equals(spec.confDigest(), ConfDigest.of(SQLConf.get()));
-    if (!same) {
-      log.info(
-          "{} is kept for this application only: settings in the task are {}.",
-          spec.description(),
-          ConfDigest.shown(SQLConf.get()));
-    }
-    return same;
-  }
-
-  /** What is different is an objection to the unit that is being computed. */
-  private boolean sameFunctions(boolean onlyStateful) {
-    ClassLoader loader = Thread.currentThread().getContextClassLoader();
-    for (FunctionProof function : functions) {
-      if (onlyStateful && !function.isStateful()) {
-        continue;
-      }
-      Optional<String> difference = function.difference(loader);
-      if (difference.isPresent()) {
-        TaskEvidence.of(context).differs("function " + function.name(), difference.get());
-        return false;
-      }
-    }
-    return true;
+  private Objection distrusted() {
+    return new Objection(
+        Objection.Reason.AUDIT,
+        "relation " + spec.relation(),
+        "an audit found that its function computes other rows than were stored");
   }
 
   /** Spark runs the listener that was registered first at last: when other operators are done. */

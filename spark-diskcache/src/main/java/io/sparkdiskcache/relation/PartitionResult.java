@@ -2,6 +2,7 @@
 package io.sparkdiskcache.relation;
 
 import java.io.Serializable;
+import java.util.List;
 
 /**
  * The outcome of a task for one partition.
@@ -16,6 +17,7 @@ import java.io.Serializable;
  * @param batchesCopied column by column, from plans that hand out columns
  * @param unitsAudited units computed only to be compared with what is stored
  * @param unitsUnequal those of the audited that were stored with other rows
+ * @param notKept why units that were computed are not stored, one for each of these
  * @param findings about the functions that computed the rows, now or when they were stored
  */
 record PartitionResult(
@@ -28,11 +30,12 @@ record PartitionResult(
     long batchesCopied,
     int unitsAudited,
     int unitsUnequal,
+    List<Objection> notKept,
     Findings findings)
     implements Serializable {
 
   /** Of a partition that is stored. */
   static PartitionResult found(long rows, long bytes, int units, Findings findings) {
-    return new PartitionResult(rows, bytes, units, 0, 0, 0, 0, 0, 0, findings);
+    return new PartitionResult(rows, bytes, units, 0, 0, 0, 0, 0, 0, List.of(), findings);
   }
 }

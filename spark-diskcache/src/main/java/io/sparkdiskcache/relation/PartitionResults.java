@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import java.util.EnumSet;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import org.apache.spark.util.AccumulatorV2;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import scala.Tuple2;
 
 /**
@@ -16,15 +18,12 @@ import scala.Tuple2;
  */
 final class PartitionResults
     extends AccumulatorV2<Tuple2<Integer, PartitionResult>, Map<Integer, PartitionResult>> {
-  private static final Logger log = LoggerFactory.getLogger(PartitionResults.class);
-
   private final Map<Integer, PartitionResult> results = new HashMap<>();
 
   /** Only on the driver, where results of tasks are merged. */
   private final transient @Nullable RelationCounters counters;
 
-  private final transient String relation;
-  private transient boolean told;
+  private final transient @Nullable Outcome outcome;
 
   /**
    * For the driver.
@@ -33,12 +32,12 @@ final class PartitionResults
    */
   PartitionResults(RelationCounters counters, String relation) {
     this.counters = counters;
-    this.relation = relation;
+    this.outcome = new Outcome(counters, relation);
   }
 
   private PartitionResults() {
     this.counters = null;
-    this.relation = "";
+    this.outcome = null;
   }
 
   @Override
@@ -71,33 +70,34 @@ final class PartitionResults
       theirs.forEach(
           (partition, result) -> {
             results.putIfAbsent(partition, result);
-            if (counters != null) {
+            if (counters != null && outcome != null) {
               counters.fetched(result.unitsFetched());
               counters.fromPeers(result.unitsFromPeers());
               counters.computed(result.unitsComputed());
+              outcome.computed(result.unitsComputed(), result.notKept());
               counters.copied(result.batchesCopied());
               counters.audited(result.unitsAudited(), result.unitsUnequal());
-              withheld(result.findings().objections());
             }
           });
     }
   }
 
-  private void withheld(List<Objection> objections) {
-    if (counters == null) {
-      return;
-    }
-    for (Objection objection : objections) {
-      counters.withheld(objection);
-      if (!told) {
-        told = true;
-        log.info(
-            "{} is kept for this application only: {}. {}.",
-            relation,
-            objection,
-            objection.reason().cure());
+  /** The driver's account of the relation. */
+  Outcome outcome() {
+    return Objects.requireNonNull(outcome);
+  }
+
+  /** One objection of each reason, but every function and file that one of them is about. */
+  List<Objection> withheld() {
+    Set<Objection> all = new LinkedHashSet<>(outcome().objections());
+    Set<Objection.Reason> told = EnumSet.noneOf(Objection.Reason.class);
+    all.forEach(objection -> told.add(objection.reason()));
+    for (Objection objection : findings().objections()) {
+      if (told.add(objection.reason()) || objection.reason().isOfFunctions()) {
+        all.add(objection);
       }
     }
+    return List.copyOf(all);
   }
 
   /** Facts about the functions that computed the partitions so far. */

@@ -70,8 +70,11 @@ public final class RelationCounters {
     notAudited.increment();
   }
 
-  void withheld(Objection objection) {
-    withheld.computeIfAbsent(objection.reason(), reason -> new LongAdder()).increment();
+  /**
+   * @param units negative for such as were counted by another reason
+   */
+  void withheld(Objection.Reason reason, int units) {
+    withheld.computeIfAbsent(reason, of -> new LongAdder()).add(units);
   }
 
   void refused(Refusal refusal) {
@@ -138,10 +141,15 @@ public final class RelationCounters {
     return notAudited.sum();
   }
 
-  /** Objections to publishing partitions that were computed, by reason. */
+  /** Partitions (file chunks) that were computed and are not kept, by reason. */
   public Map<Objection.Reason, Long> withheld() {
     Map<Objection.Reason, Long> counts = new TreeMap<>();
-    withheld.forEach((reason, count) -> counts.put(reason, count.sum()));
+    withheld.forEach(
+        (reason, count) -> {
+          if (count.sum() > 0) {
+            counts.put(reason, count.sum());
+          }
+        });
     return counts;
   }
 

@@ -63,7 +63,9 @@ public final class RelationInspector {
    * @param differences for what is not wholly stored: what distinguishes it from the nearest
    *     relation that is, in sentences; empty if nothing is near
    * @param reads local files that functions read to compute what is stored
-   * @param withheld why partitions that this application computed are not stored
+   * @param withheld why partitions that this application computed are not stored, an example each
+   * @param outcome what this application computed of it and did not keep, in words; empty if it
+   *     computed nothing
    */
   public record Inspection(
       Status status,
@@ -79,7 +81,8 @@ public final class RelationInspector {
       List<ColumnPrecision> precision,
       List<String> differences,
       List<String> reads,
-      List<Objection> withheld) {}
+      List<Objection> withheld,
+      String outcome) {}
 
   /**
    * Every cached relation that the query reads; if there is none, the query itself. Under the
@@ -171,7 +174,8 @@ public final class RelationInspector {
         builder.fingerprint().lowers() ? stored.precision(application.encryption()) : List.of(),
         stored.complete() ? List.of() : differences(builder, accepted, stored),
         stored.reads().stream().map(FileRead::toString).toList(),
-        builder.materialization().map(built -> built.findings().objections()).orElse(List.of()));
+        withheld(builder),
+        outcome(builder));
   }
 
   private Inspection refused(CachedRDDBuilder builder, boolean cached, Refusal refusal) {
@@ -189,7 +193,22 @@ public final class RelationInspector {
         List.of(),
         List.of(),
         List.of(),
-        List.of());
+        withheld(builder),
+        outcome(builder));
+  }
+
+  private static List<Objection> withheld(CachedRDDBuilder builder) {
+    return results(builder).map(PartitionResults::withheld).orElse(List.of());
+  }
+
+  private static String outcome(CachedRDDBuilder builder) {
+    return results(builder).map(results -> results.outcome().text()).orElse("");
+  }
+
+  private static Optional<PartitionResults> results(CachedRDDBuilder builder) {
+    return builder instanceof DiskCachedRelationBuilder ours
+        ? ours.materialization().map(Materialization::results)
+        : Optional.empty();
   }
 
   private List<String> differences(

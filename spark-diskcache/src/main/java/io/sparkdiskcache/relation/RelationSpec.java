@@ -41,6 +41,7 @@ import org.jspecify.annotations.Nullable;
  * @param below what is known of the functions that ran before the RDD was made: in broadcast sides,
  *     subqueries and stages that adaptive execution has run
  * @param asksBelow whether more may become known of stages below while the RDD is computed
+ * @param environment defaults of the driver's JVM, which the keys hold for
  * @param hadoopConf for asking whether input files have changed
  */
 @SuppressWarnings("ArrayRecordComponent") // never compared
@@ -64,6 +65,7 @@ record RelationSpec(
     Proofs proofs,
     Findings below,
     boolean asksBelow,
+    SortedMap<String, String> environment,
     SerializableConfiguration hadoopConf)
     implements Serializable {
 

@@ -3,6 +3,7 @@ package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.fingerprint.InputStats;
+import io.sparkdiskcache.relation.Objection.Reason;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.EntrySet;
 import io.sparkdiskcache.store.Key;
@@ -23,10 +24,13 @@ final class SetPublisher {
 
   private final CacheApplication application;
   private final DiskCachedRelationBuilder builder;
+  private final PartitionResults results;
 
-  SetPublisher(CacheApplication application, DiskCachedRelationBuilder builder) {
+  SetPublisher(
+      CacheApplication application, DiskCachedRelationBuilder builder, PartitionResults results) {
     this.application = application;
     this.builder = builder;
+    this.results = results;
   }
 
   /**
@@ -57,16 +61,11 @@ final class SetPublisher {
         System.currentTimeMillis() < spec.expires()
             && InputStats.unchanged(now.inputs(), builder.fingerprint().hadoopConf());
     if (!same) {
-      log.info("{} is not published: its input changed meanwhile.", spec.description());
-      return false;
+      return withheld(Reason.INPUT, "an input", "it changed before all partitions were computed");
     }
-    List<Objection> objections = evidence.now().objections();
-    objections.forEach(application.counters()::withheld);
-    if (!objections.isEmpty()) {
-      Objection first = objections.get(0);
-      log.info("{} is not published: {}. {}.", spec.description(), first, first.reason().cure());
-    }
-    return objections.isEmpty();
+    Optional<Objection> objection = evidence.now().objections().stream().findFirst();
+    objection.ifPresent(results.outcome()::nothingIsKept);
+    return objection.isEmpty();
   }
 
   /** Partitions of one run, all of them stored. */
@@ -79,23 +78,30 @@ final class SetPublisher {
       return false;
     }
     if (run.members().isEmpty() && !run.evidence().now().reads().isEmpty()) {
-      log.info("{} is not published: no entry can name the files read.", spec.description());
-      return false;
+      return withheld(Reason.FILE, "no rows", "no entry can name the files that functions read");
     }
     // Only of the same input the same rows can be asked.
     if (audit.isPresent() && !isConfirmed(store, spec, audit.get(), run.members())) {
-      return false;
+      return withheld(Reason.AUDIT, "the function", "an audit found other rows than were stored");
     }
     try {
       SetMeta meta = new SetMeta(spec.description(), spec.components());
       if (store.completeSet(run.setKey(), run.generation(), run.members().size(), meta)) {
         spec.remoteTier()
             .ifPresent(tier -> tier.uploadSet(run.setKey(), run.generation(), run.members(), meta));
+        results.outcome().published();
         return true;
       }
+      return withheld(
+          Reason.ROOM, "the set", "a partition was evicted before the last one was stored");
     } catch (StoreException e) {
       store.countError("Cannot publish a set", e);
+      return withheld(Reason.STORE, "the set", String.valueOf(e.getMessage()));
     }
+  }
+
+  private boolean withheld(Reason reason, String object, String sentence) {
+    results.outcome().nothingIsKept(new Objection(reason, object, sentence));
     return false;
   }
 

@@ -16,12 +16,10 @@ import io.sparkdiskcache.store.StoreException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.LongFunction;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.util.ArrowUtils;
 import org.jspecify.annotations.Nullable;
@@ -51,16 +49,16 @@ final class UnitFiles {
       CacheUnit unit,
       UnitSource source,
       WriteTimer timer,
-      LongFunction<String> describe)
+      UnitWriter.Description describe)
       throws EntryWriteException, StoreException {
     source.prove();
     TaskMemory memory = TaskMemory.of(context);
     return new UnitWriter(create(file, unit, memory), memory, room, context, timer)
         .write(
             source,
-            count -> {
+            (rows, dataBytes) -> {
               source.prove();
-              return describe.apply(count);
+              return describe.of(rows, dataBytes);
             });
   }
 
@@ -102,10 +100,15 @@ final class UnitFiles {
 
   /** The description at the end of the file. */
   String describe(
-      CacheUnit unit, int partition, long rows, WriteTimer timer, List<FileRead> reads) {
+      CacheUnit unit,
+      int partition,
+      long rows,
+      long dataBytes,
+      WriteTimer timer,
+      List<FileRead> reads) {
     return EntryDescription.text(
         unit.storeKey(),
-        meta(partition, rows, 0, 0, timer.computing(), timer.writing(), reads),
+        meta(partition, rows, 0, dataBytes, 0, timer, reads),
         Instant.now(),
         cipher == null ? spec.schema().json() : "");
   }
@@ -114,9 +117,9 @@ final class UnitFiles {
       int partition,
       long rows,
       long bytes,
+      long dataBytes,
       long crc32c,
-      Duration computing,
-      Duration writing,
+      WriteTimer timer,
       List<FileRead> reads) {
     return new EntryMeta(
         spec.relation(),
@@ -125,13 +128,14 @@ final class UnitFiles {
         rows,
         bytes,
         crc32c,
-        computing,
-        writing,
+        timer.computing(),
+        timer.writing(),
         spec.tag(),
         spec.application(),
         spec.description(),
         spec.components(),
-        reads);
+        reads,
+        dataBytes);
   }
 
   static void deleteQuietly(Path file) {

@@ -7,7 +7,6 @@ import io.sparkdiskcache.shim.TaskMemory;
 import io.sparkdiskcache.store.StoreException;
 import java.io.IOException;
 import java.util.Optional;
-import java.util.function.LongFunction;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.vectorized.ColumnarBatch;
@@ -65,12 +64,22 @@ final class UnitWriter {
     this.timer = timer;
   }
 
+  /** What a file says of itself, once all rows are written. */
+  interface Description {
+    /**
+     * What the file says.
+     *
+     * @param dataBytes what the values take by the count of Spark's own cache
+     */
+    String of(long rows, long dataBytes);
+  }
+
   /**
    * To be called once.
    *
-   * @param describe what the file says of itself, by its number of rows
+   * @param describe what the file says of itself
    */
-  Written write(UnitSource source, LongFunction<String> describe)
+  Written write(UnitSource source, Description describe)
       throws EntryWriteException, StoreException {
     try {
       Optional<Iterator<ColumnarBatch>> columns = source.batches();
@@ -82,7 +91,7 @@ final class UnitWriter {
       }
       context.killTaskIfInterrupted();
       timer.endOfRows();
-      return new Written(finish(describe.apply(writer.rows())), batches);
+      return new Written(finish(describe), batches);
     } finally {
       timer.end();
       closeQuietly();
@@ -134,9 +143,10 @@ final class UnitWriter {
     }
   }
 
-  private EntrySummary finish(String description) throws EntryWriteException {
+  private EntrySummary finish(Description describe) throws EntryWriteException {
     try {
-      return writer.finish(description);
+      writer.endRows();
+      return writer.finish(describe.of(writer.rows(), writer.dataBytes()));
     } catch (IOException e) {
       throw new EntryWriteException(e);
     }

@@ -43,6 +43,11 @@ public record Entry(
     return meta.bytes();
   }
 
+  /** What the values take by Spark's count, or the length of the file where that is not known. */
+  public long dataBytes() {
+    return meta.dataBytes() > 0 || meta.rows() == 0 ? meta.dataBytes() : meta.bytes();
+  }
+
   /** CRC32C of the whole file, in the low 32 bits. */
   public long crc32c() {
     return meta.crc32c();

@@ -76,6 +76,7 @@ public record EntryDescription(Key key, EntryMeta meta, Instant createdAt, Strin
     properties.setProperty("description", meta.description());
     properties.setProperty("created", createdAt.toString());
     properties.setProperty("schema", schema);
+    properties.setProperty("dataBytes", Long.toString(meta.dataBytes()));
     if (!meta.reads().isEmpty()) {
       properties.setProperty(
           READS, Base64.getEncoder().encodeToString(FileRead.encode(meta.reads())));
@@ -240,7 +241,8 @@ public record EntryDescription(Key key, EntryMeta meta, Instant createdAt, Strin
               required(properties, "application"),
               required(properties, "description"),
               components,
-              FileRead.decode(Base64.getDecoder().decode(properties.getProperty(READS, ""))));
+              FileRead.decode(Base64.getDecoder().decode(properties.getProperty(READS, ""))),
+              Long.parseLong(properties.getProperty("dataBytes", "0")));
       return Optional.of(
           new EntryDescription(
               new Key(required(properties, "key")),

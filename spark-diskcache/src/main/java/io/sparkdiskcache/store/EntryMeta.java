@@ -21,6 +21,8 @@ import java.util.Optional;
  * @param components what the key was made of
  * @param reads local files that functions read while the rows were computed; the entry is served
  *     only while they are unchanged
+ * @param dataBytes what the values take by the count of Spark's own cache, for its statistics; 0
+ *     where only the file tells
  */
 public record EntryMeta(
     String relation,
@@ -35,9 +37,15 @@ public record EntryMeta(
     String application,
     String description,
     Map<String, String> components,
-    List<FileRead> reads) {
+    List<FileRead> reads,
+    long dataBytes) {
   public EntryMeta {
-    if (partition < 0 || rows < 0 || bytes < 0 || crc32c < 0 || crc32c > 0xFFFF_FFFFL) {
+    if (partition < 0
+        || rows < 0
+        || bytes < 0
+        || dataBytes < 0
+        || crc32c < 0
+        || crc32c > 0xFFFF_FFFFL) {
       throw new IllegalArgumentException(
           "Cannot describe an entry by partition %d, rows %d, bytes %d, crc32c %d: out of range"
               .formatted(partition, rows, bytes, crc32c));
@@ -73,7 +81,8 @@ public record EntryMeta(
         application,
         description,
         components,
-        List.of());
+        List.of(),
+        0);
   }
 
   EntryMeta withoutComponents() {
@@ -94,6 +103,7 @@ public record EntryMeta(
         application,
         description,
         others,
-        reads);
+        reads,
+        dataBytes);
   }
 }

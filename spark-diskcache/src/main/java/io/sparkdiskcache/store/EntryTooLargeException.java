@@ -5,7 +5,7 @@ package io.sparkdiskcache.store;
  * The entry, or the unfinished generation it belongs to, does not fit below the limit even if all
  * else is evicted.
  */
-public final class EntryTooLargeException extends StoreException {
+public final class EntryTooLargeException extends NoRoomException {
   private final long bytes;
   private final long maxBytes;
 

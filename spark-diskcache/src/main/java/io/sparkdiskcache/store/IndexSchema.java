@@ -46,6 +46,7 @@ final class IndexSchema {
             writer TEXT,
             components_id INTEGER NOT NULL,
             reads BLOB,
+            data_bytes INTEGER NOT NULL,
             seal INTEGER NOT NULL) STRICT""",
           "CREATE INDEX entries_by_age ON entries(created_millis, id)",
           """

@@ -26,7 +26,8 @@ record KnownEntry(
     long writeNanos,
     long createdMillis,
     long accessMillis,
-    long hits) {
+    long hits,
+    long dataBytes) {
   private static final int MAX_DIGITS = 18; // of a long, whatever they are
 
   /**
@@ -93,7 +94,8 @@ record KnownEntry(
             meta.writeTime().toNanos(),
             entry.createdAt().toEpochMilli(),
             entry.lastAccess().toEpochMilli(),
-            entry.hits()));
+            entry.hits(),
+            meta.dataBytes()));
   }
 
   /** Whether these digits are how a long is written. */
@@ -118,7 +120,8 @@ record KnownEntry(
         writeNanos,
         createdMillis,
         accessMillis,
-        hits);
+        hits,
+        dataBytes);
   }
 
   Entry entry(CacheDirectory directory, Key key) {
@@ -138,7 +141,8 @@ record KnownEntry(
             common.application,
             common.description,
             Map.of(),
-            common.reads),
+            common.reads,
+            dataBytes),
         Instant.ofEpochMilli(createdMillis),
         Instant.ofEpochMilli(accessMillis),
         hits);

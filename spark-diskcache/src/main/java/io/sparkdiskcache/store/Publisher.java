@@ -105,7 +105,7 @@ final class Publisher {
     long lacking = room.lackingOnDisk(room.minFreeBytes());
     if (lacking > 0) {
       background.run("Cannot evict", evictor::run);
-      throw new StoreException(
+      throw new NoRoomException(
           "Cannot write entry " + key,
           "the disk has %d bytes less than the %d that are to stay free"
               .formatted(lacking, room.minFreeBytes()),
@@ -313,7 +313,7 @@ final class Publisher {
 
   private static void refuseWhereFull(Key key, boolean full) throws StoreException {
     if (full) {
-      throw new StoreException(
+      throw new NoRoomException(
           "Cannot publish entry " + key,
           "the cache is full and nothing is evicted under the policy 'none'",
           "Choose another policy, raise the limit, or evict by hand");

@@ -34,12 +34,13 @@ final class Rows {
   private static final String COLUMNS =
       "key, file, relation, generation, partition, row_count, bytes, crc32c, compute_nanos,"
           + " write_nanos, tag, application, description, created_millis, access_millis, hits, seal,"
-          + " components_id, reads";
+          + " components_id, reads, data_bytes";
   private static final String SELECT = "SELECT " + COLUMNS + ", id FROM entries ";
 
   private static final int COMPONENTS_COLUMN = 18;
   private static final int READS_COLUMN = 19;
-  private static final int ID_COLUMN = 20;
+  private static final int DATA_BYTES_COLUMN = 20;
+  private static final int ID_COLUMN = 21;
 
   private final CacheDirectory directory;
   private final DamageListener damage;
@@ -202,7 +203,7 @@ final class Rows {
     session.update(
         "INSERT INTO entries("
             + COLUMNS
-            + ", writer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            + ", writer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         bytes(entry.key()),
         file,
         meta.relation(),
@@ -222,6 +223,7 @@ final class Rows {
         Seals.ofEntry(entry.key(), file, meta),
         Components.intern(session, components),
         meta.reads().isEmpty() ? null : FileRead.encode(meta.reads()),
+        meta.dataBytes(),
         meta.generation().isPresent() ? owner : null);
   }
 
@@ -430,7 +432,8 @@ final class Rows {
               row.getString(12),
               row.getString(13),
               Map.of(),
-              reads == null ? List.of() : FileRead.decode(reads));
+              reads == null ? List.of() : FileRead.decode(reads),
+              row.getLong(DATA_BYTES_COLUMN));
       if (row.getLong(17) == Seals.ofEntry(key, file, meta)) {
         return Optional.of(
             new Entry(

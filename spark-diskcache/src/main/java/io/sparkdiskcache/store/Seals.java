@@ -15,9 +15,10 @@ final class Seals {
     update(crc, file);
     update(crc, meta.relation());
     update(crc, meta.generation().map(Key::hex).orElse(""));
-    ByteBuffer numbers = ByteBuffer.allocate(4 * Long.BYTES);
+    ByteBuffer numbers = ByteBuffer.allocate(5 * Long.BYTES);
     numbers.putLong(meta.partition());
     numbers.putLong(meta.rows()).putLong(meta.bytes()).putLong(meta.crc32c());
+    numbers.putLong(meta.dataBytes());
     crc.update(numbers.flip());
     if (!meta.reads().isEmpty()) {
       crc.update(FileRead.encode(meta.reads()));

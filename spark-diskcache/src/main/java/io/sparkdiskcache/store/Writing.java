@@ -38,7 +38,7 @@ final class Writing {
       Thread.currentThread().interrupt();
     }
     if (bytes > bound) {
-      throw new StoreException(
+      throw new NoRoomException(
           "Cannot begin entry " + key,
           bytes + " bytes are being written by this process and the bound is " + bound,
           "Raise spark.diskcache.maxBytes, of which it is a part, to keep such results");

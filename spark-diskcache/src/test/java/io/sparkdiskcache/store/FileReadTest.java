@@ -148,7 +148,8 @@ class FileReadTest {
         "app",
         "",
         Map.of(),
-        reads);
+        reads,
+        0);
   }
 
   private static EntryMeta with(EntryMeta meta, List<FileRead> reads) {
@@ -165,7 +166,8 @@ class FileReadTest {
         meta.application(),
         meta.description(),
         meta.components(),
-        reads);
+        reads,
+        meta.dataBytes());
   }
 
   private static Entry put(DiskStore store, Key key, List<FileRead> reads) throws Exception {

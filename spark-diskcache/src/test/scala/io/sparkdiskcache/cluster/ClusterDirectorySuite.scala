@@ -109,8 +109,11 @@ class ClusterDirectorySuite extends AnyFunSuite with TestDirectories {
     withDirectory("killed") { cluster =>
       val options = new StoreOptions(directory("killed-store"), 1L << 20, VerifyMode.OPEN)
       val generation = new Key("b" * 64)
-      val answers = new Interrupted(message => cluster.receive(message), context.getConf)
-      val inventory = new ExecutorInventory(_ => options, _ => ())
+      val answers = new Interrupted(
+        message => if (ExecutorInventory.asksEnvironment(message)) JMap.of() else cluster.receive(message),
+        context.getConf
+      )
+      val inventory = new ExecutorInventory(_ => options, _ => (), _ => Optional.empty())
       inventory.init(answers, JMap.of())
       try {
         Gate.await("the executor has reported")(!cluster.directories.isEmpty)

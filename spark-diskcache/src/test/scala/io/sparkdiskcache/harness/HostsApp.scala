@@ -48,7 +48,7 @@ object HostsApp {
     try {
       val readers = new Readers
       spark.sparkContext.addSparkListener(readers)
-      val relations = Seq(chunks(spark, input), ofRun(spark, input)).map(_.cache())
+      val relations = HostsApp.relations(spark, input).map(_.cache())
       outcome.put("rows", relations.map(ExactRows.of(_).asJava).asJava)
       val statuses = relations.map(df => DiskCache.of(spark).explain(df).relations().get(0).status().name)
       outcome.put("status", statuses.asJava)
@@ -56,6 +56,10 @@ object HostsApp {
       outcome.put("hits", stats.hits)
       outcome.put("computed", stats.computed)
       outcome.put("hostsWithoutStore", stats.hostsWithoutStore)
+      outcome.put("withheld", stats.withheld)
+      outcome.put(
+        "outcomes",
+        relations.map(df => DiskCache.of(spark).explain(df).relations().get(0).outcome()).asJava)
       StageFigures.drain(spark.sparkContext)
       outcome.put("readers", readers.hosts.toSeq.sorted.asJava)
     } finally {
@@ -65,6 +69,9 @@ object HostsApp {
     }
     outcome
   }
+
+  def relations(spark: SparkSession, input: String): Seq[DataFrame] =
+    Seq(chunks(spark, input), ofRun(spark, input))
 
   private def chunks(spark: SparkSession, input: String): DataFrame =
     spark.read.parquet(input).filter("k < 5")

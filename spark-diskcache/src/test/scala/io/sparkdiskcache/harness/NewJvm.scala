@@ -90,10 +90,11 @@ object NewJvm {
       jvmOptions: Seq[String] = Nil,
       prefix: Seq[String] = Nil): Process = {
     val classPath =
-      (more :+ testClasses) ++ (if (withCache) Seq(jar.toString) else Nil) ++ stockClassPath
+      more ++ stockClassPath ++ (if (withCache) Seq(jar.toString) else Nil) :+ testClasses
     val command = prefix ++ Seq(Path.of(System.getProperty("java.home"), "bin", "java").toString) ++
       JavaModuleOptions.defaultModuleOptionArray ++
       Seq("-Xmx1g", "-XX:TieredStopAtLevel=1", "-Duser.timezone=UTC", "-ea") ++
+      ClassArchive.options ++
       properties.map { case (k, v) => s"-D$k=$v" } ++
       jvmOptions ++
       Seq("-cp", classPath.mkString(File.pathSeparator), mainClass) ++ args

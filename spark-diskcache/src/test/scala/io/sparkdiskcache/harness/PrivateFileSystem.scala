@@ -15,6 +15,7 @@ final class PrivateFileSystem extends FactsFileSystem("private", etags = false) 
 
   override def access(path: Path, mode: FsAction): Unit = {
     val user = UserGroupInformation.getCurrentUser.getShortUserName
+    if (PrivateFileSystem.broken) throw new NoClassDefFoundError("a class of the file system")
     if (mode.implies(FsAction.READ) && PrivateFileSystem.barred.contains(user)) {
       throw new AccessControlException(s"$user may not read $path")
     }
@@ -29,6 +30,9 @@ final class PrivateFileSystem extends FactsFileSystem("private", etags = false) 
 object PrivateFileSystem {
   /** Users who may not read. */
   val barred: java.util.Set[String] = ConcurrentHashMap.newKeySet()
+
+  /** Whether asking for rights ends in an error. */
+  @volatile var broken = false
 
   /** How often a file was opened. */
   val opened = new AtomicInteger

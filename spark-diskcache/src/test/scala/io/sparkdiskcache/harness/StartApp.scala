@@ -3,23 +3,30 @@ package io.sparkdiskcache.harness
 
 import java.nio.file.{Files, Path}
 
+import scala.jdk.CollectionConverters._
+
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.execution.columnar.InMemoryRelation
 
 /**
- * One application: a cached relation read in three sessions, and a line of what came of it: the sum
- * of its rows, and the class that keeps it. Knows nothing of this project.
+ * Applications one after the other: in each a cached relation is read in three sessions, and a line
+ * of what came of it is written: the sum of its rows, and the class that keeps it. Knows nothing of
+ * this project.
  *
- * Arguments: result file, then `key=value` settings.
+ * Arguments: result file, then for each application its settings: `key=value;...`.
  */
 object StartApp {
-  def main(args: Array[String]): Unit = {
+  def main(args: Array[String]): Unit =
+    Files.write(Path.of(args(0)), args.drop(1).map(settings => run(settings.split(";").toSeq)).toSeq.asJava)
+
+  private def run(settings: Seq[String]): String = {
     val builder = SparkSession
       .builder()
       .master("local[2]")
       .config("spark.ui.enabled", "false")
       .config("spark.driver.host", "127.0.0.1")
-    args.drop(1).foreach { setting =>
+      .config("spark.sql.shuffle.partitions", "2")
+    settings.foreach { setting =>
       val Array(key, value) = setting.split("=", 2)
       builder.config(key, value)
     }
@@ -33,7 +40,11 @@ object StartApp {
       val keeper = df.queryExecution.withCachedData.collectFirst {
         case relation: InMemoryRelation => relation.cacheBuilder.getClass.getName
       }
-      Files.writeString(Path.of(args(0)), s"${sums.mkString(" ")} ${keeper.get}")
-    } finally spark.stop()
+      s"${sums.mkString(" ")} ${keeper.get}"
+    } finally {
+      spark.stop()
+      SparkSession.clearActiveSession()
+      SparkSession.clearDefaultSession()
+    }
   }
 }

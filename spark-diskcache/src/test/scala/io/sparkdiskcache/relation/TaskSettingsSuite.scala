@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation
 
-import java.util.concurrent.ConcurrentLinkedQueue
-
-import scala.jdk.CollectionConverters._
-
 import io.sparkdiskcache.DiskCache
-import io.sparkdiskcache.harness.{Applications, ExactRows}
+import io.sparkdiskcache.harness.{Applications, ExactRows, Logged}
 import io.sparkdiskcache.relation.RelationInspector.Status
-import org.apache.logging.log4j.{Level, LogManager}
-import org.apache.logging.log4j.core.{LogEvent, Logger}
-import org.apache.logging.log4j.core.appender.AbstractAppender
-import org.apache.logging.log4j.core.config.Property
 import org.apache.spark.rdd.RDD
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.columnar.CachedBatch
@@ -58,28 +50,11 @@ class TaskSettingsSuite extends AnyFunSuite with Applications {
     rdd
   }
 
-  /** What `PartitionReader` logs meanwhile. */
-  private def logged(body: => Unit): Seq[String] = {
-    val messages = new ConcurrentLinkedQueue[String]
-    val appender = new AbstractAppender("messages", null, null, true, Property.EMPTY_ARRAY) {
-      override def append(event: LogEvent): Unit = messages.add(event.getMessage.getFormattedMessage)
-    }
-    appender.start()
-    val logger = LogManager.getLogger(classOf[PartitionReader]).asInstanceOf[Logger]
-    val level = logger.getLevel
-    logger.addAppender(appender) // gives the logger a configuration of its own, and that one's level
-    logger.setLevel(Level.INFO)
-    try body
-    finally {
-      logger.removeAppender(appender)
-      logger.setLevel(level)
-      appender.stop()
-    }
-    messages.asScala.toSeq
-  }
+  private def logged(body: => Unit): Seq[String] = Logged.by(classOf[Outcome])(body)
 
   private def keptForApplicationOnly(messages: Seq[String], value: String): Unit = {
-    assert(messages.exists(m => m.contains("is kept for this application only") && m.contains(s"$key=$value")), messages)
+    assert(messages.size == 1, messages)
+    assert(messages.head.contains("is kept for this application only") && messages.head.contains(s"$key=$value"), messages)
   }
 
   test("the session's setting changes after the relation was laid out: plain Spark's rows, nothing stored") {
@@ -92,6 +67,9 @@ class TaskSettingsSuite extends AnyFunSuite with Applications {
       laidOut(df)
       spark.conf.set(legacy._1, legacy._2)
       keptForApplicationOnly(logged(assert(ExactRows.of(df) == truth)), "LEGACY")
+      assert(stats(spark).withheld().toString == "{SETTINGS=2}")
+      val explained = DiskCache.of(spark).explain(df).toString
+      assert(explained.contains("computed 2 partitions; not kept: 2 SETTINGS"), explained)
       assert(DiskCache.of(spark).entries().isEmpty)
       // As with Spark's own cache, what was shown once stays.
       spark.conf.set(corrected._1, corrected._2)

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sparkdiskcache.store;
+
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/** What was to be stored does not fit: below a limit, or on the disk. */
+public class NoRoomException extends StoreException {
+  /** What operating systems call a full disk and a used-up quota. */
+  private static final String[] FULL = {"no space left", "quota exceeded", "not enough space"};
+
+  NoRoomException(String problem, String reason, String cure) {
+    super(problem, reason, cure);
+  }
+
+  /** Whether the lack of room is what made it fail. */
+  public static boolean isCauseOf(@Nullable Throwable failure) {
+    for (Throwable of = failure; of != null; of = of.getCause()) {
+      String message = String.valueOf(of.getMessage()).toLowerCase(Locale.ROOT);
+      if (of instanceof NoRoomException) {
+        return true;
+      }
+      for (String full : FULL) {
+        if (of instanceof java.io.IOException && message.contains(full)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+}
