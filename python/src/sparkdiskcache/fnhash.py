@@ -5,8 +5,8 @@ Neither the name nor the pickled bytes of a function tell what it computes: the 
 comment, and stay the same when an imported helper is edited. :func:`hash_function` follows what
 Spark's own cloudpickle ships.
 
-* Objects pickled **by value** (functions and classes of scripts, notebooks and inner scopes) count as they are
-  in memory, with all names, texts, annotations and values (:mod:`._functions`, :mod:`._values`).
+* Objects pickled **by value** (functions and classes of scripts, notebooks and inner scopes) count as they
+  are in memory, with all names, texts, annotations and values (:mod:`._functions`, :mod:`._values`).
 * Modules pickled **by reference** (user modules) are imported anew by the worker, so their source
   counts, whole, and that of all user modules they import (:mod:`._modules`).
 * Libraries count as the content of their distributions (:mod:`._libraries`), the standard library as the version
