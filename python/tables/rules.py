@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is known of names: the judgement of people, from which generate.py makes the table.
+"""The known names: the judgement of people, from which generate.py makes the table.
 
 ``reads`` are calls whose reads and looks at files are observed in the worker; ``native`` are readers that
-Python does not see. What draws from a global generator is observed by the state of that generator, what
-connects or starts processes by Python's own events; these are refused all the same where a name says so,
-because then nobody has to compute them first.
+Python does not see. Calls that draw from a global generator are observed by the state of that generator,
+calls that connect or start processes by Python's own events; these are refused all the same where a name
+says so, because then nobody has to compute them first.
 """
 
 from __future__ import annotations

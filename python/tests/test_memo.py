@@ -470,7 +470,7 @@ def test_a_host_without_results_fetches_them_from_the_remote_tier(tmp_path: Path
     remote = tmp_path / "remote"
 
     def host(name: str, *rows: str, **options: Any) -> tuple[list[str], int, int]:
-        """What was asked, and the calls and hits of the host's ledger."""
+        """The arguments that were asked for, and the calls and hits of the host's ledger."""
         (tmp_path / name).mkdir(exist_ok=True)
         calls = in_this_process(answer, tmp_path / name, **options)
         calls.remote_directory = remote.as_uri()

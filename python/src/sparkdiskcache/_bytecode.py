@@ -35,7 +35,7 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class Facts:
-    """What has to be known of a code object and of those inside it.
+    """The facts that have to be known of a code object and of those inside it.
 
     :param tokens: names that it uses and texts that could be names
     :param imported: module, names and level of every import statement

@@ -11,7 +11,7 @@ from typing import Any
 # value says where it ends.
 _MARSHAL = 2
 ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
-"""What is encoded by its value alone, exactly these types: NaNs keep their bits, ``1`` is not ``True``."""
+"""The types encoded by their value alone, exactly these: NaNs keep their bits, ``1`` is not ``True``."""
 
 
 def encoded(value: Any) -> bytes:

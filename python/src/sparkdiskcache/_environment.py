@@ -22,7 +22,7 @@ from ._digest import hexdigest_of
 from ._libraries import Machine
 from ._refusal import CODE, FunctionRefused
 
-# What the local time zone of a process is: conversions of timestamps to Python depend on it.
+# The local time zone of a process: conversions of timestamps to Python depend on it.
 _ZONE = "[os.environ.get('TZ'), os.path.realpath('/etc/localtime'), time.tzname, time.timezone, time.altzone]"
 # What variables of the environment and options have made of a process.
 _PROCESS = (
@@ -51,7 +51,7 @@ def process() -> str:
 
 @dataclass(frozen=True)
 class Environment:
-    """What the workers of an application import.
+    """The modules that the workers of an application import.
 
     :param path: where they look for modules, in order
     :param zone: their local time zone
@@ -79,7 +79,7 @@ class Environment:
         }
 
     def _at_start(self) -> str:
-        """What site runs when Python starts."""
+        """The modules that site runs when Python starts."""
         found = []
         for name in (*_AT_START, *self.machine.imported_at_start()):
             spec = self.spec(name)

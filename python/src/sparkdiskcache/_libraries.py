@@ -53,7 +53,7 @@ _LOOK_AGAIN_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Distribution:
-    """What a ``.dist-info`` directory says.
+    """The content of a ``.dist-info`` directory.
 
     :param record: of the names, lengths and hashes in ``RECORD``
     :param tops: top-level modules that it installed

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a Python worker has loaded: the code that it executed, not what the files say by now.
+"""The modules that a Python worker has loaded: the code that it executed, not what the files say by now.
 
 :func:`install` has to come before the worker imports anything of the user's. From then on the code of every user
 module is taken when it is executed, from bytecode files or not, and the values of its global variables when the
@@ -42,7 +42,7 @@ _CHANGED = "was changed after its import, so that a row depends on the rows befo
 
 
 class Worker(Environment):
-    """What this process imports, and has imported."""
+    """The modules that this process imports, and has imported."""
 
     def spec(self, module: str) -> ModuleSpec | None:
         if module not in self._specs:
@@ -57,7 +57,7 @@ class Worker(Environment):
         return _libraries.at_start
 
     def library_digests(self, tops: Iterable[str]) -> dict[str, str]:
-        # What is loaded stays what it was; only what is loaded since has to be looked at.
+        # Loaded libraries stay what they were; only those that are loaded since have to be looked at.
         wanted = frozenset(tops)
         at = (len(sys.modules), _recorder.imports)
         known = _libraries.answers.get(wanted)
@@ -447,7 +447,7 @@ def imported_since(number: int, known: set[str]) -> tuple[set[str], set[str]]:
 
 
 def closure(walk: Walk) -> Closure:
-    """What is imported for a function, as this process has it."""
+    """The modules that are imported for a function, as this process has them."""
     _recorder.take_found(walk.sent)
     return _recorder.closure(walk)
 

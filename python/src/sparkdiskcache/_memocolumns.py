@@ -25,7 +25,7 @@ def is_arrow(column: Any) -> bool:
 
 
 def type_name(column: Any) -> str:
-    """What of a column a function can see beside its values."""
+    """The type of a column, which is all that a function can see of it beside its values."""
     if not is_pandas(column):
         return str(column.type)
     if type(column).__name__ == "DataFrame":

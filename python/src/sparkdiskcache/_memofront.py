@@ -88,7 +88,7 @@ class Front:
 def _evictions(memo: Path) -> tuple[int, int]:
     """Changes with every eviction, and with a new directory in the place of the old one.
 
-    What cannot be looked at counts as absent: then nothing was evicted there that anybody could see.
+    A path that cannot be looked at counts as absent: then nothing was evicted there that anybody could see.
     """
     return _fact(memo, "st_ino"), _fact(memo / "evictions", "st_size")
 

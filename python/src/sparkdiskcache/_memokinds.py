@@ -13,7 +13,7 @@ _KINDS = ("plain", "pandas", "arrow")
 
 
 def kind_of(func: Callable[..., Any], wanted: str | None) -> str:
-    """What is wanted, else by type hints, as for Spark's own functions."""
+    """The wanted kind, else the one of the type hints, as for Spark's own functions."""
     kind = wanted or _of_hints(func)
     if kind not in _KINDS:
         raise DiskCacheError(f"Cannot memoize with kind={kind!r}: use one of {', '.join(_KINDS)}.")

@@ -30,7 +30,7 @@ _FLOATS: dict[type[t.DataType], tuple[bytes, struct.Struct]] = {
 }
 
 
-# What a string function may return as it is: Spark shows it.
+# The types that a string function may return as they are: Spark shows their values.
 _SHOWN = (bool, int, float, decimal.Decimal, datetime.date, datetime.datetime)
 
 

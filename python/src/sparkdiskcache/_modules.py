@@ -24,7 +24,7 @@ _IMPORTS = frozenset(
 
 @dataclass
 class Closure:
-    """What is imported, transitively.
+    """The imported modules, transitively.
 
     :param user: user modules by name
     :param libraries: top-level names of libraries
@@ -63,7 +63,7 @@ class Closure:
 
 
 def closure(walk: Walk, environment: Environment, module: Callable[[str], Module]) -> Closure:
-    """What follows from the modules that a function names.
+    """The closure of the modules that a function names.
 
     A submodule that no statement imports may still be reached as an attribute of its package, if anything else
     in the worker has imported it. So those count as well whose name is written anywhere in the code, or all of

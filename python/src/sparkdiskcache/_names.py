@@ -16,7 +16,7 @@ from typing import Any
 PURE = "pure"
 READS = "reads"
 UNKNOWN = "unknown"
-# What is not observed in workers, so that a module which has it must be used by name.
+# Kinds that are not observed in workers, so that a module which has one must be used by name.
 _UNSEEN = frozenset(["clock", "native", "process", "hidden"])
 _TELLING = re.compile(
     r"path|paths|file|files|fname|filename|filenames|filepath|filepath_or_buffer|path_or_buf|fp|fd|url|uri|"
@@ -40,7 +40,7 @@ def _table() -> tuple[dict[str, str], dict[str, set[str]]]:
 
 @functools.lru_cache(maxsize=4096)
 def kind(dotted: str) -> str:
-    """What using a name of a library does: that of the longest part of it that is in the table."""
+    """The kind of a library's name: that of the longest part of it that is in the table."""
     kinds, modules = _table()
     parts = dotted.split(".")
     for length in range(len(parts), 1, -1):

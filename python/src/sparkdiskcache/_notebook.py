@@ -50,7 +50,7 @@ class Status:
 
 
 class CachedResult:
-    """What ``%%cached`` shows: how the cell's DataFrame was found, and its first rows."""
+    """The output of ``%%cached``: how the cell's DataFrame was found, and its first rows."""
 
     def __init__(self, before: Explanation, after: Explanation, df: DataFrame) -> None:
         self.before, self.after = before, after

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What functions do in a worker besides computing: which files they read, and what they must not do.
+"""Observes what functions do in a worker besides computing: the files they read, and what they must not do.
 
 Python announces openings, listings, connections and processes to audit hooks; looks at files
-(``os.stat``), which it does not announce, are announced by wrappers here. What comes from importing
-libraries is left out: their content counts by itself. A hook cannot be removed, so there is one for the
-life of the process, which asks :class:`Observation` of the task at hand.
+(``os.stat``), which it does not announce, are announced by wrappers here. Events that come from
+importing libraries are left out: the content of libraries counts by itself. A hook cannot be removed,
+so there is one for the life of the process, which asks :class:`Observation` of the task at hand.
 
-What is loaded stays in a worker that is used again, and is not read again. So a file is reported with
+A loaded file stays in a worker that is used again, and is not read again. So a file is reported with
 every later verdict that may depend on it: of the same function, of all functions of the user's modules
 that took part in reading it, and, where a library may have kept it, of all.
 """
@@ -44,7 +44,7 @@ _TEMPORARY = os.path.join(tempfile.gettempdir(), "")
 
 
 class Observed(NamedTuple):
-    """What one function did.
+    """The observations of one function.
 
     :param impure: calls, with the frame they came from
     :param own: whether it was certainly this function
@@ -78,7 +78,7 @@ class _Facts:
 _ALL = ""
 """In the place of a digest: whichever function."""
 
-# What this process has read and may still have in memory; by digest, by file of a module, and _ALL.
+# The files that this process has read and may still have in memory; by digest, by file of a module, and _ALL.
 _kept: dict[str, _Facts] = defaultdict(_Facts)
 
 

@@ -85,7 +85,7 @@ class Loaded:
         self._function: Any = None
         self._state = ""
         self.differs: tuple[str, str] | None = ("function", "was not loaded")
-        """What differs, and how."""
+        """The object that differs, and how."""
 
     def begin(self, function: Any) -> None:
         """Before the first row."""
@@ -169,7 +169,7 @@ class _Verdict:
         self._imported = _loaded.imported()
 
     def __iadd__(self, update: Any) -> _Verdict:
-        """What PySpark does in a driver with an update for a number that it knows: the JVM has read it."""
+        """PySpark calls it in a driver with an update for a number that it knows: the JVM has read it."""
         return self
 
     @property

@@ -2,7 +2,7 @@
 """Whether the code that a function reaches may do what it does.
 
 The identity of a user module is all of it; here only that counts which a function reaches, by names, through
-the modules as the driver has them. What is reached is told to :mod:`._sinks`, which refuses.
+the modules as the driver has them. Every use that is reached is told to :mod:`._sinks`, which refuses.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Reach:
             self._function(f, place)
         for module, qualname, place in walk.references:
             self._dotted(module, tuple(qualname.split(".")) if qualname else (), place)
-        # What is called on import may fill what functions only read; it may be called by rows as well.
+        # A function that is called on import may fill what functions only read; rows may call it as well.
         self._on_import, self._seen = True, set()
         for name, imported in closure.user.items():
             if imported.run is not None:

@@ -18,7 +18,7 @@ _stat = posix.stat  # not that of os, which is watched
 
 
 class Look(NamedTuple):
-    """What tells a file from its next content; a length of -1 says that there is none."""
+    """The facts that tell a file from its next content; a length of -1 says that there is none."""
 
     length: int
     mtime: int

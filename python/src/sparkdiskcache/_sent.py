@@ -63,7 +63,7 @@ class Spoiling:
 
 
 class Sent:
-    """What is pickled in the place of a function.
+    """The object that is pickled in the place of a function.
 
     :param options: those of :class:`._proof.Loaded`
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a function may not use, because its rows would depend on more than its arguments.
+"""The uses that a function may not make, because its rows would depend on more than its arguments.
 
 Names of libraries are judged by the table of :mod:`._names`, and attributes of objects whose type is not
 known by their name alone. Most of what is refused here would be seen by :mod:`._observe` while it
@@ -86,8 +86,8 @@ _ATTRIBUTES: dict[str, str] = {
 
 
 OF_SERVICES = frozenset([_NETWORK, _CLOCK, _RANDOM, _PROCESS])
-"""What a function may do whose answers are kept on its author's word: ask a service, with what belongs to
-that, such as credentials from the environment, time-outs and threads."""
+"""The uses that are allowed to a function whose answers are kept on its author's word: of a service, and
+of what belongs to that, such as credentials from the environment, time-outs and threads."""
 
 
 def check_dotted(dotted: str, place: str, excused: frozenset[str] = frozenset()) -> None:

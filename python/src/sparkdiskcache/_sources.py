@@ -31,7 +31,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Module:
-    """What one user module is.
+    """One user module.
 
     :param digest: of its code, where lines are and comments left out
     :param lines: of where lines are, and of its text
@@ -59,7 +59,7 @@ class Module:
 
 
 def stamp(path: str) -> tuple[int, ...]:
-    """What changes with the content of a file."""
+    """The parts of a file's status that change with its content."""
     s = os.stat(path)
     return s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino, s.st_dev
 

@@ -73,7 +73,7 @@ def nested(code: types.CodeType) -> Iterator[types.CodeType]:
 
 @functools.lru_cache(maxsize=4096)
 def uses(code: types.CodeType, inside: bool = True) -> list[Use]:
-    """What the code and the code inside it read from outside, sorted.
+    """The names from outside that the code and the code inside it use, sorted.
 
     :param inside: whether functions that it defines count; bodies of classes always do
     """

@@ -31,9 +31,9 @@ _PROTOCOL = 5
 _SHOWN_DIGITS = 16
 _MANY = 32
 MAX_BYTES = 256 << 20
-"""What all that a function captures may take."""
+"""The bytes that all values captured by a function may take."""
 MAX_VALUES = 500_000
-"""How many values it may consist of, those in lists and dicts of plain values not counted."""
+"""How many values they may consist of, those in lists and dicts of plain values not counted."""
 
 # Attributes of libraries' objects in which they keep what follows from the others, and send it.
 _CACHES = {
@@ -309,7 +309,7 @@ class Values:
             self._memory(v, memory)
 
     def _made_by(self, function: Any) -> None:
-        """What makes an object from its parts: no more is asked of it than who it is."""
+        """Encodes a function that makes an object from its parts: no more is asked of it than who it is."""
         quiet, self.quiet = self.quiet, True
         try:
             self.value(function)
@@ -352,7 +352,7 @@ class Values:
         self.out.put("end")
 
     def _memory(self, v: Any, memory: Any) -> None:
-        """What the object holds whether pickle sends it or not."""
+        """Encodes the values that the object holds whether pickle sends them or not."""
         self._state(v, memory)
         for base in type(v).__mro__:
             slots = vars(base).get("__slots__", ())

@@ -48,7 +48,7 @@ def install() -> None:
 
 @contextlib.contextmanager
 def unwatched() -> Iterator[None]:
-    """What this thread does for the cache is no work of functions."""
+    """Work of this thread for the cache is no work of functions."""
     before = getattr(_inside, "busy", False)
     _inside.busy = True
     try:
@@ -64,7 +64,7 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
     try:
         _event(event, args)
     except Exception as e:
-        # What cannot be judged must not pass for pure, and an exception would fail the user's call.
+        # An event that cannot be judged must not pass for pure, and an exception would fail the user's call.
         if current is not None:
             current.impure_unknown(event, e)
     finally:

@@ -5,10 +5,10 @@ Neither the name nor the pickled bytes of a function tell what it computes: the 
 comment, and stay the same when an imported helper is edited. :func:`hash_function` follows what
 Spark's own cloudpickle ships.
 
-* What is pickled **by value** (functions and classes of scripts, notebooks and inner scopes) counts as it is in
-  memory, with all names, texts, annotations and values (:mod:`._functions`, :mod:`._values`).
-* What is pickled **by reference** (user modules) is imported anew by the worker, so its source
-  counts, whole, and that of all user modules it imports (:mod:`._modules`).
+* Objects pickled **by value** (functions and classes of scripts, notebooks and inner scopes) count as they
+  are in memory, with all names, texts, annotations and values (:mod:`._functions`, :mod:`._values`).
+* Modules pickled **by reference** (user modules) are imported anew by the worker, so their source
+  counts, whole, and that of all user modules they import (:mod:`._modules`).
 * Libraries count as the content of their distributions (:mod:`._libraries`), the standard library as the version
   of Python.
 
@@ -41,7 +41,7 @@ _T = TypeVar("_T")
 
 @dataclasses.dataclass(frozen=True)
 class FunctionHash:
-    """What a function is made of.
+    """The identity of a function, and its parts.
 
     :param digest: SHA-256 in hexadecimal, the identity
     :param proof: what :func:`hash_loaded` gives in a worker that runs this very function

@@ -28,8 +28,8 @@ import org.apache.spark.storage.StorageLevel;
  *     infinite for any
  * @param maxAbsoluteError how far {@code precision} may move a value; infinite for any
  * @param ttl how old a result may be when the relation is first read, whoever stored it: what is
- *     older is computed anew, and replaced. Zero for any age. What this relation reads of other
- *     cached ones has its own age
+ *     older is computed anew, and replaced. Zero for any age. Other cached relations that this one
+ *     reads have their own age
  */
 public record CacheOptions(
     StorageLevel storageLevel,

@@ -188,7 +188,7 @@ public final class DiskCache {
   }
 
   /**
-   * What {@link #evict(String)} would free on the hosts, in bytes; removes nothing.
+   * The bytes that {@link #evict(String)} would free on the hosts; removes nothing.
    *
    * @throws IllegalArgumentException if it is not a selector
    */
@@ -199,7 +199,10 @@ public final class DiskCache {
         + HostEviction.wouldEvict(session.sparkContext(), application.settings().store(), selector);
   }
 
-  /** What other hosts hold, and have written to the remote tier; bytes freed on the hosts. */
+  /**
+   * Evicts what other hosts hold, and have written to the remote tier; returns the bytes freed on
+   * the hosts.
+   */
   long evictElsewhere(String selector) {
     Selector parsed = Selector.parse(selector);
     Instant now = Instant.now();
@@ -255,13 +258,13 @@ public final class DiskCache {
     return ofMemo(memo -> memo.remove(entries), 0L);
   }
 
-  /** What {@link #evict(String)} would remove of relations, oldest first. */
+  /** The entries of relations that {@link #evict(String)} would remove, oldest first. */
   public List<Entry> select(String selector) {
     Selector parsed = Selector.parse(selector);
     return ofStore(store -> store.select(parsed), List.of());
   }
 
-  /** What {@link #evict(String)} would remove of memoised results, oldest first. */
+  /** The memoised results that {@link #evict(String)} would remove, oldest first. */
   public List<MemoEntry> selectMemo(String selector) {
     Selector parsed = Selector.parse(selector);
     return ofMemo(memo -> memo.entries(parsed), List.of());

@@ -24,7 +24,7 @@ final class ExecutorSide implements ExecutorPlugin {
           CacheApplication::release,
           ExecutorSide::otherEnvironment);
 
-  /** What the driver's keys hold for and is not so here. */
+  /** The difference between the environment here and the one that the driver's keys hold for. */
   private static Optional<String> otherEnvironment(Map<String, String> driver) {
     return EnvironmentIdentity.difference(new TreeMap<>(driver))
         .map(

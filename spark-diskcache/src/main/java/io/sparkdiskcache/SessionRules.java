@@ -12,7 +12,7 @@ import org.apache.spark.sql.catalyst.rules.Rule;
 import org.apache.spark.sql.execution.ColumnarRule;
 import scala.runtime.AbstractFunction1;
 
-/** What {@link DiskCacheExtensions} registers with a session. */
+/** The rules and functions that {@link DiskCacheExtensions} registers with a session. */
 final class SessionRules {
   private SessionRules() {}
 

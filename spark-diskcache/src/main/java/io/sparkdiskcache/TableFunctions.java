@@ -39,8 +39,9 @@ import scala.runtime.AbstractFunction1;
  * The SQL face of {@link DiskCache}: functions that return tables. They run when their rows are
  * first asked for, once for each place of a query: planning and explaining one runs nothing.
  *
- * <p>On a server several users have sessions over one cache. What a session may see and remove is
- * told by {@code spark.diskcache.sql.functions} of the application, which no session can change.
+ * <p>On a server several users have sessions over one cache. The setting {@code
+ * spark.diskcache.sql.functions} of the application tells what a session may see and remove; no
+ * session can change it.
  */
 final class TableFunctions {
   private static final StructType ENTRIES =

@@ -28,10 +28,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Columns of a mapped entry as vectors of Arrow, for consumers that pass on buffers and not values.
- * What lies in the file as Arrow wants it is not copied: the vector borrows the mapping, which
- * lives as long as one of its buffers can be reached. What is stored in less is widened, column by
- * column, into memory that is the garbage collector's: it is free when the vector is not referred
- * to any more.
+ * A buffer that lies in the file as Arrow wants it is not copied: the vector borrows the mapping,
+ * which lives as long as one of its buffers can be reached. Values that are stored in fewer bytes
+ * are widened, column by column, into memory that is the garbage collector's: it is free when the
+ * vector is not referred to any more.
  */
 public final class ArrowViews {
   private ArrowViews() {}

@@ -236,7 +236,7 @@ final class BatchBuffers implements ColumnBuffers {
     };
   }
 
-  /** What a compressed buffer holds is known when it is decompressed. */
+  /** The content of a compressed buffer is known when it is decompressed. */
   private void checkLength(ColumnLayout column, int buffer) throws InvalidBatchException {
     long length = length(column, buffer);
     long plain = plainLength(column, buffer);

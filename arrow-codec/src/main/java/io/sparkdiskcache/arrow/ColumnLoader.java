@@ -6,10 +6,10 @@ import org.apache.spark.unsafe.Platform;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes vectors over the buffers of a column. What buffers say about other buffers is checked here,
- * in one pass: offsets ascend from zero to the end of what they point to, and bitmaps have as many
- * nulls as announced. From then on no access by a valid slot number can leave the mapping, whatever
- * the file holds.
+ * Makes vectors over the buffers of a column. The statements of buffers about other buffers are
+ * checked here, in one pass: offsets ascend from zero to the end of what they point to, and bitmaps
+ * have as many nulls as announced. From then on no access by a valid slot number can leave the
+ * mapping, whatever the file holds.
  */
 final class ColumnLoader {
   private final MappedEntry entry;

@@ -64,7 +64,7 @@ public record ColumnPrecision(
   }
 
   /**
-   * What {@link #encode} made of columns of the schema.
+   * Reads the text that {@link #encode} made of columns of the schema.
    *
    * @throws IllegalArgumentException if it is no such text
    */

@@ -77,7 +77,7 @@ final class Encodings {
   }
 
   /**
-   * What {@link #encode} made of columns of the schema.
+   * Reads the text that {@link #encode} made of columns of the schema.
    *
    * @throws IllegalArgumentException if it is no such text
    */

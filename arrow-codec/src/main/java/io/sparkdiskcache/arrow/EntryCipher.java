@@ -99,8 +99,8 @@ public final class EntryCipher {
   }
 
   /**
-   * What is written to the returned channel goes to {@code file} encrypted; complete when closed,
-   * which closes {@code file}.
+   * Bytes that are written to the returned channel go to {@code file} encrypted. The file is
+   * complete when the channel is closed, which closes {@code file}.
    */
   WritableByteChannel encrypting(WritableByteChannel file, String name) throws IOException {
     try {

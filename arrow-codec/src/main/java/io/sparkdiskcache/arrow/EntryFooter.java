@@ -221,7 +221,10 @@ record EntryFooter(
     }
   }
 
-  /** What other readers see has to be what Spark's schema says; walks the expected tree only. */
+  /**
+   * The fields that other readers see have to be those of Spark's schema; walks the expected tree
+   * only.
+   */
   private static void checkFields(FieldsOf found, List<Field> expected)
       throws InvalidFooterException {
     boolean same = found.length() == expected.size();

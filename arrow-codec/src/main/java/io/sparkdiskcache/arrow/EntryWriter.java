@@ -427,7 +427,7 @@ public final class EntryWriter implements Closeable {
     state = State.OPEN;
   }
 
-  /** What all values written so far take in Spark's own cache, see {@link SparkSizes}. */
+  /** The bytes that all values written so far take in Spark's own cache, see {@link SparkSizes}. */
   public long dataBytes() {
     return stats.dataBytes();
   }

@@ -4,9 +4,9 @@ package io.sparkdiskcache.arrow;
 import java.io.IOException;
 
 /**
- * What is kept of an entry between its readers, whatever becomes of the file's name: the mapped
- * file. It is unmapped once nothing refers to it. Of an encrypted entry the rows are in memory only
- * while somebody refers to them.
+ * The part of an entry that is kept between its readers, whatever becomes of the file's name: the
+ * mapped file. It is unmapped once nothing refers to it. Of an encrypted entry the rows are in
+ * memory only while somebody refers to them.
  */
 public interface KeptEntry {
   /**

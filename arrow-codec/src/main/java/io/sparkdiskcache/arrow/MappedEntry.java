@@ -232,7 +232,9 @@ public final class MappedEntry implements KeptEntry {
     return this;
   }
 
-  /** What to refer to between readers: of a decrypted entry the file, so that the rows can go. */
+  /**
+   * The object to refer to between readers: of a decrypted entry the file, so that the rows can go.
+   */
   public KeptEntry kept() {
     return encrypted == null ? this : encrypted;
   }
@@ -291,7 +293,9 @@ public final class MappedEntry implements KeptEntry {
     return bytes;
   }
 
-  /** What the values take by the count of Spark's own cache, whose statistics are of that. */
+  /**
+   * The bytes that the values take by the count of Spark's own cache, as its statistics have them.
+   */
   public long dataBytes() {
     return stats.dataBytes();
   }

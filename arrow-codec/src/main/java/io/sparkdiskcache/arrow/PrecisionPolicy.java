@@ -105,7 +105,7 @@ public record PrecisionPolicy(
     return pattern.contains(ANY) ? pattern.replace(ANY, "").length() : Integer.MAX_VALUE;
   }
 
-  /** What an array holds, at any depth; any other type itself. */
+  /** The type of an array's elements, at any depth; any other type itself. */
   static DataType number(DataType type) {
     return type instanceof ArrayType array ? number(array.elementType()) : type;
   }
@@ -116,8 +116,8 @@ public record PrecisionPolicy(
   }
 
   /**
-   * What of it matters for a schema, as text; the same text only for the same values. Names are for
-   * people, the number of a column comes first.
+   * The part of the policy that matters for a schema, as text; the same text only for the same
+   * values. Names are for people, the number of a column comes first.
    */
   public String describe(StructType schema) {
     if (!lowers(schema)) {

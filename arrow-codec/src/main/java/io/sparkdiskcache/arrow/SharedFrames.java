@@ -11,10 +11,10 @@ import org.apache.spark.unsafe.Platform;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What very short frames decompress to, once for all columns and batches of the process that have
- * the same: a column with one value, or none, has the same frame in every batch, and a wide table
- * may have hundreds of such columns. The memory is never written to again, and is the garbage
- * collector's when the last vector over it is gone. For any number of threads.
+ * The decompressed content of very short frames, once for all columns and batches of the process
+ * that have the same: a column with one value, or none, has the same frame in every batch, and a
+ * wide table may have hundreds of such columns. The memory is never written to again, and is the
+ * garbage collector's when the last vector over it is gone. For any number of threads.
  */
 final class SharedFrames {
   /** Bytes of a frame of one value, whatever it is repeated to, with some room. */

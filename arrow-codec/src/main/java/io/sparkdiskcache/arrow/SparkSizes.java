@@ -13,9 +13,9 @@ import org.apache.spark.sql.types.VariantType;
 import org.apache.spark.unsafe.Platform;
 
 /**
- * What the values of a column take by the count of Spark's own cache, whose statistics decide on
- * broadcasts: so many bytes for a value by its type, four for a null, and for nested values those
- * of an unsafe row.
+ * The bytes that the values of a column take by the count of Spark's own cache, whose statistics
+ * decide on broadcasts: so many bytes for a value by its type, four for a null, and for nested
+ * values those of an unsafe row.
  */
 final class SparkSizes {
   private static final int NULL = 4;
@@ -90,7 +90,9 @@ final class SparkSizes {
     return bytes;
   }
 
-  /** What a field takes beside its word; some keep their room when they are null. */
+  /**
+   * The bytes that a field takes beside its word; some fields keep their room when they are null.
+   */
   private static long inStruct(ColumnWriter field, int slot) {
     if (fixedBytes(field.layout, Decimals.BY_PRECISION) > 0
         || field.layout.kind == ColumnLayout.Kind.NULL) {

@@ -32,7 +32,7 @@ final class StatsCollector {
     }
   }
 
-  /** What all values so far take in Spark's own cache, see {@link SparkSizes}. */
+  /** The bytes that all values so far take in Spark's own cache, see {@link SparkSizes}. */
   long dataBytes() {
     return dataBytes;
   }

@@ -26,7 +26,10 @@ final class StringCompaction extends Compaction {
 
   private static final int WORDS = Character.MAX_VALUE + 1;
 
-  /** What a dictionary takes in a file besides its values: its message, its place in the footer. */
+  /**
+   * The bytes that a dictionary takes in a file besides its values: its message, its place in the
+   * footer.
+   */
   private static final int OVERHEAD = 384;
 
   private final VariableWidthWriters.StringWriter values;

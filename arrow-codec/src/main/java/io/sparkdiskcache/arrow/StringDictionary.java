@@ -17,7 +17,7 @@ import org.apache.spark.unsafe.hash.Murmur3_x86_32;
  * #close}.
  */
 final class StringDictionary implements AutoCloseable {
-  /** What {@link #indexOf} says when there is no room. */
+  /** The answer of {@link #indexOf} when there is no room. */
   static final int FULL = -1;
 
   private static final int SEED = 42;

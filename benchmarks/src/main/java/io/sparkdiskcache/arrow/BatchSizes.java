@@ -26,8 +26,8 @@ import org.apache.spark.sql.vectorized.ColumnarBatch;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * What the number of rows in a batch costs: writing, reading two columns, reading all as rows, and
- * bytes. One thread, interleaved, medians. Usage: {@code BatchSizes DIR [ROWS] [RUNS]}.
+ * Measures what the number of rows in a batch costs: writing, reading two columns, reading all as
+ * rows, and bytes. One thread, interleaved, medians. Usage: {@code BatchSizes DIR [ROWS] [RUNS]}.
  */
 final class BatchSizes {
   private static final List<Integer> SIZES =
@@ -81,7 +81,7 @@ final class BatchSizes {
     return rows;
   }
 
-  // What is measured, as indexes.
+  // The measurements, as indexes.
   private static final int WRITE = 0;
   private static final int TWO_COLUMNS = 1;
   private static final int ROWS = 2;

@@ -17,7 +17,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** What memory itself allows, and the conversion of half floats both ways. */
+/** Measures what memory itself allows, and the conversion of half floats both ways. */
 @SuppressWarnings("NullAway.Init") // JMH calls what is marked Setup first
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 
 /** One column of a type, what its values take in plain bytes, and how they are written and read. */
 final class CodecState {
-  /** What is measured; some are the same type with values that are stored otherwise. */
+  /** The types that are measured; some are the same type with values that are stored otherwise. */
   static final List<String> TYPES =
       List.of(
           "boolean",

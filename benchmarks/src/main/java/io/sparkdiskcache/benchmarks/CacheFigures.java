@@ -7,8 +7,8 @@ import java.util.Optional;
 import org.apache.spark.sql.SparkSession;
 
 /**
- * What the cache says of itself. The same job runs with and without the cache's jar, so the class
- * is looked up by name; that it is missing is the ordinary state of a plain run.
+ * The figures that the cache gives of itself. The same job runs with and without the cache's jar,
+ * so the class is looked up by name; that it is missing is the ordinary state of a plain run.
  */
 record CacheFigures(long hits, long computed) {
   private static final String API = "io.sparkdiskcache.DiskCache";

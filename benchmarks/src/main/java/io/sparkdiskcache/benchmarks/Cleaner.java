@@ -21,7 +21,8 @@ final class Cleaner {
   private static final Pattern MONEY = Pattern.compile("-?\\d{1,10}(?:\\.\\d{1,4})?");
 
   /**
-   * What the business wants to know about; comments are cut off and misspelt, so words are near.
+   * The topics that the business wants to know about; comments are cut off and misspelt, so words
+   * are near.
    */
   private static final List<String> TOPICS =
       List.of("accounts", "deposits", "packages", "requests", "instructions", "dependencies");

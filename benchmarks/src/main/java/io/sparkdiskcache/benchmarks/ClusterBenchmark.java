@@ -26,9 +26,9 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.storage.StorageLevel;
 
 /**
- * What the driver of a cluster pays: the messages that tell it the entries of a host; finding a
- * relation of many partitions; and a job that finds nothing. Arguments: an empty directory,
- * entries, partitions, and how often what is short is measured.
+ * Measures what the driver of a cluster pays: the messages that tell it the entries of a host;
+ * finding a relation of many partitions; and a job that finds nothing. Arguments: an empty
+ * directory, entries, partitions, and how often what is short is measured.
  */
 final class ClusterBenchmark {
   private static final int LOOKUPS = 10_000;

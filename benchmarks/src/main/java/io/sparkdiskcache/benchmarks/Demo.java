@@ -252,7 +252,7 @@ final class Demo implements Callable<Integer> {
     report.add(run, RunFigures.read(figures), millis);
   }
 
-  /** What is different from plain Spark, one sentence each. */
+  /** The differences from plain Spark, one sentence each. */
   private List<String> compare(Installation installation, Path base)
       throws IOException, InterruptedException, DemoException {
     Path runs = base.resolve("runs");

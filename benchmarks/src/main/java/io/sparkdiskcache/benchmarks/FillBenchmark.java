@@ -14,8 +14,9 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.storage.StorageLevel;
 
 /**
- * What it takes to fill a relation, beside Spark's own cache, in one process, interleaved; and the
- * bytes of floats. Arguments: an empty directory, the rows, and how often each fill is measured.
+ * Measures what it takes to fill a relation, beside Spark's own cache, in one process, interleaved;
+ * and the bytes of floats. Arguments: an empty directory, the rows, and how often each fill is
+ * measured.
  */
 final class FillBenchmark {
   private static final int WARM_UP = 1;

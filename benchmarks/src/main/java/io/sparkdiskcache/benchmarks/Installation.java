@@ -9,7 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What the build left for the demo.
+ * The files that the build left for the demo.
  *
  * @param spark the jars of a stock Spark: spark-sql and its dependencies, nothing of this project
  * @param tools what data generation needs beside Spark

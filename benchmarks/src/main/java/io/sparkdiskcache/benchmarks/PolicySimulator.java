@@ -24,7 +24,7 @@ public final class PolicySimulator {
   private static final double[] SIZES = {0.02, 0.05, 0.1, 0.25, 0.5};
   private static final long SEED = 42;
 
-  /** What was served, as parts of all. */
+  /** The requests, bytes and seconds that were served, as parts of all. */
   record Rates(double requests, double bytes, double seconds) {}
 
   private PolicySimulator() {}

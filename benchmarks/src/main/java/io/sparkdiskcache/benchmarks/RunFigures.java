@@ -9,7 +9,7 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one run of the job cost, handed from the job's JVM to the demo as a properties file.
+ * The costs of one run of the job, handed from the job's JVM to the demo as a properties file.
  *
  * @param wallMillis from before the session is built until it has stopped
  * @param stagesSkipped stages that a job listed and that were never submitted

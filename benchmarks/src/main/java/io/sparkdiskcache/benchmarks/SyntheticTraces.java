@@ -64,7 +64,7 @@ final class SyntheticTraces {
     return trace;
   }
 
-  /** What is popular changes, as tables and scripts come and go. */
+  /** The popular keys change, as tables and scripts come and go. */
   private List<Request> shifting() {
     double[] cumulative = cumulative();
     for (int i = 0; i < REQUESTS; i++) {

@@ -23,9 +23,10 @@ import org.apache.spark.sql.execution.SparkPlan;
 import org.apache.spark.sql.internal.SQLConf;
 
 /**
- * What a key costs: the fingerprint of TPC-H Q2, the benchmark's largest plan, and the hash of a
- * function's code. Warm, medians, in the package of what it measures. Every fingerprint is taken of
- * a plan that Spark has just made, as in an application; making the plan is not counted.
+ * Measures what a key costs: the fingerprint of TPC-H Q2, the benchmark's largest plan, and the
+ * hash of a function's code. Warm, medians, in the package of what it measures. Every fingerprint
+ * is taken of a plan that Spark has just made, as in an application; making the plan is not
+ * counted.
  *
  * <p>Beside wall time stands the time that the thread ran, which other load on the machine does not
  * change. Argument: how often each is measured, after as many runs for warm-up.

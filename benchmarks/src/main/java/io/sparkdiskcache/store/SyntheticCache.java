@@ -41,7 +41,7 @@ public final class SyntheticCache {
     }
   }
 
-  /** What a writer would say of a file with these contents. */
+  /** The metadata that a writer would give of a file with these contents. */
   public static EntryMeta meta(byte[] bytes) {
     CRC32C crc = new CRC32C();
     crc.update(bytes);

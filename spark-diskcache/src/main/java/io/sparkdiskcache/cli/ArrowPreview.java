@@ -22,8 +22,8 @@ import org.apache.arrow.vector.ipc.ArrowFileReader;
 import org.apache.arrow.vector.types.pojo.Schema;
 
 /**
- * What only Arrow can read of an entry. Arrow comes from Spark; where it is absent there is no
- * preview.
+ * The parts of an entry that only Arrow can read. Arrow comes from Spark; where it is absent there
+ * is no preview.
  *
  * @param statistics of all rows, by column
  * @param rows the first ones, their values separated by tabs, names first

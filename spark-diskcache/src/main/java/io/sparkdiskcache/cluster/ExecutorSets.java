@@ -21,8 +21,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * An executor's half of the run-bound sets that its tasks fill; the driver's is {@link SetFills}.
- * What tasks ask and tell may be lost, because they are killed while they do so; what is stored and
- * not told is told by the executor's own thread.
+ * Questions and reports of tasks may be lost, because tasks are killed while they send them; the
+ * executor's own thread reports the partitions that are stored and not reported.
  */
 public final class ExecutorSets {
   private static final Logger log = LoggerFactory.getLogger(ExecutorSets.class);
@@ -39,7 +39,7 @@ public final class ExecutorSets {
   /** Partitions of which the tasks that published them could not tell, because they were killed. */
   private final Queue<Partition> untold = new ConcurrentLinkedQueue<>();
 
-  /** What the driver's last reply ordered, by generation. */
+  /** The orders of the driver's last reply, by generation. */
   private Map<String, String> obeyed = Map.of();
 
   ExecutorSets(
@@ -61,7 +61,7 @@ public final class ExecutorSets {
   }
 
   /**
-   * What the driver knows of stages below those of a run-bound set; empty if it does not answer.
+   * The driver's knowledge of stages below those of a run-bound set; empty if it does not answer.
    */
   public Optional<byte[]> below(String generation) {
     try {
@@ -128,7 +128,7 @@ public final class ExecutorSets {
     }
   }
 
-  /** What is not a set, and will perhaps be none. */
+  /** Carries out orders about generations that are not a set, and will perhaps be none. */
   void obey(Map<?, ?> orders) {
     Map<String, String> done = new HashMap<>();
     Optional<DiskStore> store = orders.isEmpty() ? Optional.empty() : driver.store();
@@ -147,7 +147,7 @@ public final class ExecutorSets {
     obeyed = done;
   }
 
-  /** What was ordered last and has been done, for the driver. */
+  /** The last orders that have been carried out, for the driver. */
   Map<String, String> obeyed() {
     return obeyed;
   }

@@ -23,8 +23,9 @@ import org.slf4j.LoggerFactory;
  * The run-bound sets that the executors of this application are filling; see the package.
  *
  * <p>Executors ask now and then for what there is to do, and quickly only where something may be
- * soon: while a job fills a set, or while the parts of a whole one are written. What is spoilt or
- * paused is the first to be evicted; what is given up is removed by any executor of each directory.
+ * soon: while a job fills a set, or while the parts of a whole one are written. A spoilt or paused
+ * set is the first to be evicted; a set that is given up is removed by any executor of each
+ * directory.
  */
 final class SetFills {
   private static final Logger log = LoggerFactory.getLogger(SetFills.class);
@@ -98,7 +99,7 @@ final class SetFills {
   }
 
   /**
-   * What the driver knows of stages below, as the relation encodes it; nothing of a set that died.
+   * The driver's knowledge of stages below, as the relation encodes it; nothing of a set that died.
    */
   byte[] below(String generation) {
     Fill fill;
@@ -212,7 +213,7 @@ final class SetFills {
     return published.contains(generation);
   }
 
-  /** What a directory is to do, by generation; told until it is {@link #obeyed}. */
+  /** The orders for a directory, by generation; each is told until it is {@link #obeyed}. */
   synchronized Map<String, Due> orders(String directory) {
     return Map.copyOf(orders.getOrDefault(directory, Map.of()));
   }

@@ -35,7 +35,10 @@ final class CallRules {
   private static final Pattern ENABLED =
       Pattern.compile("is\\w*Enabled|isEnabledFor|isLoggable|get(?:Effective)?Level|getRootLogger");
 
-  /** What code that only logs gets from its calls: nothing, loggers, and what builds messages. */
+  /**
+   * The types that code which only logs gets from its calls: nothing, loggers, builders of
+   * messages.
+   */
   private static final Pattern OF_LOGGING =
       Pattern.compile(
           "V|L(org/slf4j|org/apache|java/util)/.*(Logger|LoggingEventBuilder|LogBuilder|Marker|Message);");
@@ -331,7 +334,7 @@ final class CallRules {
     return owner.startsWith("java/util/logging/");
   }
 
-  /** What messages are built with. */
+  /** Whether messages are built with the class. */
   private static boolean isHarmless(String owner) {
     return owner.equals("java/lang/String")
         || owner.equals("java/lang/StringBuilder")

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Of an object of an application class the fields that reached code reads are encoded, once the
  * code is known: a notebook's closure carries the whole cell around it and uses one variable of it.
- * What Java serialization leaves behind is left out: transient fields, and the fields of
+ * Fields that Java serialization leaves behind are left out: transient fields, and the fields of
  * superclasses that are not serializable. Lazy vals are left out too: they follow from the rest.
  *
  * <p>An object that is met again is written as a back reference, so cycles end.

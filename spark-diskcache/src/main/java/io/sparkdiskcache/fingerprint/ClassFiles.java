@@ -20,10 +20,10 @@ import org.jspecify.annotations.Nullable;
  * Finds class files through one class loader, says whose code they are, and resolves members as the
  * JVM would.
  *
- * <p>What is read is kept as long as the loader lives, because a loaded class does not change
- * either. When the file below it has changed since it was first read (somebody recompiled under a
- * running shell), the loaded code and the file may differ: that is refused. A change between
- * loading a class and hashing it for the first time cannot be seen.
+ * <p>A class file that was read is kept as long as the loader lives, because a loaded class does
+ * not change either. When the file below it has changed since it was first read (somebody
+ * recompiled under a running shell), the loaded code and the file may differ: that is refused. A
+ * change between loading a class and hashing it for the first time cannot be seen.
  */
 final class ClassFiles {
   /** Whose code a class is. */

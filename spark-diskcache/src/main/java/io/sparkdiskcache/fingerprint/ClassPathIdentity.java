@@ -22,10 +22,10 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 /**
- * What a class loader can load, as far as libraries may look at it: every jar by content, and where
- * two places hold a class of one name, which of them is asked first. Of directories and of the
- * user's own jars what are no classes, since libraries read resources by name; their classes are
- * followed one by one, unless all of them count.
+ * The content of a class loader, as far as libraries may look at it: every jar by content, and
+ * where two places hold a class of one name, which of them is asked first. Of directories and of
+ * the user's own jars what are no classes, since libraries read resources by name; their classes
+ * are followed one by one, unless all of them count.
  */
 final class ClassPathIdentity {
   /** More than this in a directory is no set of resources. */

@@ -17,7 +17,7 @@ import org.apache.xbean.asm9.Type;
  * locals or adding unrelated code does not change the digest.
  *
  * <p>Fails closed: what cannot be followed, or depends on more than arguments and constants, is
- * {@linkplain RefusedException refused} with the method and the reason. What is known to get past
+ * {@linkplain RefusedException refused} with the method and the reason. These are known to get past
  * it:
  *
  * <ul>

@@ -17,12 +17,12 @@ import scala.Product;
  * Tables of Delta Lake, known by the names of its classes: it is no dependency of ours.
  *
  * <p>A version of a table is no identity, since the version that is scanned may be newer than the
- * one that was analyzed. What is scanned is: the listed files, each with its deletion vector, read
- * under a protocol and the table's metadata (schema, column mapping) by Delta's code. So a version
- * that adds files leaves the keys of the others alone, and one that deletes rows changes the keys
- * of the files it deleted them from. Data files and deletion vectors have unique names and are
- * never written again. Whatever is not known here is refused: other listings, such as the one of
- * changes, other arguments of the format, other constants of a file.
+ * one that was analyzed. A scan is the listed files, each with its deletion vector, read under a
+ * protocol and the table's metadata (schema, column mapping) by Delta's code. So a version that
+ * adds files leaves the keys of the others alone, and one that deletes rows changes the keys of the
+ * files it deleted them from. Data files and deletion vectors have unique names and are never
+ * written again. Whatever is not known here is refused: other listings, such as the one of changes,
+ * other arguments of the format, other constants of a file.
  */
 final class DeltaScans {
   private static final String PACKAGE = "org.apache.spark.sql.delta.";
@@ -70,7 +70,10 @@ final class DeltaScans {
     }
   }
 
-  /** What Delta knows of one file besides its partition: deletion vector, row tracking. */
+  /**
+   * The digest of what Delta knows of one file besides its partition: deletion vector, row
+   * tracking.
+   */
   byte[] constants(scala.collection.immutable.Map<String, Object> constants) {
     return encoding.digestOf(
         () ->

@@ -16,7 +16,10 @@ final class Dispatch {
 
   private Dispatch() {}
 
-  /** What calls through a supertype of {@code name} may end up in, in an order of its own. */
+  /**
+   * The methods that calls through a supertype of {@code name} may end up in, in an order of their
+   * own.
+   */
   static List<ClassFile.Method> targets(ClassFiles files, String name) {
     Set<String> types = files.supertypes(name);
     Map<String, Integer> declared = new HashMap<>();

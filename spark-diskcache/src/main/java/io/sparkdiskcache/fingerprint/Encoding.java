@@ -85,7 +85,7 @@ final class Encoding {
     hasher.putUnordered(digests);
   }
 
-  /** What {@code walk} encodes, as a digest beside the main hash. */
+  /** The digest of what {@code walk} encodes, beside the main hash. */
   byte[] digestOf(Runnable walk) {
     CanonicalHasher outer = hasher;
     hasher = new CanonicalHasher();
@@ -117,7 +117,7 @@ final class Encoding {
     ELSEWHERE
   }
 
-  /** What {@code walk} meets is no nearer to the task than this. */
+  /** Runs {@code walk}; the values that it meets are no nearer to the task than {@code at}. */
   void in(Where at, Runnable walk) {
     Where before = where;
     where = at.compareTo(before) > 0 ? at : before;

@@ -12,7 +12,7 @@ import java.util.TimeZone;
 import java.util.TreeMap;
 
 /**
- * What the JVM that computes rows brings along: parts of the JDK that change results between
+ * The environment of the JVM that computes rows: parts of the JDK that change results between
  * builds, and defaults that code reads behind Spark's back. Mixed into keys on the executor.
  */
 public final class EnvironmentIdentity {

@@ -69,7 +69,7 @@ final class FileReaders {
     return takesPath && READERS.contains(owner + "." + name);
   }
 
-  /** What a member makes of a known path, if that is known; else null. */
+  /** The path that a member makes of a known path, if that is known; else null. */
   static @Nullable String made(
       String owner, String name, String desc, String path, boolean noMoreParts) {
     String member = owner + "." + name + desc;

@@ -8,7 +8,9 @@ import java.util.Optional;
 import java.util.SortedMap;
 import org.apache.spark.sql.execution.FileSourceScanExec;
 
-/** What {@link PlanFingerprinter} says of a plan: a key's ingredients, or why there are none. */
+/**
+ * The answer of {@link PlanFingerprinter} for a plan: a key's ingredients, or why there are none.
+ */
 public sealed interface FingerprintResult {
 
   /** The plan is left to Spark's own cache. */

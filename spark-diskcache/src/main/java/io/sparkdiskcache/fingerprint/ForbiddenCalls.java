@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * refused. Scala's library and third-party jars are open but for the rows here.
  *
  * <p>The table sees the calls that user code makes itself, but for those that {@link CallRules}
- * judge by what is around them. What a well-known library does inside is not followed: its jar's
+ * judge by what is around them. The code inside a well-known library is not followed: its jar's
  * content, and that of every other jar, is in the hash, but a third-party function that reads the
  * clock by itself is not noticed. Declare such a UDF non-deterministic.
  */
@@ -37,12 +37,13 @@ final class ForbiddenCalls {
   private static final String LINES = "sees line numbers";
 
   /**
-   * What a function may do whose answers are kept on its author's word: ask a service, with what
-   * belongs to that: credentials from the environment, time-outs, other threads, random waits.
+   * The uses that are allowed to a function whose answers are kept on its author's word: of a
+   * service, and of what belongs to that: credentials from the environment, time-outs, other
+   * threads, random waits.
    */
   static final Set<String> OF_SERVICES = Set.of(NETWORK, ENV, CLOCK, THREADS, RANDOM);
 
-  /** What these say of now is given another time, or is no row, as a rule. */
+  /** The time that these read is replaced, or is in no row, as a rule. */
   private static final Set<String> OFTEN_HARMLESS =
       Set.of(
           "java/util/Calendar",

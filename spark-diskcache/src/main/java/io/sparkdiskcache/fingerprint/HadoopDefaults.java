@@ -9,7 +9,10 @@ import java.util.Map;
 import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 
-/** What Hadoop's own files of settings say: which names it, and what is built on it, may read. */
+/**
+ * The content of Hadoop's own files of settings: the names that it, and what is built on it, may
+ * read.
+ */
 final class HadoopDefaults {
   /** Formats and file systems that bring no file of defaults. */
   private static final List<String> WITHOUT_FILE =

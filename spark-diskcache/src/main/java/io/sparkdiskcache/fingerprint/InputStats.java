@@ -55,7 +55,7 @@ public final class InputStats {
   private static final String HDFS_PREFIX = "hdfs:";
   private static final String LOCAL_PREFIX = "local:";
 
-  /** What shows the files of other file systems as they are. */
+  /** File systems that show the files of other file systems as they are. */
   private static final Set<Class<?>> VIEWS =
       Set.of(ViewFileSystem.class, ViewFileSystemOverloadScheme.class);
 

@@ -25,7 +25,7 @@ import java.util.zip.ZipEntry;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a jar contains, read off its central directory: SHA-256 of the sorted names, sizes and CRCs
+ * The content of a jar, read off its central directory: SHA-256 of the sorted names, sizes and CRCs
  * of its entries. Timestamps, order and compression do not matter. Remembered per process for as
  * long as path, length, modification time and inode stay the same.
  */

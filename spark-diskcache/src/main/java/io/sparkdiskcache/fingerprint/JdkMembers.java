@@ -16,12 +16,12 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What every public class of the JDK depends on besides its arguments: the table {@code
+ * The dependencies of every public class of the JDK besides its arguments: the table {@code
  * jdk-members.txt}. The JDK is a closed world: a class without a row, and a member that the row of
  * its class does not name, may depend on anything.
  */
 final class JdkMembers {
-  /** What a member depends on. */
+  /** The thing that a member depends on. */
   enum Verdict {
     PURE,
     CLOSED,
@@ -66,7 +66,7 @@ final class JdkMembers {
   }
 
   /**
-   * What a member depends on, if a row says so.
+   * The verdict on a member, if a row has one.
    *
    * @param type the class that declares it
    * @param desc empty for a field

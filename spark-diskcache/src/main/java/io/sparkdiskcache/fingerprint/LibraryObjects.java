@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Objects of a well-known library in a final static, or in a val of a Scala object: an
- * ObjectMapper, a Gson, a FastDateFormat, a Splitter. What is in them follows from the code of the
+ * ObjectMapper, a Gson, a FastDateFormat, a Splitter. Their content follows from the code of the
  * initializer, which is in the hash, if nobody configures them later. So every class that comes
  * from the same jar or directory is looked at: who reads the field calls nothing on such an object
  * but what is called like a reader, and hands it to nobody.
@@ -38,7 +38,7 @@ final class LibraryObjects {
       Pattern.compile(
           "getAnd.*|getOr(?:Create|Insert|Put).*|computeIf.*|mapTo.*|process.*|readNext.*");
 
-  /** What these give may be a view of the object. */
+  /** Methods whose result may be a view of the object, by name. */
   private static final Pattern GIVES_PARTS =
       Pattern.compile("(?:get|as|find|filter|lookup|resolve|index|extract|between|apply).*");
 
@@ -210,7 +210,7 @@ final class LibraryObjects {
       super.visitMethodInsn(opcode, target, called, desc, isInterface);
     }
 
-    /** What a reader gives must not be a part of it that can be changed. */
+    /** The result of a reader must not be a part of the object that can be changed. */
     private boolean isReader(String called, String desc) {
       Type result = Type.getReturnType(desc);
       boolean part = GIVES_PARTS.matcher(called).matches() && isChangeable(result);

@@ -111,7 +111,7 @@ final class LibrarySinks {
       this.depth = depth;
     }
 
-    /** What a setter of the library's changes for everybody. */
+    /** Finds a read of a static that a setter of the library changes for everybody. */
     @Override
     public void visitFieldInsn(int opcode, String owner, String name, String desc) {
       if (opcode != Opcodes.GETSTATIC || files.origin(owner) != ClassFiles.Origin.LIBRARY) {

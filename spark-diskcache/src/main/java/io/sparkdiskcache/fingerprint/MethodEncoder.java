@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Feeds one method body to a digest: opcodes, operands, constants, jump targets numbered by first
- * use, handlers, bootstrap recipes; not line numbers, local names or frames. What the body refers
- * to is handed to the {@link CodeGraph}.
+ * use, handlers, bootstrap recipes; not line numbers, local names or frames. The body's references
+ * are handed to the {@link CodeGraph}.
  *
  * <p>Extends {@link AnalyzerAdapter} to know the types on the operand stack, which tell whose
  * {@code hashCode} or {@code toString} a call ends up in.

@@ -171,8 +171,9 @@ final class OpaqueSources {
   }
 
   /**
-   * What a relation of another library was told, as far as its fields show it: Kafka's brokers, for
-   * one, are nowhere else. Texts, numbers and maps of them; other objects say nothing.
+   * The settings that a relation of another library was given, as far as its fields show them:
+   * Kafka's brokers, for one, are nowhere else. Texts, numbers and maps of them; other objects say
+   * nothing.
    */
   private static Map<String, String> settings(BaseRelation relation) {
     Map<String, String> settings = new TreeMap<>();

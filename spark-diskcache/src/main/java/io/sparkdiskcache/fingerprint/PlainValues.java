@@ -115,7 +115,7 @@ final class PlainValues {
     } else if (value instanceof Logger
         || value instanceof java.util.logging.Logger
         || graph.files.origin(Type.getInternalName(type)) == ClassFiles.Origin.LOGGING) {
-      // What is logged never reaches a row.
+      // A logger never reaches a row.
       into.tag('G');
     } else if (value instanceof Broadcast<?> broadcast) {
       into.tag('W');

@@ -50,8 +50,9 @@ import org.apache.spark.sql.execution.joins.ShuffledJoin;
 import org.apache.spark.sql.execution.joins.SortMergeJoinExec;
 
 /**
- * The order contract of a plan: which piece of its input determines which piece of its output. What
- * is not listed as local is run-bound. Looks only at plans that {@link PlanEncoder} has accepted.
+ * The order contract of a plan: which piece of its input determines which piece of its output. A
+ * plan with a node that is not listed as local is run-bound. Looks only at plans that {@link
+ * PlanEncoder} has accepted.
  *
  * @param planClass the contract
  * @param leaves the leaves outside broadcast sides, in plan order; for run-bound plans empty

@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
  * them before it believes an entry, before the first row, and after the last, and keeps nothing if
  * they are others than the driver saw.
  *
- * <p>That says what the code reads when it runs. What an initializer read when its class was loaded
- * may be older than the file, so there nothing may be read.
+ * <p>That says what the code reads when it runs. The content that an initializer read when its
+ * class was loaded may be older than the file, so an initializer may read nothing.
  */
 final class ReadFiles {
   private final CodeGraph graph;
@@ -24,7 +24,10 @@ final class ReadFiles {
   /** Path to the method that reads it. */
   private final SortedMap<String, String> paths = new TreeMap<>();
 
-  /** What lambdas captured, by method and number of the parameter; an empty text if several. */
+  /**
+   * The texts that lambdas captured, by method and number of the parameter; an empty text if
+   * several.
+   */
   private final Map<String, String> captured = new HashMap<>();
 
   /** Parameters whose text code has used. */

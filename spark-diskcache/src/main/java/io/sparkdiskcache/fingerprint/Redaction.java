@@ -6,9 +6,9 @@ import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * What of settings and texts people may see: in components, explanations and logs. The rule is our
- * own and wide: Spark's {@code spark.redaction.regex} does not know that a variable holds a key.
- * Nothing of it decides what is in a key.
+ * The parts of settings and texts that people may see: in components, explanations and logs. The
+ * rule is our own and wide: Spark's {@code spark.redaction.regex} does not know that a variable
+ * holds a key. Nothing of it decides what is in a key.
  */
 public final class Redaction {
   /**

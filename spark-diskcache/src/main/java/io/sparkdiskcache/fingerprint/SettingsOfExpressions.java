@@ -29,7 +29,7 @@ final class SettingsOfExpressions {
 
   private SettingsOfExpressions() {}
 
-  /** What {@code expression} keeps; empty if its class keeps nothing. */
+  /** The setting that {@code expression} keeps; empty if its class keeps nothing. */
   static Optional<Object> of(Expression expression) {
     String name = FIELDS.get(expression.getClass());
     if (name == null) {

@@ -191,7 +191,7 @@ final class ValueEncoder {
     identity.parts().forEach((name, part) -> encoding.component("function." + name, part));
   }
 
-  /** What Spark's aggregator of {@code reduceGroups} was made of; its code is the engine's. */
+  /** A field of Spark's aggregator of {@code reduceGroups}; its code is the engine's. */
   private @Nullable Object field(ReduceAggregator<?> reduce, String name) {
     try {
       Field field = ReduceAggregator.class.getDeclaredField(name);

@@ -84,8 +84,8 @@ final class WholeClass {
   /**
    * Every class that its declarations mention: supertypes, types of fields, parameters and results
    * with type arguments, annotations with the classes and names in them, exceptions, permitted
-   * subclasses. What a codec that is given the class will look at next. The objects around an inner
-   * class are not part of it.
+   * subclasses. A codec that is given the class will look at these classes next. The objects around
+   * an inner class are not part of it.
    *
    * @param members whether methods may be called by what they are named; else fields alone count
    */
@@ -105,7 +105,7 @@ final class WholeClass {
   private static final class Mentions extends ClassVisitor {
     private static final Set<String> BY_NAME = Set.of("CLASS", "MINIMAL_CLASS", "CUSTOM");
 
-    /** What a codec calls without being told to by an annotation. */
+    /** The methods that a codec calls without being told to by an annotation. */
     private static final Pattern CALLED =
         Pattern.compile("<init>|(get|is|set|with|build|add|create|of|from|value|apply).*");
 

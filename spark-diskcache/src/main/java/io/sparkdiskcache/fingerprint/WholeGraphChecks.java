@@ -94,9 +94,10 @@ final class WholeGraphChecks {
   }
 
   /**
-   * What a function assigns in an object that lives from row to row, a row may depend on. Where the
-   * object came with the function, the task sees after the last row that it was changed, and keeps
-   * nothing. That is not so of what nobody encodes, and of what others may assign meanwhile.
+   * A row may depend on a field that a function assigns in an object that lives from row to row.
+   * Where the object came with the function, the task sees after the last row that it was changed,
+   * and keeps nothing. That is not so of what nobody encodes, and of what others may assign
+   * meanwhile.
    */
   private void checkWrite(String field, String at) {
     String declaring = field.substring(0, field.indexOf('.'));

@@ -202,8 +202,8 @@ public final class MemoOptions implements Serializable {
   }
 
   /**
-   * What the results of all functions of this name may take, nearly; the oldest are removed. Keys,
-   * arguments and what else belongs to a result count as well.
+   * The bytes that the results of all functions of this name may take, nearly; the oldest are
+   * removed. Keys, arguments and what else belongs to a result count as well.
    */
   public MemoOptions withMaxBytes(long value) {
     if (value <= 0) {

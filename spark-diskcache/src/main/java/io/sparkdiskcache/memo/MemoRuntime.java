@@ -15,9 +15,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What all memoised functions of this process share for one cache directory: the store, what of it
- * is in memory, and the calls that are under way. Opened at the first use, closed with the
- * application, or when the JVM ends.
+ * The state that all memoised functions of this process share for one cache directory: the store,
+ * what of it is in memory, and the calls that are under way. Opened at the first use, closed with
+ * the application, or when the JVM ends.
  */
 public final class MemoRuntime {
   private static final Logger log = LoggerFactory.getLogger(MemoRuntime.class);

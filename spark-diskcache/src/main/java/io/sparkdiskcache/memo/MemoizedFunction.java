@@ -90,9 +90,7 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
       Errors errors,
       @Nullable RemoteMemo remote) {}
 
-  /**
-   * Of the function. What becomes of it is not for the flight: others may treat errors otherwise.
-   */
+  /** An error of the function. The flight does not handle it: others may treat errors otherwise. */
   private static final class CallFailed extends Exception {
     private final Exception error;
 
@@ -195,7 +193,10 @@ final class MemoizedFunction implements Serializable, MemoizableFunction.Memoize
     return new Open(runtime, counts, prefix(), new Unkept(), errors(), remote.open());
   }
 
-  /** What is here must be what the driver saw; else results are neither kept nor believed. */
+  /**
+   * The function here must be the one that the driver saw; else results are neither kept nor
+   * believed.
+   */
   private void prove() {
     Optional<String> difference = proof.difference(Thread.currentThread().getContextClassLoader());
     if (difference.isPresent() && !differs) {

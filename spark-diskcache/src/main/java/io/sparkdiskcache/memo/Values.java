@@ -47,9 +47,9 @@ import scala.Function1;
 
 /**
  * Results as bytes: the value Spark makes of what the function returned, by the declared type, in
- * the same tagged form as arguments; the table is in docs/design/format-memo.md. What is read back
- * is an object that Spark converts to that very value: dates and timestamps as {@code java.time},
- * arrays and maps as Java's.
+ * the same tagged form as arguments; the table is in docs/design/format-memo.md. A result that is
+ * read back is an object that Spark converts to that very value: dates and timestamps as {@code
+ * java.time}, arrays and maps as Java's.
  */
 final class Values implements Serializable {
   private static final long MICROS = 1_000_000L;

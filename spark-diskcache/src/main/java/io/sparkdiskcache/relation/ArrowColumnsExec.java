@@ -41,8 +41,8 @@ public final class ArrowColumnsExec extends SparkPlan implements TransparentNode
   private final SQLMetric widened;
 
   /**
-   * What the rules of Spark call, too, which copy a node by its public constructor and the elements
-   * of the product.
+   * The rules of Spark call it, too: they copy a node by its public constructor and the elements of
+   * the product.
    *
    * @param columns numbers of the child's columns
    */

@@ -42,8 +42,8 @@ import scala.Tuple2;
 import scala.jdk.javaapi.CollectionConverters;
 
 /**
- * What the driver keeps for one Spark application: the settings that hold for all of it, the
- * decisions on its cached relations, the counters. Closed by Spark's end of the application.
+ * The state that the driver keeps for one Spark application: the settings that hold for all of it,
+ * the decisions on its cached relations, the counters. Closed by Spark's end of the application.
  */
 public final class CacheApplication {
   private static final Logger log = LoggerFactory.getLogger(CacheApplication.class);

@@ -9,8 +9,8 @@ import org.apache.spark.Partition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one entry holds and how to compute it: a file chunk of a row-local plan, or one partition of
- * any other.
+ * The content of one entry and how to compute it: a file chunk of a row-local plan, or one
+ * partition of any other.
  *
  * @param key name of the entry; random where {@code publish} is false
  * @param split what to hand to the parent RDD; null in a detached relation, which has no parent

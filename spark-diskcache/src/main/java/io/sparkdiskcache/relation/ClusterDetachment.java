@@ -16,8 +16,8 @@ import java.util.Optional;
 
 /**
  * On a cluster, an RDD without a parent, if the executors can open, verify and hold all of it: in a
- * job, since they have the stores. What one of them lacks by then means a miss here and not a
- * failure later.
+ * job, since they have the stores. An entry that one of them lacks by then means a miss here and
+ * not a failure later.
  */
 final class ClusterDetachment {
   private final CacheApplication application;

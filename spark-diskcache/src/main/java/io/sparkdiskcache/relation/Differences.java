@@ -41,7 +41,7 @@ final class Differences {
   private Differences() {}
 
   /**
-   * What distinguishes the components from the nearest stored ones; empty if nothing is near.
+   * The differences between the components and the nearest stored ones; empty if nothing is near.
    *
    * @param encryption of this application; null if its entries are plain
    */

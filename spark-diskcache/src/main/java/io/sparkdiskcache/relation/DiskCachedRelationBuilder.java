@@ -31,7 +31,7 @@ import scala.Option;
  *
  * Plain Spark reads the files when the relation is first used, and later queries of the application
  * see those rows until it is unpersisted. Here too: the fingerprint that decides what is read is
- * taken at the first use, not when the plan was made. What an earlier look has found (AQE asks
+ * taken at the first use, not when the plan was made. The result of an earlier look (AQE asks
  * whether the relation is loaded before it uses it) is checked again by a later execution.
  *
  * <h2>Locks</h2>

@@ -10,10 +10,10 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What tasks below an exchange, of broadcast sides and of subqueries tell the driver about
- * functions, by the digest of the function. A relation asks for what was reported since it began to
- * be computed: another relation with the same function, computed at the same time, is not told
- * apart, which costs a hit at most.
+ * The reports about functions that tasks below an exchange, of broadcast sides and of subqueries
+ * send to the driver, by the digest of the function. A relation asks for what was reported since it
+ * began to be computed: another relation with the same function, computed at the same time, is not
+ * told apart, which costs a hit at most.
  */
 public final class DriverEvidence {
   private static final DriverEvidence PROCESS = new DriverEvidence();

@@ -37,11 +37,11 @@ import scala.jdk.javaapi.CollectionConverters;
  * <h2>Publishing</h2>
  *
  * A unit is drained to its end into a temporary file, which is then mapped and only then given its
- * name and its row in the index. What is served to the running query is the mapping: it stays
- * readable whatever becomes of the name. If the unit may not be published (an input moved, settings
- * changed, a function did not prove itself) the name is dropped and the mapping is held for the
- * relation: later queries of the application read the same rows, as from Spark's own cache, and
- * nobody else ever sees them.
+ * name and its row in the index. The running query is served the mapping: it stays readable
+ * whatever becomes of the name. If the unit may not be published (an input moved, settings changed,
+ * a function did not prove itself) the name is dropped and the mapping is held for the relation:
+ * later queries of the application read the same rows, as from Spark's own cache, and nobody else
+ * ever sees them.
  *
  * <h2>Errors of the store never fail a task</h2>
  *

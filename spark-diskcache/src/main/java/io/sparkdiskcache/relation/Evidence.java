@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * What is found out about functions while they compute. Any thread may report; nothing here throws
- * and nothing is lost: who asks later gets all of it, each fact once.
+ * The facts that are found out about functions while they compute. Any thread may report; nothing
+ * here throws and nothing is lost: who asks later gets all of it, each fact once.
  */
 public class Evidence {
   /** More objections say nothing new. */
@@ -27,7 +27,7 @@ public class Evidence {
     started.add(digest);
   }
 
-  /** What runs is what the digest says, before the first row and after the last. */
+  /** The function that runs is the one of the digest, before the first row and after the last. */
   public synchronized void proven(String digest) {
     proven.add(digest);
   }
@@ -53,7 +53,7 @@ public class Evidence {
   }
 
   /**
-   * What runs here is not what the driver's digest says.
+   * The function that runs here is not the one of the driver's digest.
    *
    * @param object the variable, module, class or library that differs
    */

@@ -7,8 +7,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What is stored of a relation, for people and selectors, where literals of plans must not be: of
- * texts that may hold one, what is known to be a name.
+ * The texts that are stored of a relation, for people and selectors, where literals of plans must
+ * not be: of texts that may hold one, the words that are known to be names.
  */
 final class HiddenLiterals {
   private static final String NODE = "plan.node.";

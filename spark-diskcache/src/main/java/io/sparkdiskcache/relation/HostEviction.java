@@ -48,7 +48,7 @@ public final class HostEviction {
     return onHosts(context, new Removal(options, selector, writer, false));
   }
 
-  /** What {@link #evict} of a selector would free, in bytes; removes nothing. */
+  /** The bytes that {@link #evict} of a selector would free; removes nothing. */
   public static long wouldEvict(SparkContext context, StoreOptions options, String selector) {
     return onHosts(context, new Removal(options, selector, null, true));
   }

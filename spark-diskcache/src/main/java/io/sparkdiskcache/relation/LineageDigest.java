@@ -23,7 +23,7 @@ import scala.jdk.javaapi.CollectionConverters;
 /**
  * How Spark packed the input of a plan without an exchange into partitions: the same files are
  * packed differently with other cores or other files beside them, and partition 3 is then another
- * partition 3. What the files hold is not looked at here.
+ * partition 3. The content of the files is not looked at here.
  */
 final class LineageDigest {
   private LineageDigest() {}

@@ -565,7 +565,7 @@ final class Materializer {
   }
 
   /**
-   * What is stored: entries of this process's store, or on a cluster the directories that should
+   * The stored units: entries of this process's store, or on a cluster the directories that should
    * have them.
    */
   private record Found(Map<Key, Entry> here, Map<Key, List<String>> elsewhere) {

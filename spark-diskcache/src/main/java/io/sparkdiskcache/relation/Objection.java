@@ -12,7 +12,7 @@ import java.io.Serializable;
  */
 public record Objection(Reason reason, String object, String sentence) implements Serializable {
 
-  /** What kind of thing is wrong, and the usual cure. */
+  /** The kind of thing that is wrong, and the usual cure. */
   public enum Reason {
     /** The code or a value in the task is not what the driver's digest says. */
     DIFFERS(true, "Start a new session, or see that all hosts have the same code and libraries"),
@@ -35,7 +35,7 @@ public record Objection(Reason reason, String object, String sentence) implement
             + " spark.executor.extraJavaOptions"),
     /** An audit found the function wrong. */
     AUDIT(true, "Look for what the function reads besides its arguments"),
-    /** What the query reads or calls has no identity when it is executed. */
+    /** An input or a function of the query has no identity when it is executed. */
     REFUSED(true, "Mend what the sentence names"),
     /** The user may not read an input. */
     ACCESS(false, "Ask for the right to read the input"),

@@ -56,7 +56,7 @@ final class Outcome {
   synchronized void computed(int units, List<Objection> objections) {
     reported++;
     kept += units;
-    // What says only that the run is spoilt gives way to what has spoilt it.
+    // An objection that says only that the run is spoilt gives way to the one that has spoilt it.
     if (partitionsOfRun > 0 && (wholly == null || wholly.reason() == Reason.RUN)) {
       wholly =
           objections.stream()

@@ -13,9 +13,9 @@ import org.apache.spark.sql.vectorized.ColumnarBatch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a relation is computed from: the rows of its plan and, where these are nothing but the
- * columns of a scan in another shape, the columns. Keys, partitions and dependencies are those of
- * the rows; the columns are read in their place where a unit is written.
+ * The RDDs that a relation is computed from: the rows of its plan and, where these are nothing but
+ * the columns of a scan in another shape, the columns. Keys, partitions and dependencies are those
+ * of the rows; the columns are read in their place where a unit is written.
  *
  * @param columns hands through the splits that {@code rows} does, with the same rows in the same
  *     order; null if there are none

@@ -76,7 +76,7 @@ final class PartitionReader {
     Findings findings = Findings.NONE;
     List<Objection> notKept = new ArrayList<>();
     Optional<Objection> ofNames = otherRows(partition.index(), access);
-    // What the application has shown once is not put in question any more.
+    // Rows that the application has shown once are not put in question any more.
     boolean audits = !OpenEntries.process().wasShown(rddId, partition.index());
     for (CacheUnit named : partition.units()) {
       Optional<Objection> otherRows = ofNames;
@@ -220,8 +220,8 @@ final class PartitionReader {
   }
 
   /**
-   * Why the names of entries do not promise the rows that would be computed here. What this
-   * relation has shown before stays; entries of a function that an audit found wrong never count.
+   * Why the names of entries do not promise the rows that would be computed here. Rows that this
+   * relation has shown before stay; entries of a function that an audit found wrong never count.
    */
   private Optional<Objection> otherRows(int partition, EntryAccess access) {
     if (parent == null) {

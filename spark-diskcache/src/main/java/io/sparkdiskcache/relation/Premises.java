@@ -13,8 +13,8 @@ import org.apache.spark.SparkEnv;
 import org.apache.spark.sql.internal.SQLConf;
 
 /**
- * What the keys of a relation take for granted, looked at in the task that computes rows: the
- * driver's settings, its environment and day, its functions, and inputs that stay as they are.
+ * The facts that the keys of a relation take for granted, looked at in the task that computes rows:
+ * the driver's settings, its environment and day, its functions, and inputs that stay as they are.
  */
 final class Premises {
   private final RelationSpec spec;

@@ -16,7 +16,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What the driver knows of functions that run for a relation in other tasks than those of its
+ * The driver's evidence about functions that run for a relation in other tasks than those of its
  * units: from {@link DriverEvidence}, and from the partitions of cached relations that it reads.
  * Takes no locks but theirs, so that any thread may ask.
  *

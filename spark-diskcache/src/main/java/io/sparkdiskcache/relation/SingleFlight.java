@@ -20,8 +20,8 @@ final class SingleFlight {
   private final ConcurrentHashMap<String, CountDownLatch> flights = new ConcurrentHashMap<>();
 
   /**
-   * What {@code find} gives, else what {@code compute} gives; while another task computes the same
-   * key, waits for it. A killed task stops waiting.
+   * The result of {@code find}, else of {@code compute}; while another task computes the same key,
+   * waits for it. A killed task stops waiting.
    */
   <T> T run(String key, TaskContext context, Supplier<Optional<T>> find, Supplier<T> compute) {
     while (true) {

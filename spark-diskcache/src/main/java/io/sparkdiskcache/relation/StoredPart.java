@@ -159,7 +159,7 @@ record StoredPart(
   }
 
   /**
-   * What became of the columns that need not be exact, all files together.
+   * The precision of the columns that need not be exact, all files together.
    *
    * @param encryption of the entries; null if they are plain
    */

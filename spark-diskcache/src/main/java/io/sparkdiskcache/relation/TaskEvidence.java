@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <h2>Below an exchange</h2>
  *
- * In a task that computes no unit reports are kept for nobody. What runs there has to reach {@link
- * DriverEvidence}, by an accumulator.
+ * In a task that computes no unit reports are kept for nobody. The evidence about functions that
+ * run there has to reach {@link DriverEvidence}, by an accumulator.
  */
 public final class TaskEvidence {
   private static final Map<Long, TaskEvidence> ATTEMPTS = new ConcurrentHashMap<>();
@@ -100,7 +100,7 @@ public final class TaskEvidence {
     }
 
     /**
-     * What was found, after the last row; the same when it is asked for again.
+     * The findings, after the last row; the same ones when they are asked for again.
      *
      * @param demanded digests of functions that have to be proven
      * @param elsewhere what was found of functions in other tasks

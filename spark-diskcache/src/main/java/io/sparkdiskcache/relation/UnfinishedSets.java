@@ -19,7 +19,7 @@ import java.util.Set;
  * Unpersisting the relation and the end of the application remove it in any case.
  */
 final class UnfinishedSets {
-  /** What is done with a set; none of it throws or takes long. */
+  /** The steps in the life of a set; none of them throws or takes long. */
   interface Unfinished {
     /** Jobs that fill it begin to run, or do not run any more. */
     void active(boolean running);

@@ -41,7 +41,7 @@ final class UnitWriter {
   }
 
   /**
-   * What was written.
+   * The entry that was written.
    *
    * @param batches that were copied column by column; 0 if it was written from rows
    */
@@ -64,10 +64,10 @@ final class UnitWriter {
     this.timer = timer;
   }
 
-  /** What a file says of itself, once all rows are written. */
+  /** The description that a file has of itself, once all rows are written. */
   interface Description {
     /**
-     * What the file says.
+     * The text of the description.
      *
      * @param dataBytes what the values take by the count of Spark's own cache
      */

@@ -8,9 +8,9 @@ import java.time.Duration;
 import java.util.Set;
 
 /**
- * What was erased for good ({@code diskcache remote erase}): keys of entries and functions of runs,
- * each the name of a note in {@code erased/}. It is neither written nor served. One listing of the
- * notes holds for {@link #KNOWN}.
+ * The names that were erased for good ({@code diskcache remote erase}): keys of entries and
+ * functions of runs, each the name of a note in {@code erased/}. Nothing of such a name is written
+ * or served. One listing of the notes holds for {@link #KNOWN}.
  */
 final class Erasures {
   private static final Duration KNOWN = Duration.ofMinutes(1);

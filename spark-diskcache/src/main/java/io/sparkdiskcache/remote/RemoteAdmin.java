@@ -23,8 +23,9 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What people do with a remote tier as a whole. It is listed here and nowhere else, and others may
- * use it meanwhile. A directory ({@code file:}) needs nothing but Java, others the jars of Hadoop.
+ * The operations of people on a remote tier as a whole. The tier is listed here and nowhere else,
+ * and others may use it meanwhile. A directory ({@code file:}) needs nothing but Java, others the
+ * jars of Hadoop.
  */
 public final class RemoteAdmin implements AutoCloseable {
   private static final Pattern ENTRY = Pattern.compile("../../([0-9a-f]{64})\\.arrow");
@@ -114,7 +115,7 @@ public final class RemoteAdmin implements AutoCloseable {
   }
 
   /**
-   * What {@link #collect} is to remove.
+   * The limits by which {@link #collect} removes.
    *
    * @param olderThan entries and sets that were written longer ago; null for none
    * @param maxBytes that entries and sets may have together, of which the oldest go first; null for
@@ -236,7 +237,7 @@ public final class RemoteAdmin implements AutoCloseable {
   }
 
   /**
-   * What {@link #reconcile} did.
+   * The entries that {@link #reconcile} looked at, by outcome.
    *
    * @param written entries that the tier lacked
    * @param there entries that both have

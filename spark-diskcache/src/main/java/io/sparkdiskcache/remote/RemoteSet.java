@@ -13,7 +13,8 @@ import java.util.Optional;
 import java.util.zip.CRC32C;
 
 /**
- * What the object of a set says: which run's entries it consists of. Their names follow from it.
+ * The content of a set's object: which run's entries the set consists of. Their names follow from
+ * it.
  *
  * <p>A CRC32C of four bytes stands before the fields.
  */

@@ -283,7 +283,7 @@ public final class RemoteTier {
   }
 
   /**
-   * What a set consists of. Its entries may be there or not.
+   * A set that the tier has. Its entries may be there or not.
    *
    * @param createdAt when it was computed
    */

@@ -4,7 +4,7 @@ package io.sparkdiskcache.store;
 import java.util.List;
 
 /**
- * What {@link Maintenance#check} found.
+ * The results of {@link Maintenance#check}.
  *
  * @param entries checked, and their {@code bytes}
  * @param damaged entries whose file is not what was written

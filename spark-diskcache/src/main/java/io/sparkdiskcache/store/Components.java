@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * What keys were made of, in the table {@code component_sets}: once for all entries of a relation,
+ * The components of keys, in the table {@code component_sets}: once for all entries of a relation,
  * which have the same and sometimes thousands of them, and counted, so that the last entry takes
  * them along.
  */
@@ -40,7 +40,7 @@ public final class Components {
   }
 
   /**
-   * What was encoded.
+   * The components that were encoded.
    *
    * @throws IllegalArgumentException if that is not what {@link #encode} makes
    */

@@ -43,7 +43,10 @@ public record Entry(
     return meta.bytes();
   }
 
-  /** What the values take by Spark's count, or the length of the file where that is not known. */
+  /**
+   * The bytes that the values take by Spark's count, or the length of the file where that is not
+   * known.
+   */
   public long dataBytes() {
     return meta.dataBytes() > 0 || meta.rows() == 0 ? meta.dataBytes() : meta.bytes();
   }

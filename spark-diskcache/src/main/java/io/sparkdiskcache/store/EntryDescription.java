@@ -25,7 +25,8 @@ import java.util.regex.Pattern;
 import java.util.zip.CRC32C;
 
 /**
- * What an entry's file says about itself, so that a lost index can be made anew from the files.
+ * The description that an entry's file has of itself, so that a lost index can be made anew from
+ * the files.
  *
  * <p>The writer puts the {@link #text} at the end of the file, in the footer that an Arrow file has
  * there, behind a seal: {@code sealed-entry:BODY:CRC:SEAL:LENGTH:}, in hexadecimal. BODY is the
@@ -215,7 +216,7 @@ public record EntryDescription(Key key, EntryMeta meta, Instant createdAt, Strin
     return buffer.flip();
   }
 
-  /** What {@link #text} made, with the length and the checksum of the file. */
+  /** Reads what {@link #text} made, with the length and the checksum of the file. */
   static Optional<EntryDescription> parse(String text, long bytes, long crc) {
     Properties properties = new Properties();
     try {

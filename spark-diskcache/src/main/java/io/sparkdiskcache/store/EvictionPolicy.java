@@ -8,8 +8,8 @@ package io.sparkdiskcache.store;
 public enum EvictionPolicy {
   /**
    * Least computing time saved per byte and time kept: hyperbolic caching (Blankstein, Sen,
-   * Freedman, USENIX ATC 2017) with the seconds an entry saves as its cost. What was used often but
-   * not lately ages, and no counter has to be decayed.
+   * Freedman, USENIX ATC 2017) with the seconds an entry saves as its cost. An entry that was used
+   * often but not lately ages, and no counter has to be decayed.
    */
   COST {
     @Override

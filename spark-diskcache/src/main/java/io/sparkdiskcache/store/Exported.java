@@ -2,7 +2,7 @@
 package io.sparkdiskcache.store;
 
 /**
- * What became of the entries that were to be exported.
+ * The entries that were to be exported, by outcome.
  *
  * @param written into the file
  * @param members of results that are kept whole or not at all: by themselves they are nothing

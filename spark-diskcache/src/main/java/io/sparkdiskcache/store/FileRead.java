@@ -70,7 +70,7 @@ public record FileRead(
   }
 
   /**
-   * What another process has read and hashed.
+   * A file that another process has read and hashed.
    *
    * @param at when it looked at the times, before it read the content
    */
@@ -133,7 +133,7 @@ public record FileRead(
   }
 
   /**
-   * What was encoded.
+   * The files that were encoded.
    *
    * @throws IllegalArgumentException if that is not what {@link #encode} makes
    */

@@ -8,10 +8,10 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a process keeps what all processes are told to keep in one directory. What was configured
- * travels as text, and each process makes a path of it by its own environment: the driver's home is
- * not that of executors. As {@code SPARK_LOCAL_DIRS} does for Spark, an environment variable speaks
- * for the host.
+ * Where a process keeps what all processes are told to keep in one directory. The configured
+ * directory travels as text, and each process makes a path of it by its own environment: the
+ * driver's home is not that of executors. As {@code SPARK_LOCAL_DIRS} does for Spark, an
+ * environment variable speaks for the host.
  */
 public final class HostDirectory {
   /** The default: the user's directory for caches, by the environment. */

@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What operators do with a cache as a whole. Unlike lookups it says when it fails. Others may use
- * the cache meanwhile.
+ * The operations of operators on a cache as a whole. Unlike lookups they say when they fail. Others
+ * may use the cache meanwhile.
  */
 public final class Maintenance {
   private final DiskStore store;
@@ -84,7 +84,7 @@ public final class Maintenance {
         });
   }
 
-  /** What was recorded so far, in order of time: {@code millis,key,bytes,computeNanos,hit|put}. */
+  /** The trace so far, in order of time: {@code millis,key,bytes,computeNanos,hit|put}. */
   public List<String> trace() throws StoreException {
     return orThrow("Cannot read the trace", () -> Trace.read(directory.trace()));
   }

@@ -38,7 +38,7 @@ public record MemoEntry(
     return Arrays.asList(text.split(SEPARATOR, -1));
   }
 
-  /** What {@link #split} takes apart. */
+  /** The text that {@link #split} takes apart. */
   public static String join(List<String> arguments) {
     return String.join(SEPARATOR, arguments.stream().map(MemoEntry::shown).toList());
   }

@@ -24,8 +24,9 @@ import org.jspecify.annotations.Nullable;
  * One of the files that memoised results are spread over, so that their writers seldom meet. One
  * connection reads and one writes, each behind a lock: a lookup never waits for a commit.
  *
- * <p>Lookups share a read transaction, because to begin one costs more than to look up. What it
- * finds may be as old as the last {@link #refresh}; what it does not find is looked up anew.
+ * <p>Lookups share a read transaction, because to begin one costs more than to look up. A result
+ * that it finds may be as old as the last {@link #refresh}; a key that it does not find is looked
+ * up anew.
  *
  * <p>A lookup through JDBC costs several times as much as a row of a scan. When lookups have found
  * so many results as the file has pages, which is about a sixteenth of its rows, the whole file is

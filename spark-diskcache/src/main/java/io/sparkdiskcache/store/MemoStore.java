@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  * <h2>Writing</h2>
  *
  * Results wait in memory, where lookups of this process find them, for one thread that commits them
- * {@linkplain #FLUSH_PERIOD several times a second}, one transaction a file. What was committed
+ * {@linkplain #FLUSH_PERIOD several times a second}, one transaction a file. A committed result
  * survives the process; a process that is killed loses what it computed in that last moment. A
  * commit that fails is tried again with the next, up to {@link #MAX_WAITING_BYTES}; beyond that,
  * and where a file is damaged, results are dropped.
@@ -431,7 +431,8 @@ public final class MemoStore implements AutoCloseable {
   }
 
   /**
-   * What functions cost and saved, of all processes; those that run add theirs within a second.
+   * The costs and savings of functions, of all processes; those that run add theirs within a
+   * second.
    *
    * @throws StoreException if it cannot be read
    */

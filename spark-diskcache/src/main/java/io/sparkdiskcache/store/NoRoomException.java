@@ -4,9 +4,9 @@ package io.sparkdiskcache.store;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/** What was to be stored does not fit: below a limit, or on the disk. */
+/** The data that was to be stored does not fit: below a limit, or on the disk. */
 public class NoRoomException extends StoreException {
-  /** What operating systems call a full disk and a used-up quota. */
+  /** The words of operating systems for a full disk and a used-up quota. */
   private static final String[] FULL = {"no space left", "quota exceeded", "not enough space"};
 
   NoRoomException(String problem, String reason, String cure) {

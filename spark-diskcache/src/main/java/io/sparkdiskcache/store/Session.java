@@ -41,7 +41,7 @@ final class Session implements AutoCloseable {
     T read(ResultSet row) throws SQLException;
   }
 
-  /** What SQLite does, between two looks at the memory that it shares. */
+  /** A step of SQLite, between two looks at the memory that it shares. */
   private interface Step<T> {
     T run() throws SQLException;
   }
