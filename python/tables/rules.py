@@ -97,8 +97,9 @@ _RULES: list[tuple[str, str]] = [
     ),
     (
         "reads",
-        r"(os\.path|posixpath|genericpath)\.(exists|isfile|isdir|getsize|realpath|abspath|expanduser|lexists|islink)",
+        r"(os\.path|posixpath|genericpath)\.(exists|isfile|isdir|getsize|realpath|abspath|lexists|islink)",
     ),
+    ("process", r"(os\.path|posixpath)\.expanduser|pathlib\.(Path|PosixPath)\.home"),
     ("reads", r"pathlib\.(Path|PosixPath)"),
     (
         "reads",

@@ -95,7 +95,7 @@ class Programs:
         return self.client(name, json.dumps(self.conf), *arguments, **environment)
 
     def client(self, name: str, *arguments: str, **environment: str) -> Any:
-        """What the program wrote as JSON to the file named by its first argument."""
+        """The value that the program wrote as JSON to the file named by its first argument."""
         result = self.directory / "result.json"
         result.unlink(missing_ok=True)
         done = self.attempt(name, str(result), *arguments, **environment)

@@ -113,7 +113,7 @@ def environment(*path: str) -> Environment:
 
 
 def define(source: str, name: str = "f", **scope: Any) -> Any:
-    """What a cell defines."""
+    """The object that a cell defines."""
     names: dict[str, Any] = {"__name__": "__main__", **scope}
     exec(compile(source, "<cell>", "exec", dont_inherit=True), names)
     return names[name]

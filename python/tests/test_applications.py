@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one application computes, the next one finds: unless something has changed that counts."""
+"""The next application finds the results of the one before, unless something that counts has changed."""
 
 from __future__ import annotations
 

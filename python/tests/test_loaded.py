@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a worker has loaded is what it proves: edits, reloads, links and installations behind its back."""
+"""A worker proves the code that it has loaded: edits, reloads, links and installations behind its back."""
 
 from __future__ import annotations
 

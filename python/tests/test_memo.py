@@ -18,7 +18,7 @@ import pytest
 from counting import Service
 from pyspark.sql import Row
 from pyspark.sql import types as t
-from workers import in_this_process
+from workers import end_workers, in_this_process
 
 from sparkdiskcache import (
     DiskCache,
@@ -106,6 +106,41 @@ def test_an_edited_function_calls_again_and_the_old_answers_stay(
         assert len(service.asked()) == 10
     assert run(spark, memoize(ask(service.url, "edited"), name="other", tag="t"))[1] == "K1"
     assert service.asked() == []
+
+
+def test_a_file_that_the_function_reads_is_an_input_of_its_answers(
+    spark: Any, cache: DiskCache, service: Service, tmp_path: Path
+) -> None:
+    path = tmp_path / "suffix.txt"
+
+    def reading() -> Any:
+        scope: dict[str, Any] = {"__name__": "__main__", "url": service.url, "path": str(path)}
+        exec(
+            "import urllib.request\ndef reading(k):\n    with open(path) as file:\n"
+            "        return urllib.request.urlopen(url + k).read().decode() + file.read()",
+            scope,
+        )
+        return memoize(scope["reading"])
+
+    def expect(suffix: str, calls: int) -> None:
+        assert run(spark, reading()) == [f"K{i % 10}{suffix}" for i in range(40)]
+        assert len(service.asked()) == calls
+
+    path.write_text("1")
+    expect("1", 10)
+    expect("1", 0)
+    path.write_text("2")
+    second = [f"K{i % 10}2" for i in range(40)]
+    assert run(spark, reading()) == second  # workers that may hold the other content in memory keep nothing
+    end_workers()
+    assert run(spark, reading()) == second
+    assert {f"k{i}" for i in range(10)} == set(service.asked())
+    expect("2", 0)
+    path.write_text("1")
+    expect("1", 0)
+    path.unlink()
+    with pytest.raises(Exception, match="FileNotFoundError"):
+        run(spark, reading())
 
 
 def test_errors_are_never_kept(spark: Any, cache: DiskCache, service: Service) -> None:
@@ -435,7 +470,7 @@ def test_a_host_without_results_fetches_them_from_the_remote_tier(tmp_path: Path
     remote = tmp_path / "remote"
 
     def host(name: str, *rows: str, **options: Any) -> tuple[list[str], int, int]:
-        """What was asked, and the calls and hits of the host's ledger."""
+        """The arguments that were asked for, and the calls and hits of the host's ledger."""
         (tmp_path / name).mkdir(exist_ok=True)
         calls = in_this_process(answer, tmp_path / name, **options)
         calls.remote_directory = remote.as_uri()

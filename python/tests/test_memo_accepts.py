@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may be memoised: functions, options and results, as Spark's own functions take them."""
+"""The things that may be memoised: functions, options and results, as Spark's own functions take them."""
 
 from __future__ import annotations
 

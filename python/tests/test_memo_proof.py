@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,14 @@ def test_what_services_need_is_kept(body: str, imports: str) -> None:
     assert called(function(body, imports)).holds()
 
 
-def test_what_a_function_reads_from_a_file_is_not_kept(tmp_path: Path) -> None:
+def test_what_a_function_reads_is_told_and_what_it_writes_is_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "words.txt"
     path.write_text("words")
     proof = called(function(f"return len(open({str(path)!r}).read())", ""))
-    assert not proof.holds()
+    assert proof.holds()
+    assert proof.reads == {str(path): hashlib.sha256(b"words").hexdigest()}
+    path.write_text("more words")
+    assert not proof.holds(), "what it read is no more"
     proof = called(function(f"return [open({str(path)!r}, 'w').close(), 1][1]", ""))
     assert not proof.holds()
 

@@ -13,12 +13,13 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from workers import in_this_process
+from counting import Service
+from workers import in_this_process, proven_in_this_process
 
 from sparkdiskcache import DiskCacheError, _memofront, _memostore
 
@@ -80,6 +81,43 @@ def test_sixteen_threads_call_once_for_each_input(
     assert calls_of(tmp_path / "log") == Counter(f"k{i}" for i in range(KEYS))
     assert ledger(tmp_path) == (KEYS, THREADS * KEYS - KEYS, 0, 0)
     assert caplog.records == []
+
+
+def test_who_waits_for_the_first_that_reads_a_file_finds_its_answers(
+    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words, url = tmp_path / "words.txt", service.url
+    words.write_text("1")
+    scope: dict[str, Any] = {"__name__": "__main__", "url": url, "words": str(words)}
+    exec(
+        "import urllib.request\ndef f(k):\n    with open(words) as file:\n"
+        "        return urllib.request.urlopen(url + k).read().decode() + file.read()",
+        scope,
+    )
+    waits = Event()
+    await_turn = _memostore.Store.await_turn
+
+    def waiting(self: _memostore.Store, keys: Any, seconds: float) -> None:
+        waits.set()
+        await_turn(self, keys, seconds)
+
+    monkeypatch.setattr(_memostore.Store, "await_turn", waiting)
+    calls = proven_in_this_process(scope["f"], tmp_path)
+    service.gate.clear()
+    with ThreadPoolExecutor(2) as threads:
+        both = [threads.submit(calls.answers, [pa.array(["a", "b"])]) for _ in range(2)]
+        assert waits.wait(60)
+        service.gate.set()
+        assert [answers.result() for answers in both] == [["A1", "B1"]] * 2
+    assert service.asked() == ["a", "b"]
+    assert calls.answers([pa.array(["a", "b"])]) == ["A1", "B1"]
+    _memofront.front().clear()
+    assert proven_in_this_process(scope["f"], tmp_path).answers([pa.array(["b"])]) == ["B1"]
+    assert service.asked() == []
+    words.write_text("2")
+    assert calls.answers([pa.array(["b"])]) == ["B2"]
+    assert service.asked() == ["b"]
+    assert ledger(tmp_path) == (3, 5, 0, 1)
 
 
 def test_a_thread_whose_call_fails_gives_up_its_turn(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a memoised function can tell apart has different keys; what a plain function may return is kept."""
+"""Values a memoised function can tell apart have different keys; what a plain function may return is kept."""
 
 from __future__ import annotations
 

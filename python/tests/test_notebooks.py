@@ -81,7 +81,7 @@ class Kernels:
 
 
 def outputs(notebook: Any) -> list[list[str]]:
-    """What cells show of their data, as text."""
+    """The data that cells show, as text."""
     return [
         [
             output.get("text") or output.get("data", {}).get("text/plain", "")
@@ -94,7 +94,7 @@ def outputs(notebook: Any) -> list[list[str]]:
 
 
 def status(notebook: Any) -> str:
-    """What the status line says."""
+    """The text of the status line."""
     (line,) = [
         output["data"]["text/plain"]
         for cell in notebook.cells
@@ -105,7 +105,7 @@ def status(notebook: Any) -> str:
 
 
 def calls(notebook: Any) -> list[int]:
-    """What cells say of calls of expensive functions."""
+    """The figures that cells give for calls of expensive functions."""
     return [
         int(output["text"].split(" ")[0])
         for cell in notebook.cells

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What workers prove of functions: files are inputs, random numbers are never kept, code is what ran."""
+"""The proofs of functions by workers: files are inputs, random numbers are never kept, code is what ran."""
 
 from __future__ import annotations
 

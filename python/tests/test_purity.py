@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a function does besides computing is refused or seen; what only computes is kept."""
+"""Side effects of a function are refused or seen; results of a function that only computes are kept."""
 
 from __future__ import annotations
 

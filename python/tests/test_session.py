@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be told within one session."""
+"""The things that can be told within one session."""
 
 from __future__ import annotations
 

@@ -82,6 +82,24 @@ class Lines:
         return self._out.digest()
 
 
+# Who names one of these may show the directory that the process was started in.
+_SHOWS_DIRECTORY = frozenset(
+    ["abspath", "absolute", "resolve", "realpath", "relpath", "cwd", "getcwd", "getcwdb", "as_uri"]
+)
+
+
+# Or where its file is.
+_SHOWS_PLACE = frozenset(["__file__", "__spec__", "__path__", "__cached__"])
+
+
+def shows_directory(tokens: frozenset[str] | set[str]) -> bool:
+    return not _SHOWS_DIRECTORY.isdisjoint(tokens)
+
+
+def shows_place(tokens: frozenset[str] | set[str]) -> bool:
+    return not _SHOWS_PLACE.isdisjoint(tokens)
+
+
 def shows_lines(tokens: frozenset[str] | set[str]) -> bool:
     return _SHOWS_LINES.search("\0".join(("", *tokens, ""))) is not None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import locale
 import os
 import platform
 import site
@@ -23,9 +24,16 @@ from ._refusal import CODE, FunctionRefused
 
 # The local time zone of a process: conversions of timestamps to Python depend on it.
 _ZONE = "[os.environ.get('TZ'), os.path.realpath('/etc/localtime'), time.tzname, time.timezone, time.altzone]"
+# What variables of the environment and options have made of a process.
+_PROCESS = (
+    "[sys.flags.dev_mode, sys.flags.utf8_mode, sys.flags.bytes_warning, sys.warnoptions,"
+    " sys.getrecursionlimit(),"
+    " getattr(sys, 'get_int_max_str_digits', int)(), sys.getfilesystemencoding(),"
+    " locale.getpreferredencoding(False)]"
+)
 _FACTS = (
-    "import json, os, platform, sys, time; print(json.dumps([sys.prefix,"
-    f" platform.python_implementation(), platform.python_version(), sys.path, str({_ZONE})]))"
+    "import json, locale, os, platform, sys, time; print(json.dumps([sys.prefix,"
+    f" platform.python_implementation(), platform.python_version(), sys.path, str({_ZONE}), str({_PROCESS})]))"
 )
 _ALWAYS = ("pandas", "numpy", "pyarrow")
 # Behaviour does not depend on the hash seed, however they are used.
@@ -36,16 +44,25 @@ _AT_START = ("sitecustomize", "usercustomize")
 _PROBE_SECONDS = 60
 
 
+def process() -> str:
+    """Of this process: what the environment and options have made of Python."""
+    return str(eval(_PROCESS, {"sys": sys, "locale": locale}))
+
+
 @dataclass(frozen=True)
 class Environment:
     """The modules that the workers of an application import.
 
     :param path: where they look for modules, in order
     :param zone: their local time zone
+    :param process: as :func:`process` has it in them
+    :param directory: that they are started in
     """
 
     path: tuple[str, ...]
     zone: str
+    process: str = field(default_factory=process)
+    directory: str = field(default_factory=os.getcwd)
     _specs: dict[str, ModuleSpec | None] = field(default_factory=dict, compare=False, repr=False)
     _kinds: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
@@ -56,6 +73,7 @@ class Environment:
         return {
             "python": f"{platform.python_implementation()} {sys.version} -O{sys.flags.optimize}",
             "timezone": self.zone,
+            "process": self.process,
             "pyspark": pyspark.__version__,
             "start": self._at_start(),
         }
@@ -63,9 +81,9 @@ class Environment:
     def _at_start(self) -> str:
         """The modules that site runs when Python starts."""
         found = []
-        for name in _AT_START:
+        for name in (*_AT_START, *self.machine.imported_at_start()):
             spec = self.spec(name)
-            if spec is not None and spec.origin is not None:
+            if spec is not None and spec.origin is not None and os.path.isfile(spec.origin):
                 found.append((name, self.machine.sha256(spec.origin)))
         return hexdigest_of(*(text for pair in found for text in pair)) if found else "plain"
 
@@ -202,7 +220,7 @@ def of_workers(
     :raises FunctionRefused: if it is not this process's environment, so that the versions of
         libraries would be those of another
     """
-    prefix, implementation, version, path, zone = _facts(executable, directory, python_path, time_zone)
+    prefix, implementation, version, path, zone, state = _facts(executable, directory, python_path, time_zone)
     same = os.path.realpath(prefix) == os.path.realpath(sys.prefix)
     if not same or (implementation, version) != (platform.python_implementation(), platform.python_version()):
         raise FunctionRefused(
@@ -213,13 +231,13 @@ def of_workers(
             " the interpreter of the driver before Spark starts",
         )
     importlib.invalidate_caches()
-    return Environment((path[0], *spark_files, *path[1:]), zone)
+    return Environment((path[0], *spark_files, *path[1:]), zone, state, directory)
 
 
 @cache
 def _facts(
     executable: str, directory: str, python_path: str, time_zone: str | None
-) -> tuple[str, str, str, list[str], str]:
+) -> tuple[str, str, str, list[str], str, str]:
     environment = {k: v for k, v in os.environ.items() if k != "TZ"} | {"PYTHONPATH": python_path}
     if time_zone is not None:
         environment["TZ"] = time_zone
@@ -233,11 +251,12 @@ def _facts(
             check=True,
             timeout=_PROBE_SECONDS,
         )
-        prefix, implementation, version, path, zone = json.loads(done.stdout.splitlines()[-1])
+        prefix, implementation, version, path, zone, state = json.loads(done.stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as e:
         raise FunctionRefused(
             CODE,
             executable,
             f"the interpreter of the Python workers, {executable}, cannot be asked for its version: {e}",
         ) from e
-    return prefix, implementation, version, [directory if entry == "" else entry for entry in path], zone
+    path = [directory if entry == "" else entry for entry in path]
+    return prefix, implementation, version, path, zone, state

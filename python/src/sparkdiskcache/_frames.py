@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pyspark
 
+_IMPORTS = ("<frozen importlib", "<frozen zipimport")
 _OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _LOADED = os.path.join(_OWN, "_loaded.py")  # executes user modules
 _PYSPARK = os.path.dirname(os.path.abspath(pyspark.__file__)) + os.sep
@@ -48,7 +49,16 @@ class Caller(NamedTuple):
 
     @property
     def is_import_system(self) -> bool:
-        return self.direct[0].startswith("<frozen importlib")
+        return self.direct[0].startswith(_IMPORTS)
+
+    @property
+    def is_asked_loader(self) -> bool:
+        """Whether somebody has asked a loader for data, as :func:`pkgutil.get_data` does: that is no import."""
+        frame, last = self.caller, ""
+        while frame is not None and frame.f_code.co_filename.startswith(_IMPORTS):
+            last, frame = frame.f_code.co_name, frame.f_back
+        ours = frame is None or frame.f_code.co_filename.startswith(_OWN)
+        return last in ("get_data", "get_source", "get_code") and not ours
 
     @property
     def is_spark(self) -> bool:

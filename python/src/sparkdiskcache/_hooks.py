@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import pyspark.sql.udf
 import pyspark.sql.udtf
 
-from . import _environment
+from . import _environment, _observe
 from ._environment import Environment
 from ._pure import is_declared
 from ._refusal import CODE, STATE, FunctionRefused
-from ._sent import Sent
+from ._sent import Sent, Spoiling
 from .fnhash import FunctionHash, hash_function
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _hashing(original: Callable[..., JavaObject]) -> Callable[..., JavaObject]:
         before = _identify(sc, func)
         if isinstance(before, FunctionHash):
             before = _seen_to_be_impure(bridge, before, func) or before
-        sent = _sent(func, before) if isinstance(before, FunctionHash) else func
+        sent = _sent(func, before)
         function = original(sc, sent, *arguments, **keywords)
         if isinstance(before, FunctionHash):
             function = bridge.proven(sc._jsc.sc(), function, before.digest)
@@ -91,8 +91,10 @@ def _identify(sc: SparkContext, func: Any) -> FunctionHash | FunctionRefused:
         return FunctionRefused(STATE, getattr(func, "__name__", "function"), f"could not be hashed: {e!r}")
 
 
-def _sent(func: Any, identity: FunctionHash) -> Sent:
-    """The pickled bytes, so that workers prove what they run."""
+def _sent(func: Any, identity: FunctionHash | FunctionRefused) -> Any:
+    """The object to pickle, so that workers prove what they run, or know that nothing is to be proven any more."""
+    if isinstance(identity, FunctionRefused):
+        return Spoiling(func, identity.sentence) if identity.spoils else func
     sources = [source.path for source in identity.sources]
     return Sent(
         func,
@@ -112,7 +114,10 @@ def _seen_to_be_impure(bridge: Any, identity: FunctionHash, func: Any) -> Functi
     """By any application that computed it for this cache directory."""
     session = _session()
     done = bridge.impure(session, identity.digest) if session is not None else ""
-    return FunctionRefused(CODE, _name(func), done) if done else None
+    # What it changed for good was seen after the rows, where nobody knows which call it was.
+    restored = ("random", "decimal.setcontext", "locale.setlocale")
+    spoils = _observe.SOMEWHERE in done and not any(name in done for name in restored)
+    return FunctionRefused(CODE, _name(func), done, spoils) if done else None
 
 
 def _session() -> Any:

@@ -10,12 +10,14 @@ others are read, once for each state of the file on a machine: the hashes are re
 from __future__ import annotations
 
 import base64
+import contextlib
 import csv
 import hashlib
 import json
 import os
 import re
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
@@ -26,7 +28,7 @@ from typing import Any
 from ._digest import hexdigest_of
 from ._sources import is_settled, stamp
 
-_FORMAT = 3
+_FORMAT = 4
 # Extras of these names are for who develops the library.
 _FOR_DEVELOPERS = (
     "all",
@@ -44,7 +46,8 @@ _FOR_DEVELOPERS = (
 )
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9][\w.\-]*)[^;]*(?:;(.*))?$")
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([\w.\-]+)['\"]")
-_CODE = (".py", ".so", ".pyd", ".dylib", ".dll", ".json", ".npz", ".dat", ".txt", ".pxd")
+_NOT_USED = (".pyc", ".pyi", ".h", ".hpp", ".c", ".cpp", ".pyx", ".pxd", ".a", ".lib", ".md", ".rst")
+_IMPORTED = re.compile(r"(?:\bimport\s+|__import__\(['\"])([A-Za-z_]\w*)")
 _LOOK_AGAIN_SECONDS = 5.0
 
 
@@ -81,6 +84,21 @@ class Machine:
         self._answers: dict[
             frozenset[str], tuple[float, list[tuple[str, tuple[int, ...]]], dict[str, str]]
         ] = {}
+
+    def imported_at_start(self) -> list[str]:
+        """Modules that files ``.pth`` have imported whenever Python starts."""
+        found: set[str] = set()
+        for root in self.roots:
+            try:
+                names = [entry.path for entry in os.scandir(root) if entry.name.endswith(".pth")]
+            except OSError:
+                continue
+            for path in names:
+                with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+                    for line in file:
+                        if line.startswith(("import ", "import\t")):
+                            found.update(_IMPORTED.findall(line))
+        return sorted(found - sys.stdlib_module_names)
 
     def owners(self, top: str) -> list[str]:
         """Names of the distributions that installed a top-level module; several have parts of a namespace."""
@@ -168,7 +186,8 @@ class Machine:
         changed = []
         newest = max(at[1], at[2])
         root = os.path.dirname(one.path)
-        for name, size, expected in _files(record):
+        listed = list(_files(record))
+        for name, size, expected in listed:
             path = os.path.join(root, name)
             try:
                 s = os.stat(path)
@@ -179,9 +198,45 @@ class Machine:
                 changed.append(f"{name} {self.sha256(path)}")
             elif s.st_mtime_ns > newest or s.st_ctime_ns > newest:
                 content = self.sha256(path)
-                if content != expected:
+                if content != _hexadecimal(expected):
                     changed.append(f"{name} {content}")
+        for path in self._beside(one, {name for name, _, _ in listed}):
+            try:
+                changed.append(f"{os.path.relpath(path, root)} {self.sha256(path)}")
+            except OSError as e:
+                changed.append(f"{path} {e}")
         return hexdigest_of(*sorted(changed)) if changed else ""
+
+    def _beside(self, one: Distribution, listed: set[str]) -> list[str]:
+        """Files in the directories of a distribution that it has not installed: a library may import or read them."""
+        root = os.path.dirname(one.path)
+        tops = [os.path.join(root, top) for top in one.tops]
+        known = self._hashes()["beside"].get(one.path)
+        if known is not None and known[0] == [[d, *_stamp(d)] for d, *_ in known[0]]:
+            return list(known[1])
+        directories: list[list[Any]] = []
+        found: list[str] = []
+        todo = [top for top in tops if os.path.isdir(top)]
+        seen: set[str] = set()
+        while todo:
+            directory = todo.pop()
+            if os.path.realpath(directory) in seen:
+                continue
+            seen.add(os.path.realpath(directory))
+            directories.append([directory, *_stamp(directory)])
+            try:
+                entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+            except OSError:
+                continue
+            for entry in entries:
+                if entry.is_dir():
+                    todo += [entry.path] if entry.name != "__pycache__" else []
+                elif os.path.relpath(entry.path, root) not in listed and not entry.name.endswith(_NOT_USED):
+                    found.append(entry.path)
+        if all(len(d) > 1 and is_settled(tuple(d[1:])) for d in directories):
+            self._hashes()["beside"][one.path] = [directories, found]
+            self._dirty = True
+        return found
 
     def sha256(self, path: str) -> str:
         """Of the content of a file, read only if it is not known in its present state."""
@@ -205,7 +260,9 @@ class Machine:
 
     def _hashes(self) -> dict[str, Any]:
         if self._known is None:
-            self._known = self._read() or {"format": _FORMAT, "distributions": {}, "files": {}}
+            self._known = self._read() or {
+                "format": _FORMAT, "distributions": {}, "files": {}, "beside": {},
+            }  # fmt: skip
         return self._known
 
     def _read(self) -> dict[str, Any] | None:
@@ -307,13 +364,16 @@ def _rows(record: str) -> Iterable[tuple[str, str, str]]:
 
 
 def _files(record: str) -> Iterable[tuple[str, int, str]]:
-    """Name, length and SHA-256 of installed files that a program can be made of."""
+    """Name, length and SHA-256, as ``RECORD`` writes it, of installed files that a program can be made of."""
     for name, hashed, size in _rows(record):
         if (
             hashed.startswith("sha256=")
             and size.isdigit()
-            and name.endswith(_CODE)
+            and not name.endswith(_NOT_USED)
             and ".dist-info/" not in name
         ):
-            digest = hashed[7:]
-            yield name, int(size), base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4)).hex()
+            yield name, int(size), hashed[7:]
+
+
+def _hexadecimal(digest: str) -> str:
+    return base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4)).hex()

@@ -11,6 +11,7 @@ Files of libraries count as they are on the disk now, if they are no younger tha
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import os
@@ -22,18 +23,21 @@ from collections.abc import Iterable
 from importlib.machinery import ModuleSpec
 from typing import Any
 
-from . import _environment, _modules, _sources
+from . import _environment, _frames, _modules, _sources, _state, _watch
 from ._digest import ATOMS
 from ._environment import Environment
 from ._functions import Walk, is_whole
-from ._libraries import Machine
+from ._loadedlibraries import Libraries, started_at
 from ._modules import Closure
+from ._patching import may_patch, patches_libraries
 from ._refusal import CODE, STATE, FunctionRefused
 from ._sources import Module
 from ._values import Values
 
 bootstrap: Any = importlib._bootstrap_external
 _CLOSURES = 1000
+_LIBRARIES = ""
+"""In the place of a module: what libraries do, for whoever uses them."""
 _CHANGED = "was changed after its import, so that a row depends on the rows before it"
 
 
@@ -45,6 +49,12 @@ class Worker(Environment):
             spec = getattr(sys.modules.get(module), "__spec__", None)
             self._specs[module] = spec if spec is not None else super().spec(module)
         return self._specs[module]
+
+    def _at_start(self) -> str:
+        # That is over, whatever the files say by now.
+        if not _libraries.at_start:
+            _libraries.at_start = super()._at_start()
+        return _libraries.at_start
 
     def library_digests(self, tops: Iterable[str]) -> dict[str, str]:
         # Loaded libraries stay what they were; only those that are loaded since have to be looked at.
@@ -61,62 +71,6 @@ def environment() -> Worker:
     return Worker(tuple(sys.path), _environment.zone_of_process())
 
 
-class _Libraries:
-    """Distributions as they were when their modules were loaded."""
-
-    def __init__(self) -> None:
-        self._first: dict[str, str] = {}
-        self._mixed: dict[str, str] = {}
-        self._checked: dict[str, int] = {}
-        self._unasked: dict[str, list[str]] = {}
-        self.answers: dict[frozenset[str], tuple[tuple[int, int], dict[str, str]]] = {}
-        self.loaded_at: dict[str, int] = {}
-
-    def proven(self, found: dict[str, str], machine: Machine) -> dict[str, str]:
-        for name, module in list(sys.modules.items()):
-            if self._checked.get(name) != id(module):
-                self._checked[name] = id(module)
-                for owner in machine.owners(name.partition(".")[0]):
-                    self._unasked.setdefault(owner, []).append(name)
-        started = _started_at()
-        for owner in found:
-            for name in self._unasked.pop(owner, ()):
-                problem = self._younger(name, sys.modules.get(name), started)
-                if problem is not None:
-                    self._mixed.setdefault(owner, problem)
-                elif self._first.get(owner, found[owner]) != found[owner]:
-                    self._mixed.setdefault(owner, f"{name} was loaded after it was installed again")
-        for name in found:
-            if name in self._mixed:
-                raise FunctionRefused(
-                    CODE,
-                    f"library {name}",
-                    f"uses {name}, of which this worker has loaded another state: {self._mixed[name]}; restart"
-                    " the application",
-                )
-        return {name: self._first.setdefault(name, digest) for name, digest in found.items()}
-
-    def _younger(self, name: str, module: Any, started: int) -> str | None:
-        """Why the file of a module may not be what was loaded."""
-        path = getattr(getattr(module, "__spec__", None), "origin", None)
-        if path is None or not os.path.isabs(path):
-            return None
-        limit = self.loaded_at.get(name, started)
-        try:
-            facts = os.stat(path)
-            step = path
-            while len(step) > 1:
-                link = os.lstat(step)
-                if os.path.islink(step) and link.st_ctime_ns > limit:
-                    return f"{step} is a link that was changed after {name} was loaded"
-                step = os.path.dirname(step)
-        except OSError as e:
-            return f"{path}: {e}"
-        if max(facts.st_mtime_ns, facts.st_ctime_ns) > limit:
-            return f"{path} was changed after it was loaded"
-        return None
-
-
 class _Recorder:
     """The user modules of this process."""
 
@@ -127,6 +81,16 @@ class _Recorder:
         """And what keeps the objects alive whose addresses are in it."""
         self.promised: dict[str, str] = {}
         self.imports = 0
+        self.libraries: list[str] = []
+        """Top-level names of libraries, as functions or their modules imported them."""
+        self.strange: dict[str, str] = {}
+        """Modules that were executed from files where nobody looks for them."""
+        self.changed = ""
+        """What a refused function may have done to this process."""
+        self.influences: dict[str, set[str]] = {}
+        """Modules whose import changed a module, or what libraries do: then by :data:`_LIBRARIES`."""
+        self._own: dict[str, str] = {}
+        self._batch: list[str] = []
         self.found: set[str] = set()
         """Modules of which an unpickler has taken something by name."""
         self._new: set[str] = set()
@@ -138,38 +102,88 @@ class _Recorder:
     def execute(self, loader: Any, module: types.ModuleType) -> bool:
         """Executes a user module; of any other it says no."""
         name = module.__name__
-        spec: Any = module.__spec__
-        origin = getattr(spec, "origin", None)
         self.imports += 1
-        if origin is None or self._kind(name.partition(".")[0]) != "user":
-            _libraries.loaded_at[name] = time.time_ns()
-            return False
-        code = loader.get_code(name)
-        if code is None:
-            return False
-        text = _text(loader, origin)
+        with _watch.unwatched():
+            code = self._code_of(loader, module)
+            if code is None:
+                return False
+            one = self._taken_down(loader, module, code)
+        depth = getattr(self._depth, "value", 0)
+        self._depth.value = depth + 1
+        try:
+            self.records[name] = module, one
+            exec(code, module.__dict__)
+            with _watch.unwatched():
+                self._own[name] = _digest_of(module, one)
+                if patches_libraries(module, code):
+                    self.influences.setdefault(_LIBRARIES, set()).add(name)
+        finally:
+            self._depth.value = depth
+            if depth == 0:
+                with _watch.unwatched():
+                    self._settle()
+        return True
+
+    def look_back(self) -> None:
+        """At modules that functions without a proof have imported here before."""
+        for name, module in list(sys.modules.items()):
+            spec = getattr(module, "__spec__", None)
+            if spec is None or spec.origin is None or name in ("__main__", "__mp_main__"):
+                continue  # what workers are started with
+            if self._kind(name.partition(".")[0]) != "user":
+                continue
+            try:
+                code = spec.loader.get_code(spec.name) if hasattr(spec.loader, "get_code") else None
+                patches = code is not None and patches_libraries(module, code)
+            except Exception:  # nobody can tell
+                patches = True
+            if patches:
+                self.influences.setdefault(_LIBRARIES, set()).add(name)
+
+    def _code_of(self, loader: Any, module: types.ModuleType) -> types.CodeType | None:
+        """None for what is not the user's."""
+        name = module.__name__
+        top = name.partition(".")[0]
+        origin = getattr(module.__spec__, "origin", None)
+        if origin is not None and self._kind(top) == "user":
+            code: types.CodeType | None = loader.get_code(name)
+            return code
+        _libraries.loaded_at[name] = time.time_ns()
+        if self._kind(top) == "library":
+            self.libraries.append(top)
+        if origin is not None and os.path.isabs(origin) and self._is_strange(top, origin):
+            self.strange[name] = origin
+        return None
+
+    def _taken_down(self, loader: Any, module: types.ModuleType, code: types.CodeType) -> Module:
+        """What is about to be executed."""
+        name = module.__name__
+        spec: Any = module.__spec__
+        may_patch(code)
+        text = _text(loader, spec.origin)
         one = _sources.of_code(name, code, None, tuple(spec.submodule_search_locations or ()), text)
         if name in self.records:
             self.problems[name] = "was imported again"
         if self.promised.pop(name, one.digest) != one.digest:
             self.problems[name] = "was edited before it was imported"
-        depth = getattr(self._depth, "value", 0)
-        if depth == 0:
+        if getattr(self._depth, "value", 0) == 0:
             self._verify(self.records)
-        self._depth.value = depth + 1
-        try:
-            self.records[name] = module, one
-            exec(code, module.__dict__)
-        finally:
-            self._depth.value = depth
-            if depth == 0:
-                self._settle()
-        return True
+            self._batch = []
+            self._clean = not _state.changed_by_rows()
+        self._batch.append(name)
+        return one
 
     def _kind(self, top: str) -> str:
-        if top not in self._kinds:
+        if self._kinds.get(top, "absent") == "absent":
             self._kinds[top] = environment().kind(top)
         return self._kinds[top]
+
+    def _is_strange(self, top: str, origin: str) -> bool:
+        if _frames.below_libraries(origin) or ".zip" in origin:
+            return False
+        real = os.path.realpath(origin)
+        known = any(real.startswith(root + os.sep) for root in environment().machine.roots)
+        return not known or self._kind(top) == "absent"
 
     def _verify(self, names: Iterable[str]) -> None:
         with self._lock:
@@ -190,12 +204,41 @@ class _Recorder:
         """After an import, which may have changed the modules before it: registries are filled so."""
         with self._lock:
             for name, (module, one) in list(self.records.items()):
+                before = self._own.pop(name, None) or self.states.get(name, ("",))[0]
                 try:
                     self.states[name] = _state_of(module, one)
+                    if before and before != self.states[name][0]:
+                        self.influences.setdefault(name, set()).update(self._batch)
                 except FunctionRefused as e:
                     self.problems.setdefault(name, e.sentence)
                 except RecursionError:
                     self.problems.setdefault(name, "holds values that are nested too deeply")
+            if self._clean and _state.adopt():
+                self.influences.setdefault(_LIBRARIES, set()).update(self._batch)
+
+    def require_own(self, names: Iterable[str]) -> None:
+        """That what the modules hold, and how libraries are set, comes from modules of this function.
+
+        :raises FunctionRefused: where other modules of this worker have changed it
+        """
+        if self.changed:
+            raise FunctionRefused(
+                STATE,
+                "worker",
+                f"runs in a worker in which a function {self.changed}, so that others find it changed",
+            )
+        for name, origin in self.strange.items():
+            raise _refused(name, f"was executed from {origin}, where no import finds it; put it on the path")
+        known = set(names)
+        for name in [*known & self.influences.keys(), _LIBRARIES]:
+            others = sorted(self.influences.get(name, set()) - known)
+            if others:
+                what = "what libraries do" if name == _LIBRARIES else f"module {name}"
+                raise FunctionRefused(
+                    STATE,
+                    f"module {others[0]}",
+                    f"module {others[0]} of this worker has changed {what}, and this function does not import it",
+                )
 
     def module(self, name: str) -> Module:
         """:raises FunctionRefused: if it cannot be told"""
@@ -216,7 +259,7 @@ class _Recorder:
         if spec is not None and (spec.origin is None or not hasattr(spec.loader, "get_code")):
             return _sources.of_spec(spec)  # a package without code
         if spec is not None and not isinstance(spec.loader, bootstrap._LoaderBasics):
-            problem = _libraries._younger(name, loaded, _started_at())  # machine code
+            problem = _libraries.younger(name, loaded, started_at())  # machine code
             if problem is None:
                 return _sources.of_spec(spec)
             raise _refused(name, problem)
@@ -320,7 +363,9 @@ class _ModuleWalk(Walk):
     def _function(self, f: types.FunctionType) -> None:
         self.out.put("function", id(f.__code__))
         if f.__module__ == self._module_name:
-            for content in (f.__defaults__, f.__kwdefaults__, f.__dict__):
+            generic = f.__code__.co_filename == functools.__file__ and hasattr(f, "registry")
+            attributes = {k: x for k, x in f.__dict__.items() if not generic or k != "_clear_cache"}
+            for content in (f.__defaults__, f.__kwdefaults__, attributes):
                 self.value(content)
             for cell in f.__closure__ or ():
                 self.value(cell)
@@ -346,31 +391,20 @@ class _ModuleWalk(Walk):
         return Values._foreign(self, v)
 
 
+def _digest_of(module: types.ModuleType, one: Module) -> str:
+    try:
+        return _state_of(module, one)[0]
+    except (FunctionRefused, RecursionError):
+        return ""  # told when the import is over
+
+
 def _state_of(module: types.ModuleType, one: Module) -> tuple[str, _ModuleWalk]:
     facts = one.facts
     walk = _ModuleWalk(module, facts.loaded_once if facts is not None else frozenset())
     return walk.of(module), walk
 
 
-def _started_at() -> int:
-    """When the process was started that this one was forked from, in nanoseconds; 0 if nobody knows."""
-    global _started
-    if _started is None:
-        try:
-            with open("/proc/stat", encoding="ascii") as file:
-                boot = next(int(line.split()[1]) for line in file if line.startswith("btime"))
-            ticks = []
-            for process in (os.getpid(), os.getppid()):
-                with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
-                    ticks.append(int(file.read().rpartition(")")[2].split()[19]))
-            _started = (boot * os.sysconf("SC_CLK_TCK") + min(ticks)) * 10**9 // os.sysconf("SC_CLK_TCK")
-        except (OSError, ValueError, StopIteration, IndexError):
-            _started = 0
-    return _started
-
-
-_started: int | None = None
-_libraries = _Libraries()
+_libraries = Libraries()
 _recorder = _Recorder()
 _original = bootstrap._LoaderBasics.exec_module
 
@@ -385,6 +419,31 @@ def install() -> None:
                 _original(self, module)
 
         bootstrap._LoaderBasics.exec_module = exec_module
+        _recorder.look_back()
+
+
+def distrust(sentence: str) -> None:
+    """From now on no function has a proof in this worker."""
+    _recorder.changed = sentence
+
+
+def imported() -> int:
+    """How many modules of libraries were imported up to now."""
+    return len(_recorder.libraries)
+
+
+def imported_since(number: int, known: set[str]) -> tuple[set[str], set[str]]:
+    """Of distributions that were imported since then and are not among those that are known: where each says what it
+    has installed, and the names of those that do not say it."""
+    machine = environment().machine
+    found: set[str] = set()
+    silent: set[str] = set()
+    for top in set(_recorder.libraries[number:]):
+        owners = machine.owners(top)
+        for owner in owners if known.isdisjoint(owners) else ():
+            record = os.path.join(machine.distributions()[owner].path, "RECORD")
+            found.add(record) if os.path.isfile(record) else silent.add(owner)
+    return found, silent
 
 
 def closure(walk: Walk) -> Closure:
@@ -399,6 +458,7 @@ def require_unchanged(walk: Walk) -> None:
     :raises FunctionRefused: if one is not
     """
     found = _recorder.closure(walk)
+    _recorder.require_own(found.user)
     _recorder.require_unchanged(found.user)
     _recorder.take_found(set())
     _recorder.require_named(found)

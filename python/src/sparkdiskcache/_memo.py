@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.cloudpickle import cloudpickle
 from pyspark.sql import types as t
 
-from . import _hooks
+from . import _hooks, _memoreads
 from . import _memocolumns as columns_
 from . import _memovalues as values
 from ._hostdirectory import of_this_process
@@ -403,12 +403,14 @@ class _Calls:
         lists = [columns_.values_of(column) for column in columns]
         # A single argument is looked up as it is, several as a tuple.
         rows: list[Any] = lists[0] if len(lists) == 1 else list(zip(*lists))
-        known = self._known(self.prefix, columns_.exact_types(columns, lists))
-        return Batch(self, self._store(), self.prefix, len(lists) == 1).answers(rows, known)
+        prefix, files = self._prefix_and_files(self.prefix)
+        known = self._known(prefix, columns_.exact_types(columns, lists))
+        return Batch(self, self._store(), prefix, len(lists) == 1, self.prefix, files).answers(rows, known)
 
     def answers_of(self, rows: list[Any], single: bool) -> list[Any]:
         """As :meth:`answers`, for rows that are in no columns."""
-        return Batch(self, self._store(), self.prefix, single).answers(rows, None)
+        prefix, files = self._prefix_and_files(self.prefix)
+        return Batch(self, self._store(), prefix, single, self.prefix, files).answers(rows, None)
 
     def _answers_together(self, columns: Sequence[Any]) -> list[Any]:
         """The types of columns count: a function of columns sees them."""
@@ -417,9 +419,26 @@ class _Calls:
         lists = [columns_.keys_of(column) for column in columns]
         rows: list[Any] = lists[0] if len(lists) == 1 else list(zip(*lists))
         types = b"".join(values.argument(columns_.type_name(column)) for column in columns)
-        prefix = hashlib.sha256(self.prefix + types).digest()
+        plain = hashlib.sha256(self.prefix + types).digest()
+        prefix, files = self._prefix_and_files(plain)
         known = self._known(prefix, columns_.exact_types(columns, lists))
-        return ColumnBatch(self, self._store(), prefix, columns).answers(rows, known)
+        return ColumnBatch(self, self._store(), prefix, columns, plain, files).answers(rows, known)
+
+    def _prefix_and_files(self, plain: bytes) -> tuple[bytes, dict[str, str]]:
+        """What keys begin with, and the content of the files that it speaks of."""
+        reads = self.reads
+        files = _memoreads.contents(reads.paths()) if reads is not None else {}
+        return _memoreads.prefix(plain, files), files
+
+    @property
+    def reads(self) -> _memoreads.Reads | None:
+        """Files that the function was seen to read, by anybody who uses the directory."""
+        if not self.directory:
+            return None
+        reads: _memoreads.Reads = self._once(
+            "reads", lambda: _memoreads.Reads(of_this_process(self.directory), self.digest)
+        )
+        return reads
 
     def _known(self, prefix: bytes, types: tuple[str, ...]) -> dict[Any, Any] | None:
         if self._store() is None:  # which makes the directory that the front looks at

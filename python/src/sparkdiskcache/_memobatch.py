@@ -11,10 +11,11 @@ import functools
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _memocolumns as columns_
+from . import _memoreads
 from . import _memovalues as values
 from ._memofront import Answer, front
 from ._memostore import NEVER, Counts, Result, Store, now_millis, shown
@@ -36,11 +37,23 @@ class Batch:
 
     :param prefix: all of the keys but the arguments
     :param single: whether rows are values, not tuples of them
+    :param plain: of which ``prefix`` was made
+    :param files: contents of the files that the function is known to read, which are in ``prefix``
     """
 
-    def __init__(self, calls: _Calls, store: Store | None, prefix: bytes, single: bool) -> None:
+    def __init__(
+        self,
+        calls: _Calls,
+        store: Store | None,
+        prefix: bytes,
+        single: bool,
+        plain: bytes,
+        files: Mapping[str, str],
+    ) -> None:
         self._calls = calls
         self._prefix = prefix
+        self._plain = plain
+        self._files = files
         self._options = calls.options
         self._store = store
         self._single = single
@@ -51,6 +64,8 @@ class Batch:
         self._called: set[bytes] = set()
         self._waiting: dict[bytes, Result] = {}
         self._made: set[bytes] = set()  # of those that wait: not fetched
+        self._moved: set[bytes] = set()
+        """Of those that are kept: by other keys than these."""
         self._unkept: list[bytes] = []
         self._failures: list[Exception] = []
         self._nanos = 0  # of the last call that returned
@@ -124,6 +139,7 @@ class Batch:
                 result.price,
             )
             for key, result in self._kept.items()
+            if key not in self._moved
         }
         front().put(known, fresh, sum(len(result.value) for result in self._kept.values()))
 
@@ -199,6 +215,7 @@ class Batch:
             mine = set(keys) if time.monotonic() > deadline else turns
             try:
                 mine = mine.difference(self._fetch([key for key in keys if key in mine]))
+                mine -= self._find_moved(mine)
                 self._call_all([key for key in keys if key in mine])
             finally:
                 self._store.end_turns(turns)
@@ -234,22 +251,66 @@ class Batch:
             self._commit()
 
     def _commit(self) -> None:
-        if self._made and not self._calls.proof.holds():
-            for key in self._made:
-                del self._waiting[key], self._kept[key]
-            self._unkept += self._made
-            self._counts.unkept += len(self._made)
-            self._made = set()
+        names = self._names() if self._made else {}
+        unnamed = self._made - names.keys()
+        for key in unnamed:
+            del self._waiting[key], self._kept[key]
+        self._unkept += unnamed
+        self._counts.unkept += len(unnamed)
         if self._store is not None and (self._waiting or self._unkept):
+            results = {names.get(key, key): result for key, result in self._waiting.items()}
+            identity = self._calls.identity
             self._counts.unkept += self._store.commit(
-                self._calls.identity, self._waiting, self._unkept, self._options.max_bytes
+                identity, results, self._unkept, self._options.max_bytes
             )
-            remote = self._calls.remote() if self._made else None
+            moved = {key for key, name in names.items() if key != name}
+            if moved:
+                self._moved |= moved
+                self._store.commit(identity, {}, moved)  # who waits for these finds the results now
+            remote = self._calls.remote() if names else None
             if remote is not None:
-                made = {key: self._waiting[key] for key in self._made}
-                remote.put(self._calls.identity, made)
+                remote.put(identity, {name: results[name] for name in names.values()})
         self._waiting, self._unkept, self._made = {}, [], set()
         self._committed = time.monotonic()
+
+    def _names(self) -> dict[bytes, bytes]:
+        """The keys that the results of this process are kept by: those of all files that were read. Empty if a file
+        is not what it was."""
+        if not self._calls.proof.holds():
+            return {}
+        read = self._calls.proof.reads
+        if any(self._files.get(path, content) != content for path, content in read.items()):
+            return {}
+        if read.keys() <= self._files.keys():
+            return {key: key for key in self._made}
+        known = self._calls.reads
+        if known is None or not known.add(read):
+            return {}
+        files = _memoreads.contents(known.paths())
+        if any(files.get(path) != content for path, content in {**self._files, **read}.items()):
+            return {}
+        return self._keys_with(files, self._made)
+
+    def _keys_with(self, files: dict[str, str], keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """What keys are if the function reads these files."""
+        prefix = _memoreads.prefix(self._plain, files)
+        encode = values.argument if self._single else values.arguments
+        return {key: hashlib.sha256(prefix + encode(self._rows[key])).digest() for key in keys}
+
+    def _find_moved(self, keys: set[bytes]) -> set[bytes]:
+        """Those of them that somebody has kept by the keys of files that nobody knew of when this batch began."""
+        known = self._calls.reads
+        if not keys or self._store is None or known is None or self._files.keys() >= set(known.paths()):
+            return set()
+        files = _memoreads.contents(known.paths())
+        if any(files.get(path) != content for path, content in self._files.items()):
+            return set()
+        names = self._keys_with(files, keys)
+        found = self._store.find(names.values())
+        self._take({key: found[name] for key, name in names.items() if name in found})
+        moved = keys & self._answers.keys()
+        self._moved |= moved
+        return moved
 
     def _answered(self, key: bytes, value: Any, result: Result | None) -> None:
         row = self._rows[key]
@@ -337,8 +398,16 @@ class Batch:
 class ColumnBatch(Batch):
     """Of a function of columns: one call for all rows that nobody has an answer for."""
 
-    def __init__(self, calls: _Calls, store: Store | None, prefix: bytes, columns: Sequence[Any]) -> None:
-        super().__init__(calls, store, prefix, len(columns) == 1)
+    def __init__(
+        self,
+        calls: _Calls,
+        store: Store | None,
+        prefix: bytes,
+        columns: Sequence[Any],
+        plain: bytes,
+        files: Mapping[str, str],
+    ) -> None:
+        super().__init__(calls, store, prefix, len(columns) == 1, plain, files)
         self._columns = columns
         self._places: dict[bytes | None, int] = {}
         self._unkeyed_answers: Iterator[Any] = iter(())

@@ -2,8 +2,8 @@
 """Whether results of a memoised function may be kept: only if this process has the function that the
 driver hashed, and as long as the values it captured are what they were.
 
-It may use the network, the clock and random numbers, which is its author's word; what it reads from
-files may be another thing tomorrow, so such results are used and not kept.
+It may use the network, the clock and random numbers, which is its author's word; files that it reads are inputs
+(:mod:`._memoreads`).
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class Proof:
         self._loaded = _proof.Loaded(proof, proof, {}, name, [])
         self._asked = bool(proof)
         self._lock = threading.Lock()
+        self.reads: dict[str, str] = {}
+        """Files that were read up to the last :meth:`holds`, and their content."""
         self._said = False
         if not proof:
             self.function: Callable[..., Any] = cloudpickle.loads(pickled)
@@ -82,5 +84,5 @@ class Proof:
         observed = self._observation.observed(self._loaded.digest)
         if observed.impure:
             return "it called {} at {}".format(*observed.impure[0])
-        reads = [str(read["path"]) for read in observed.reads] + [path for path, _ in observed.unreadable]
-        return f"it reads {reads[0]}" if reads else ""
+        self.reads = {str(read["path"]): str(read["sha256"]) for read in observed.reads}
+        return "it reads {}, but {}".format(*observed.unreadable[0]) if observed.unreadable else ""

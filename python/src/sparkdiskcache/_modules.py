@@ -50,6 +50,14 @@ class Closure:
         return _bytecode.shows_lines(self.tokens)
 
     @functools.cached_property
+    def shows_directory(self) -> bool:
+        return _bytecode.shows_directory(self.tokens)
+
+    @functools.cached_property
+    def shows_place(self) -> bool:
+        return _bytecode.shows_place(self.tokens)
+
+    @functools.cached_property
     def makes_sets(self) -> bool:
         return any(m.facts.makes_sets for m in self.user.values() if m.facts is not None)
 

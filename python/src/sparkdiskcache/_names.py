@@ -10,6 +10,7 @@ import importlib.util
 import inspect
 import re
 import sys
+import types
 from typing import Any
 
 PURE = "pure"
@@ -51,6 +52,36 @@ def kind(dotted: str) -> str:
     if dotted in modules:
         return PURE if modules[dotted].isdisjoint(_UNSEEN) else "module"
     return _judged(parts)
+
+
+def is_listed(dotted: str) -> bool:
+    """Whether somebody has judged the name."""
+    kinds, _ = _table()
+    parts = dotted.split(".")
+    return any(".".join(parts[:length]) in kinds for length in range(2, len(parts) + 1))
+
+
+def is_bad(dotted: str) -> bool:
+    """Whether the table says that a name does what no worker sees."""
+    kinds, _ = _table()
+    return kinds.get(dotted, PURE) not in (PURE, READS, UNKNOWN)
+
+
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, tuple, type, types.ModuleType, types.FunctionType)
+
+
+@functools.lru_cache(maxsize=1)
+def instances() -> dict[int, str]:
+    """Objects of Python's own modules that are no values, by their addresses, which stay."""
+    kinds, _ = _table()
+    found: dict[int, str] = {}
+    for dotted, of in kinds.items():
+        module, _, name = dotted.rpartition(".")
+        if of in _UNSEEN and module in sys.stdlib_module_names and module in sys.modules:
+            value = getattr(sys.modules[module], name, None)
+            if not isinstance(value, (*_PLAIN, types.BuiltinFunctionType)):
+                found.setdefault(id(value), dotted)
+    return found
 
 
 @functools.lru_cache(maxsize=256)

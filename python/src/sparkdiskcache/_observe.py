@@ -39,7 +39,7 @@ _KEEP_NOTHING = frozenset(
 )
 
 
-_SOMEWHERE = "an unknown place"
+SOMEWHERE = "an unknown place"
 _TEMPORARY = os.path.join(tempfile.gettempdir(), "")
 
 
@@ -66,7 +66,7 @@ class _Facts:
 
     def read(self, read: _reads.Read) -> None:
         known = self.reads.setdefault(read.path, read)
-        if known.seen != read.seen:
+        if (known.seen, known.sha256) != (read.seen, read.sha256):
             self.unreadable[read.path] = "it changed while functions read it"
 
     def add(self, other: _Facts) -> None:
@@ -118,11 +118,16 @@ class Observation:
             self._codes[code] = digest
         self._pure.update(_declared_pure(function))
 
+    @property
+    def strange(self) -> list[str]:
+        """Settings of this process that nobody would find in another one."""
+        return self._state.strange
+
     def end(self) -> Callable[[str], Observed]:
         """No rows follow; what was seen, by digest."""
         _watch.current = None
         for call in self._state.changes():
-            self._impure(None, Kind.RANDOM if "random" in call else Kind.PROCESS, call, _SOMEWHERE)
+            self._impure(None, Kind.RANDOM if "random" in call else Kind.PROCESS, call, SOMEWHERE)
         self._state.restore()
         self.look_at_written()
         return self.observed
@@ -131,7 +136,7 @@ class Observation:
         """Files that are still there were no temporary ones."""
         for path in self._created:
             if os.path.lexists(path):
-                self._impure(None, Kind.FILES, f"open({path!r}) for writing", _SOMEWHERE)
+                self._impure(None, Kind.FILES, f"open({path!r}) for writing", SOMEWHERE)
 
     def observed(self, digest: str) -> Observed:
         facts = _Facts()
@@ -196,6 +201,11 @@ class Observation:
                 return digest
             frame = frame.f_back
         return next(iter(self._excused)) if len(self._excused) == 1 else None
+
+    def depends_on(self, path: str) -> None:
+        """A file that counts for all functions of this process from now on."""
+        _note(self._facts[_ALL], path)
+        _note(_kept[_ALL], path)
 
     def read(self, path: str, by: Caller) -> None:
         digest = self.function(by)

@@ -48,6 +48,7 @@ def load(pickled: bytes, options: dict[str, Any]) -> Any:
         loaded = pickle.loads(pickled)
     function.begin(loaded)
     verdict.observation.begin(function.digest, loaded, function.sources)
+    function.distrust(verdict.observation.strange)
     return loaded
 
 
@@ -91,6 +92,28 @@ class Loaded:
         self._function = function
         self.differs = None
         self._compare("in this worker", self._is_the_right_one)
+
+    def distrust(self, changed: list[str]) -> None:
+        """Of a process in which rows of another function have changed settings."""
+        if changed and self.differs is None:
+            self.differs = (
+                changed[0],
+                "is not what it was when this worker began, because a function changed it",
+            )
+
+    @property
+    def distributions(self) -> set[str]:
+        """Libraries that its digest speaks of."""
+        return {name.removeprefix("version.") for name in self._parts if name.startswith("version.")}
+
+    def missing(self, libraries: set[str]) -> None:
+        """Libraries that were imported meanwhile and that no digest speaks of."""
+        if libraries and self.differs is None:
+            name = sorted(libraries)[0]
+            self.differs = (
+                f"library {name}",
+                "was imported by another library, and does not say what it has installed; import it inside of the function",
+            )
 
     def end(self) -> None:
         """After the last row."""
@@ -143,6 +166,7 @@ class _Verdict:
     def __init__(self) -> None:
         self.functions: list[Loaded] = []
         self.observation = _observe.Observation()
+        self._imported = _loaded.imported()
 
     def __iadd__(self, update: Any) -> _Verdict:
         """PySpark calls it in a driver with an update for a number that it knows: the JVM has read it."""
@@ -152,9 +176,16 @@ class _Verdict:
     def _value(self) -> bytes:
         try:
             with _watch.unwatched():
-                observed = self.observation.end()
+                self.observation.end()
+            with _watch.unwatched():
+                known = set().union(*(f.distributions for f in self.functions))
+                records, silent = _loaded.imported_since(self._imported, known)
+                for record in records:
+                    self.observation.depends_on(record)
+                observed = self.observation.observed
             for function in self.functions:
                 function.end()
+                function.missing(silent)
             said = [f.said(observed(f.digest)) for f in self.functions]
             text = json.dumps(said).encode("utf-8", "backslashreplace")
         except Exception as e:

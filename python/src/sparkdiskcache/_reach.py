@@ -13,7 +13,7 @@ import sys
 import types
 from typing import Any
 
-from . import _sinks, _uses
+from . import _names, _sinks, _uses
 from ._environment import is_library
 from ._functions import Walk, captured, changeable_defaults, line_of
 from ._modules import Closure
@@ -69,13 +69,24 @@ class Reach:
                 self._import(use, f.__globals__.get("__package__") or "", place)
             else:
                 self._global(use, f.__globals__, place)
+        if not {"setattr", "delattr"}.isdisjoint(code.co_names):
+            self._check_setters(code, f.__globals__, place)
         _uses.check(code, place, self._excused)
         if self._on_import:
             return
         found = captured(f)
         values = frozenset(n for n, c in found.items() if not isinstance(c, _SELF_EVIDENT))
         owners = frozenset(n for n, c in found.items() if _owns_values(c))
-        _uses.check_writes(code, values, owners, place, changeable_defaults(f))
+        foreign = frozenset(n for n, c in found.items() if _is_of_a_library(c))
+        _uses.check_writes(code, values, owners, place, changeable_defaults(f), foreign)
+
+    def _check_setters(self, code: types.CodeType, names: dict[str, Any], place: str) -> None:
+        for use in _uses.uses(code):
+            found = sys.modules.get(use.name) if use.kind == "import" else names.get(use.name)
+            if use.chain == () and isinstance(found, types.ModuleType) and is_library(found.__name__):
+                raise FunctionRefused(
+                    CODE, place, f"may set an attribute of {use.name}, which all functions share", spoils=True
+                )
 
     def _import(self, use: Use, package: str, place: str) -> None:
         name = use.name
@@ -107,6 +118,7 @@ class Reach:
             return
         if id(v) in self._seen and not chain:
             return
+        self._instance(v, place)
         self._alive.append(v)
         wrapped = getattr(v, "__wrapped__", None) if not isinstance(v, type) else None
         if isinstance(wrapped, types.FunctionType):
@@ -169,14 +181,27 @@ class Reach:
             self._dotted(found.__name__, (), place)
 
     def _library(self, module: str, chain: tuple[str, ...], place: str) -> None:
-        _sinks.check_dotted(".".join((module, *chain)), place, self._excused)
         found: Any = sys.modules.get(module)
+        while chain and isinstance(getattr(found, chain[0], None), types.ModuleType):
+            found = getattr(found, chain[0])  # os.path is another module's name
+            module, chain = found.__name__, chain[1:]
+        dotted = ".".join((module, *chain))
+        _sinks.check_dotted(dotted, place, self._excused)
         for name in chain:
             found = getattr(found, name, None)
         if isinstance(found, (type, types.FunctionType, types.BuiltinFunctionType)) and found.__module__:
-            _sinks.check_dotted(f"{found.__module__}.{found.__qualname__}", place, self._excused)
+            own = f"{found.__module__}.{found.__qualname__}"
+            if not _names.is_listed(dotted) or _names.is_bad(own):
+                _sinks.check_dotted(own, place, self._excused)
             if found.__module__ == "builtins":
                 _sinks.check_builtin(found.__qualname__, place)
+        self._instance(found, place)
+
+    def _instance(self, v: Any, place: str) -> None:
+        """An object of a library by whatever name: ``os.environ``, ``sys.argv``."""
+        dotted = _names.instances().get(id(v))
+        if dotted is not None:
+            _sinks.check_dotted(dotted, place, self._excused)
 
 
 def _functions_of(member: Any) -> tuple[Any, ...]:
@@ -192,6 +217,13 @@ def _owns_values(content: Any) -> bool:
     return isinstance(content, (type, types.FunctionType)) and not is_library(
         content.__module__ or "builtins"
     )
+
+
+def _is_of_a_library(content: Any) -> bool:
+    """Whether a module, class or function is shared by all functions of a worker."""
+    if isinstance(content, types.ModuleType):
+        return is_library(content.__name__)
+    return isinstance(content, (type, types.FunctionType)) and is_library(content.__module__ or "builtins")
 
 
 def _is_of_spark(v: Any) -> bool:

@@ -10,6 +10,8 @@ import stat
 import time
 from typing import NamedTuple
 
+from ._sources import is_settled
+
 MAX_BYTES = 64 << 20
 _CHUNK = 1 << 20
 _stat = posix.stat  # not that of os, which is watched
@@ -80,7 +82,9 @@ def read(path: str) -> Read:
             raise Unreadable(f"it cannot be read: {e}") from e
         if look(path) != seen:
             raise Unreadable("it changed while it was read")
-        known = _HASHES[path, seen] = digest, at
+        known = digest, at
+        if is_settled(seen):
+            _HASHES[path, seen] = known
     return Read(path, seen, *known)
 
 

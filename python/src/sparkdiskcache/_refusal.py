@@ -16,10 +16,12 @@ class FunctionRefused(Exception):
     :param code: the name of a ``Refusal.Code`` of the Java side
     :param place: the function, captured value or module it was found in
     :param sentence: problem and cure, for people
+    :param spoils: whether it changes what other functions of its worker find
     """
 
-    def __init__(self, code: str, place: str, sentence: str) -> None:
+    def __init__(self, code: str, place: str, sentence: str, spoils: bool = False) -> None:
         super().__init__(f"{sentence} [in {place}]")
         self.code = code
         self.place = place
         self.sentence = sentence
+        self.spoils = spoils

@@ -35,6 +35,33 @@ _BY_VALUE = types.FunctionType(_restore.__code__, {"__name__": "__main__"}, "_re
 _BY_VALUE.__module__ = "__main__"
 
 
+def _restore_spoiling(pickled: bytes, sentence: str) -> Any:
+    import pickle
+
+    try:
+        from sparkdiskcache import _loaded
+
+        _loaded.distrust(sentence)
+    except Exception:
+        pass  # then nothing proves anything here
+    return pickle.loads(pickled)
+
+
+_SPOILING = types.FunctionType(_restore_spoiling.__code__, {"__name__": "__main__"}, "_restore_spoiling")
+_SPOILING.__module__ = "__main__"
+
+
+class Spoiling:
+    """A function that changes what others find in its worker."""
+
+    def __init__(self, function: Any, sentence: str) -> None:
+        self._function = function
+        self._sentence = sentence
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _SPOILING, (cloudpickle.dumps(self._function), self._sentence)
+
+
 class Sent:
     """The object that is pickled in the place of a function.
 

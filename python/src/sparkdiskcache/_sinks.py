@@ -62,7 +62,7 @@ _ATTRIBUTES: dict[str, str] = {
     ),
     **dict.fromkeys(["urandom", "uuid1", "uuid4"], _RANDOM),
     **dict.fromkeys(["set_option", "reset_option", "option_context"], _PROCESS),
-    **dict.fromkeys(["getenv", "environ", "getcwd", "_getframe", "f_globals"], _PROCESS),
+    **dict.fromkeys(["getenv", "environ", "expanduser", "_getframe", "f_globals"], _PROCESS),
     **dict.fromkeys(
         [
             "read_parquet",
@@ -80,7 +80,7 @@ _ATTRIBUTES: dict[str, str] = {
         _NATIVE,
     ),
     **dict.fromkeys(
-        ["__globals__", "__code__", "__builtins__", "__subclasses__", "__doc__", "__file__"], _HIDDEN
+        ["__globals__", "__code__", "__builtins__", "__subclasses__", "__file__"], _HIDDEN
     ),
 }
 

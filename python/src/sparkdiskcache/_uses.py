@@ -152,11 +152,13 @@ def check_writes(
     owners: frozenset[str],
     place: str,
     defaults: frozenset[str] = frozenset(),
+    libraries: frozenset[str] = frozenset(),
 ) -> None:
     """Refuses code that changes what outlives a call: the rows would depend on the rows before.
 
     :param values: names of captured values, whose methods may change them
     :param owners: names of captured classes, functions and user modules, whose attributes are values
+    :param libraries: names of modules, classes and functions of libraries
     :param defaults: names of arguments whose default is a value that could be changed
     """
     once = facts(code).loaded_once
@@ -169,9 +171,17 @@ def check_writes(
                 f" `if {i.argval} is None: {i.argval} = ...` of nothing that comes with a call",
             )
     free = frozenset(code.co_freevars)
-    for kind, name, how in _written(code):
+    for kind, name, how in written(code):
         captured = kind == "global" or kind == "free" and name in free and name in values | owners
-        changed = captured and (how == _ASSIGNED or name in values or how == _BELOW and name in owners)
+        if how == ASSIGNED and (kind == "module" or kind in ("global", "free") and name in libraries):
+            raise FunctionRefused(
+                STATE,
+                place,
+                f"sets an attribute of {name}, which all functions of a worker share; set it on a copy, or undo"
+                " it by a context manager of the library",
+                spoils=True,
+            )
+        changed = captured and (how == ASSIGNED or name in values or how == _BELOW and name in owners)
         if changed or kind == "local" and name in defaults or kind == "rebound" and name in values | owners:
             raise FunctionRefused(
                 STATE,
@@ -182,13 +192,13 @@ def check_writes(
     for inner in nested(code):
         # Variables of this function itself are new in every call.
         own = frozenset(code.co_cellvars)
-        check_writes(inner, values - own, owners - own, place)
+        check_writes(inner, values - own, owners - own, place, libraries=libraries - own)
 
 
 _LEAVES_NO_RESULT = ("POP_", "STORE_", "JUMP", "NOP", "RESUME", "PRECALL", "KW_NAMES", "DELETE_")
 Origin = tuple[str, str]
 _UNKNOWN: Origin = ("", "")
-_ASSIGNED = "assigned"
+ASSIGNED = "assigned"
 _CALLED = "called"
 """A method of the variable itself, with a name that says it changes something."""
 _BELOW = "called below"
@@ -196,7 +206,7 @@ _BELOW = "called below"
 
 
 @functools.lru_cache(maxsize=4096)
-def _written(code: types.CodeType) -> set[tuple[str, str, str]]:
+def written(code: types.CodeType) -> set[tuple[str, str, str]]:
     """The variables whose values the code changes, or things below them, and how.
 
     A walk along the instructions with a stack that knows where its operands were loaded from. Jumps
@@ -213,9 +223,9 @@ def _written(code: types.CodeType) -> set[tuple[str, str, str]]:
     for i in instructions(code):
         op, argument = i.opname, i.argval
         if op in ("STORE_DEREF", "DELETE_DEREF") and argument in code.co_freevars:
-            found.add(("rebound", argument, _ASSIGNED))
+            found.add(("rebound", argument, ASSIGNED))
         elif op in _WRITES:
-            found.add((*operand(_WRITES[op]), _ASSIGNED))
+            found.add((*operand(_WRITES[op]), ASSIGNED))
         elif op in _ATTRIBUTE and argument in _MUTATORS:
             direct = before in _GLOBAL or before in _LOCAL
             found.add((*operand(1), _CALLED if direct else _BELOW))
@@ -241,6 +251,9 @@ def _written(code: types.CodeType) -> set[tuple[str, str, str]]:
             stack.extend([operand(1)] * effect)  # still below the same variable
         elif op == "COPY":
             stack.append(operand(i.arg or 1))
+        elif op == "IMPORT_NAME":
+            del stack[len(stack) - 2 :]
+            stack.append(("module", str(argument)))
         elif op in ("DUP_TOP", "DUP_TOP_TWO"):
             stack.extend([operand(effect), operand(1)][-effect:])
         elif op == "SWAP" and i.arg and len(stack) >= i.arg:

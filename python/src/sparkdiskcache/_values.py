@@ -253,6 +253,12 @@ class Values:
             f"captures a value of type {type(v).__module__}.{type(v).__qualname__}, which cannot be sent to a worker"
         )
 
+    def _file(self, v: io.TextIOWrapper) -> None:
+        if self.raw and v.closed:
+            self.out.put("closed", id(v))
+        else:
+            self._refused_type(v)
+
     # ---- objects
 
     def _object(self, v: Any) -> None:
@@ -264,6 +270,9 @@ class Values:
                 " before it; capture a list or make the iterator inside of the function"
             )
         reducer = Pickler.dispatch_table.get(kind)
+        if self.raw and kind is types.MappingProxyType:
+            self._dict(dict(v))
+            return
         memory = getattr(v, "__dict__", None) if self.raw else None  # some are made when they are asked for
         try:
             reduced = reducer(v) if reducer is not None else v.__reduce_ex__(_PROTOCOL)
@@ -312,7 +321,7 @@ class Values:
     def _state(self, v: Any, state: Any) -> None:
         if isinstance(state, dict):
             kind = type(v)
-            kept = {k: x for k, x in state.items() if not _computed(kind, k)}
+            kept = {k: x for k, x in state.items() if not self._is_computed(kind, k)}
             if not kept:
                 return  # is the same as none
             self.out.put("state", len(kept))
@@ -329,6 +338,12 @@ class Values:
             self.out.put("other state")
             self._alive.append(state)
             self.value(state)
+
+    def _is_computed(self, kind: type, name: Any) -> bool:
+        """Whether an attribute follows from the others: rows may fill it, but what is sent with an object counts,
+        unless a library computed it."""
+        cached = isinstance(name, str) and isinstance(getattr(kind, name, None), functools.cached_property)
+        return cached and (self.raw or is_library(kind.__module__))
 
     def _many(self, content: Iterable[Any]) -> None:
         for element in content:
@@ -417,11 +432,6 @@ class Values:
         raise NotImplementedError
 
 
-def _computed(kind: type, name: Any) -> bool:
-    """Whether an attribute is what a cached property has computed from the others."""
-    return isinstance(name, str) and isinstance(getattr(kind, name, None), functools.cached_property)
-
-
 def _module_of(v: Any, name: str) -> str:
     found: str = getattr(v, "__module__", None) or pickle.whichmodule(v, name)  # type: ignore[attr-defined]
     return found
@@ -442,7 +452,7 @@ _COLLECTIONS: dict[type, Callable[[Any, Any], None]] = {
     bytearray: Values._bytearray,
     pickle.PickleBuffer: Values._pickle_buffer,
     weakref.ref: Values._refused_type,
-    io.TextIOWrapper: Values._refused_type,
+    io.TextIOWrapper: Values._file,
     types.GeneratorType: Values._refused_type,
     types.FrameType: Values._refused_type,
 }

@@ -73,7 +73,7 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
 
 def _event(event: str, args: tuple[Any, ...]) -> None:
     by = caller()
-    if by.is_import_system or by.is_spark:
+    if by.is_spark or by.is_import_system and not (event == "open" and by.is_asked_loader):
         return
     if event == "open":
         _opened(args, by)

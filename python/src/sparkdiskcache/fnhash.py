@@ -5,8 +5,8 @@ Neither the name nor the pickled bytes of a function tell what it computes: the 
 comment, and stay the same when an imported helper is edited. :func:`hash_function` follows what
 Spark's own cloudpickle ships.
 
-* Objects pickled **by value** (functions and classes of scripts, notebooks and inner scopes) count as they are
-  in memory, with all names, texts, annotations and values (:mod:`._functions`, :mod:`._values`).
+* Objects pickled **by value** (functions and classes of scripts, notebooks and inner scopes) count as they
+  are in memory, with all names, texts, annotations and values (:mod:`._functions`, :mod:`._values`).
 * Modules pickled **by reference** (user modules) are imported anew by the worker, so their source
   counts, whole, and that of all user modules they import (:mod:`._modules`).
 * Libraries count as the content of their distributions (:mod:`._libraries`), the standard library as the version
@@ -139,8 +139,12 @@ def _hashed(
     lines = closure.shows_lines
     if lines:
         out.put("lines", walk.lines.digest())
+    if closure.shows_directory:
+        out.put("directory", environment.directory)
     for name, one in sorted(closure.user.items()):
         digest = hexdigest_of(one.digest, one.lines) if lines else one.digest
+        if closure.shows_place and one.code is not None:
+            digest = hexdigest_of(digest, one.code.co_filename)
         out.put("module", name, digest)
         parts[f"module.{name}"] = digest[:_SHOWN_DIGITS]
     libraries = environment.library_digests(closure.libraries)

@@ -15,8 +15,8 @@ import org.apache.spark.sql.functions._
 import org.scalatest.funsuite.AnyFunSuite
 
 /**
- * Hits that are computed all the same. What is stored is made wrong by a file that changes behind a
- * file system's back: other content, same length, same time.
+ * Hits that are computed all the same. The stored entries are made wrong by a file that changes
+ * behind a file system's back: other content, same length, same time.
  */
 class AuditSuite extends AnyFunSuite with Applications {
   private val fileSystem = FactsFileSystem.settings.head

@@ -16,9 +16,9 @@ import org.apache.spark.sql.SparkSession
 import org.scalatest.funsuite.AnyFunSuite
 
 /**
- * What dies while rows are computed and while they are read, on two hosts of a standalone cluster
- * with a cache directory each: executors, a host, the driver. Tasks stop at a [[Gate]], so that what
- * is killed is in the middle of its work.
+ * The parts that die while rows are computed and while they are read, on two hosts of a standalone
+ * cluster with a cache directory each: executors, a host, the driver. Tasks stop at a [[Gate]], so
+ * that a killed one is in the middle of its work.
  *
  * The first test by default; `-Ddiskcache.cluster=all` runs every one.
  */
@@ -128,7 +128,7 @@ class ClusterFailureSuite extends AnyFunSuite with Applications {
     }
   }.sum
 
-  /** What the application has found and computed so far. */
+  /** The hits and computed partitions of the application so far. */
   private def counts(spark: SparkSession): (Long, Long) = (stats(spark).hits, stats(spark).computed)
 
   private def rows(spark: SparkSession, input: Path, name: String): Seq[String] =
@@ -372,7 +372,7 @@ class ClusterFailureSuite extends AnyFunSuite with Applications {
     }
     onCluster() { spark =>
       persisted(spark)
-      // What seemed old on its host and was computed on the other one may be looked for there again.
+      // An entry that seemed old on its host and was computed on the other one may be looked for there again.
       val (hits, computed) = counts(spark)
       assert(hits == names.map(Units).sum && computed < Units(RowLocal), "what seemed old was replaced")
     }

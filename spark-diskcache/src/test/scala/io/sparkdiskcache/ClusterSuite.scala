@@ -11,8 +11,8 @@ import org.apache.spark.sql.SparkSession
 import org.scalatest.funsuite.AnyFunSuite
 
 /**
- * Two hosts with a cache directory each, and a driver that holds nothing. What one application
- * computed the next reads where it lies.
+ * Two hosts with a cache directory each, and a driver that holds nothing. The next application
+ * reads the entries of the one before where they lie.
  *
  * Some of the queries by default, and not the application that begins without executors;
  * `-Ddiskcache.cluster=all` runs every one.
@@ -51,7 +51,7 @@ class ClusterSuite extends AnyFunSuite with TestDirectories {
   private lazy val plain =
     application("plain", withCache = false, Map("spark.master" -> "local[2]"))
 
-  /** What master and workers must be told too. */
+  /** The settings that master and workers must be told too. */
   private val Secured = Seq("spark.authenticate", "spark.network.crypto.")
 
   /** One application on a cluster of its own, over these directories. */

@@ -11,7 +11,7 @@ import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.functions._
 import org.scalatest.funsuite.AnyFunSuite
 
-/** What is said of a miss: the difference to the nearest thing that is stored. */
+/** The explanation of a miss: the difference to the nearest thing that is stored. */
 class ExplainSuite extends AnyFunSuite with Applications {
   import ExplainSuite._
 

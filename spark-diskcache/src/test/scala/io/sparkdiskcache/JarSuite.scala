@@ -10,7 +10,7 @@ import scala.jdk.CollectionConverters._
 import io.sparkdiskcache.harness.NewJvm
 import org.scalatest.funsuite.AnyFunSuite
 
-/** What the packaged jar contains, and that the documents say so. */
+/** The packaged jar contains what it should, and the documents say so. */
 class JarSuite extends AnyFunSuite {
   private val Begin = "<!-- third-party:begin -->\n"
   private val End = "<!-- third-party:end -->"

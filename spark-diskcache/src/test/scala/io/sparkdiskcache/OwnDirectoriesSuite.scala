@@ -58,7 +58,7 @@ class OwnDirectoriesSuite extends AnyFunSuite with TestDirectories {
       }.toMap)
   }
 
-  /** What the applications have found, one after the other in one driver, and its log. */
+  /** The figures of the applications, one after the other in one driver, and its log. */
   private lazy val (found: JsonNode, log: String) = {
     val common = Seq(
       s"spark.master=${cluster.url}",
@@ -105,7 +105,7 @@ class OwnDirectoriesSuite extends AnyFunSuite with TestDirectories {
     test(s"both hosts keep and serve: $name") {
       val Seq(first, second) = run(name): @unchecked
       assert(first.get("computed").asInt == 8 && first.get("hits").asInt == 0)
-      // What a run has published its hosts tell the driver within seconds.
+      // Hosts tell the driver within seconds of the entries that a run has published.
       assert(words(first.get("status")).head == "HIT")
       assert(words(second.get("status")) == Seq("HIT", "HIT"))
       assert(second.get("computed").asInt == 0 && second.get("hits").asInt == 8)

@@ -44,7 +44,7 @@ class ScenarioRunSuite extends AnyFunSuite with Scenarios {
 
   /**
    * Fills, deletes part of what is stored, and runs with other cores: everything must come from one
-   * run. What it must be is said by `check`, since in plain Spark it differs from run to run.
+   * run. `check` says which rows are right, since in plain Spark they differ from run to run.
    */
   private def allOrNone(number: Int, name: String)(query: Query)(check: DataFrame => Unit): Unit =
     for ((adaptive, lost) <- Seq(true -> "half", false -> "one", false -> "none")) {

@@ -13,7 +13,7 @@ import org.apache.hadoop.security.UserGroupInformation
 import org.apache.spark.sql.SparkSession
 import org.scalatest.funsuite.AnyFunSuite
 
-/** What users of one application learn from each other through the cache, and what anybody finds on disk. */
+/** The facts that users of one application learn from each other through the cache, and that anybody finds on disk. */
 class SecuritySuite extends AnyFunSuite with Applications {
   private def count(spark: SparkSession, query: String): Long = spark.sql(query).count()
 

@@ -8,7 +8,7 @@ import scala.jdk.CollectionConverters._
 import io.sparkdiskcache.harness._
 import org.scalatest.funsuite.AnyFunSuite
 
-/** What an application's log says of the cache when it starts, and on another line of Spark. */
+/** The words of an application's log about the cache when it starts, and on another line of Spark. */
 class StartSuite extends AnyFunSuite with TestDirectories {
   private val Plugin = "spark.plugins=io.sparkdiskcache.DiskCachePlugin"
   private val Extension = "spark.sql.extensions=io.sparkdiskcache.DiskCacheExtensions"
@@ -17,8 +17,8 @@ class StartSuite extends AnyFunSuite with TestDirectories {
   private val Ways = Seq("service" -> Nil, "all" -> Seq(Plugin, Extension))
 
   /**
-   * What applications in one JVM wrote, a line each, and what was logged at WARN or above by us or
-   * about us.
+   * The lines that applications in one JVM wrote, one each, and those that were logged at WARN or
+   * above by us or about us.
    */
   private def start(name: String, ways: Seq[Seq[String]], before: Seq[String]): (Seq[String], Seq[String]) = {
     val result = directory("results").resolve(name)

@@ -10,7 +10,7 @@ import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.functions._
 import org.scalatest.funsuite.AnyFunSuite
 
-/** What operators do to a cache, seen from Spark: selectors in the API and in SQL, limits, encryption. */
+/** The operations of operators on a cache, seen from Spark: selectors in the API and in SQL, limits, encryption. */
 class StoreOperationsSuite extends AnyFunSuite with Applications {
   private lazy val input: Path = {
     val dir = directory("input")

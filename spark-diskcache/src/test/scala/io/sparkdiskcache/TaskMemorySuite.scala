@@ -13,7 +13,7 @@ import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.functions._
 import org.scalatest.funsuite.AnyFunSuite
 
-/** What tasks hold for the cache is counted among Spark's memory, and given back where it is short. */
+/** Memory that tasks hold for the cache is counted among Spark's memory, and given back where it is short. */
 class TaskMemorySuite extends AnyFunSuite with Applications {
   private val Strict = Seq(
     "spark.unsafe.exceptionOnMemoryLeak" -> "true",

@@ -15,7 +15,7 @@ import org.scalatest.funsuite.AnyFunSuite
 class TimeToLiveSuite extends AnyFunSuite with Applications {
   private val Hour = CacheOptions.defaults().withTtl(Duration.ofHours(1))
 
-  /** What an earlier application, or an earlier call, has stored is older than this. */
+  /** The entries that an earlier application, or an earlier call, has stored are older than this. */
   private val Old = CacheOptions.defaults().withTtl(Duration.ofMillis(1))
 
   private lazy val input: String = {

@@ -56,7 +56,7 @@ class ZeppelinSuite extends AnyFunSuite with TestDirectories {
   private final class Run(json: JsonNode) {
     private val shown = titles.zip(json.get("shown").elements().asScala.map(_.toString)).toMap
 
-    /** What paragraphs show of the data. */
+    /** The data that paragraphs show. */
     val data: Map[String, String] = shown.filter { case (title, _) => !CacheOnly(title) }
 
     def apply(figure: String): Long = json.get(figure).asLong

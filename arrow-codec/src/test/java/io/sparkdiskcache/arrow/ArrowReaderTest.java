@@ -39,7 +39,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What we write, read by Arrow's own reader. */
+/** Our files, read by Arrow's own reader. */
 final class ArrowReaderTest {
   @TempDir private Path dir;
 

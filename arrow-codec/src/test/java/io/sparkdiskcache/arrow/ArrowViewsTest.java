@@ -182,7 +182,7 @@ final class ArrowViewsTest {
     return at;
   }
 
-  /** What a reader of Arrow's stream gets of the vectors' buffers. */
+  /** Asserts the values that a reader of Arrow's stream gets of the vectors' buffers. */
   private static void assertSent(StructType schema, List<InternalRow> rows, ColumnarBatch batch)
       throws IOException {
     List<FieldVector> vectors = new ArrayList<>();

@@ -206,7 +206,7 @@ final class CompactionTest {
 
   static Stream<Arguments> manyStrings() {
     return Stream.of(
-        // What is new becomes rarer: numbers up to 65,535, although a first batch has half of them
+        // New values become rarer: numbers up to 65,535, although a first batch has half of them
         // new.
         Arguments.of(v(i -> text("customer " + spread(i) % 50_000)), 50_000, Kind.DICTIONARY16),
         Arguments.of(v(i -> text("customer " + spread(i) % 60_000)), 60_000, Kind.DICTIONARY16),

@@ -187,7 +187,7 @@ final class CompressionTest {
     assertThat(entry.encodings()).containsEntry(1, Kind.DICTIONARY8);
   }
 
-  /** What a value points to stays, whatever becomes of its vector. */
+  /** The memory that a value points to stays, whatever becomes of its vector. */
   @Test
   void stringsOutliveTheirVectors() throws IOException {
     EncodeOptions options = new EncodeOptions(100, 1 << 20).withCompression(Compression.ZSTD);

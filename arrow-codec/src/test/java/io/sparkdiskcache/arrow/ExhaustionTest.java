@@ -15,7 +15,9 @@ import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a process runs out of says nothing about an entry. Each in a process of its own. */
+/**
+ * A process that runs out of something says nothing about an entry. Each in a process of its own.
+ */
 final class ExhaustionTest {
   private static final StructType SCHEMA = new StructType().add("a", DataTypes.LongType);
   private static final int ROWS = 100;

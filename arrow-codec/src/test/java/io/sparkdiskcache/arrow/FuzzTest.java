@@ -51,7 +51,7 @@ final class FuzzTest {
 
   private static final int WORDS = SCHEMA.fieldIndex("w");
 
-  /** What changes most in a damaged length, offset or count. */
+  /** The numbers that change most in a damaged length, offset or count. */
   private static final long[] NUMBERS = {
     0,
     1,

@@ -117,7 +117,7 @@ final class LimitsTest {
     assertThat(at).isEqualTo(count);
   }
 
-  /** What no batch can hold, because its offsets have 32 bits. The string is not touched. */
+  /** A row that no batch can hold, because its offsets have 32 bits. The string is not touched. */
   @Test
   @EnabledIfSystemProperty(named = "diskcache.large", matches = "true")
   void stringsOfOneRowThatAreLargerThanABatchAreRefused() throws IOException {

@@ -101,7 +101,7 @@ class DemoTest {
     }
   }
 
-  /** What the demo starts, in one JVM: no line at WARN is from the cache or about it. */
+  /** The demo's job starts in one JVM: no line at WARN is from the cache or about it. */
   @Test
   void theJobStartsWithoutAWarning() throws Exception {
     List<Path> jars = classPath();

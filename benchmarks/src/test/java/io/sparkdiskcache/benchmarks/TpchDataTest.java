@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class TpchDataTest {
-  /** What the TPC-H specification and dbgen give for scale factor 0.01. */
+  /** The numbers that the TPC-H specification and dbgen give for scale factor 0.01. */
   private static final long LINE_ITEMS = 60_175;
 
   private static final long ORDERS = 15_000;

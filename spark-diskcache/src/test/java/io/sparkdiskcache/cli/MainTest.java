@@ -138,7 +138,7 @@ class MainTest {
     }
   }
 
-  /** What costs a query a hit is a failure of a command. */
+  /** An error that costs a query a hit is a failure of a command. */
   @Test
   void errorsOfTheCacheAreInTheExitCode() throws Exception {
     Path index = cache.resolve("index.db");

@@ -46,7 +46,7 @@ final class PeerFaultsTest {
     store.close();
   }
 
-  /** What a peer does with a question, by the offset that is asked for. */
+  /** The answers of a peer to a question, by the offset that is asked for. */
   private record Faulty(Function<Long, CompletableFuture<ByteBuffer>> answers)
       implements PeerEntries.Transport {
     @Override

@@ -60,7 +60,7 @@ class CodeHashSourcesTest {
   /** The three as jars or directories: app, lib, other. */
   private CodeIdentity identity(
       String ofApp, String ofLib, String ofOther, boolean jars, long time) {
-    // What is in a jar and not known as a library is followed like the function itself.
+    // Code in a jar that is not known as a library is followed like the function itself.
     String app = jars ? ofApp.replace("lib.Lib", "com.google.common.lib.Lib") : ofApp;
     String lib = jars ? known(ofLib) : ofLib;
     String other = jars ? known(ofOther) : ofOther;

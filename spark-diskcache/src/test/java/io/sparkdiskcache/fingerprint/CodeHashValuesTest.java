@@ -29,7 +29,7 @@ import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.types.DataTypes;
 import org.junit.jupiter.api.Test;
 
-/** What captured values do to a function's identity. */
+/** The effect of captured values on a function's identity. */
 class CodeHashValuesTest {
   record Pair(Object left, Object right) implements java.io.Serializable {}
 

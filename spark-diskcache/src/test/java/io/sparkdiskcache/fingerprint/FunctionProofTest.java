@@ -21,7 +21,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a task says of functions that came to it, and what else than a class file counts. */
+/** The proof by a task of functions that came to it, and what else than a class file counts. */
 class FunctionProofTest {
   private static final String APP =
       """

@@ -95,7 +95,7 @@ final class JavaSnippets implements AutoCloseable {
     }
   }
 
-  /** What the static method {@code make} of a class returns. */
+  /** The result of the static method {@code make} of a class. */
   static Object make(ClassLoader loader, String type) {
     try {
       var method = Class.forName(type, true, loader).getDeclaredMethod("make");

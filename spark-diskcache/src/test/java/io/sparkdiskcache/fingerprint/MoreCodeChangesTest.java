@@ -10,8 +10,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What {@link CodeChangesTest} does, for other members of the same kinds: code that libraries reach
- * by reflection, values that encodings may confuse, text that the JVM makes, state.
+ * The tests of {@link CodeChangesTest} for other members of the same kinds: code that libraries
+ * reach by reflection, values that encodings may confuse, text that the JVM makes, state.
  */
 class MoreCodeChangesTest {
   private static final List<ProgramChange> CHANGES = new ArrayList<>();

@@ -5,7 +5,8 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.apache.spark.sql.util.ArrowUtils;
 
 /**
- * What is allocated from Spark's Arrow allocator, which Scala code outside of Spark cannot name.
+ * The memory that is allocated from Spark's Arrow allocator, which Scala code outside of Spark
+ * cannot name.
  */
 public final class ArrowMemory {
   private ArrowMemory() {}

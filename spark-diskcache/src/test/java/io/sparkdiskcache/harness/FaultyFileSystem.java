@@ -60,7 +60,7 @@ public final class FaultyFileSystem extends RawLocalFileSystem {
   }
 
   /**
-   * What goes wrong.
+   * The thing that goes wrong.
    *
    * @param thrown by the place
    */

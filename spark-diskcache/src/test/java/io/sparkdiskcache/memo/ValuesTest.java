@@ -25,7 +25,8 @@ import org.apache.spark.unsafe.types.UTF8String;
 import org.junit.jupiter.api.Test;
 
 /**
- * What is read back is, for Spark, what the function returned; different inputs are different keys.
+ * A result that is read back is, for Spark, what the function returned; different inputs are
+ * different keys.
  */
 class ValuesTest {
   private static final StructType PERSON =

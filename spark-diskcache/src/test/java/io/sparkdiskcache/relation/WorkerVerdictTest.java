@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
-/** What a Python worker says of a function, as it comes in an update of an accumulator. */
+/** The verdict of a Python worker on a function, as it comes in an update of an accumulator. */
 class WorkerVerdictTest {
   private static final String PROVEN =
       """

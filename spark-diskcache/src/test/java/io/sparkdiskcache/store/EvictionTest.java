@@ -136,7 +136,7 @@ class EvictionTest {
     LIMIT
   }
 
-  /** What one process has looked up lately is asked of the file system only. */
+  /** An entry that a process has looked up lately is asked of the file system only. */
   @ParameterizedTest
   @EnumSource(RemovedElsewhere.class)
   void whatAnotherProcessRemovesIsNotServed(RemovedElsewhere how) throws Exception {

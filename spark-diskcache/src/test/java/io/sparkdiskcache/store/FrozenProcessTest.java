@@ -33,7 +33,7 @@ final class FrozenProcessTest {
   @TempDir Path temp;
 
   /**
-   * What came of an attempt to publish.
+   * The outcome of an attempt to publish.
    *
    * @param waited whether SQLite has waited for the lock
    */

@@ -11,7 +11,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What golden entries say of themselves, plain and encrypted; GoldenEntryTest has written them. */
+/**
+ * The descriptions that golden entries have of themselves, plain and encrypted; GoldenEntryTest has
+ * written them.
+ */
 class GoldenDescriptionTest {
   private static final Path GOLDEN = Path.of("../arrow-codec/src/test/resources/golden");
 

@@ -52,7 +52,7 @@ class HostDirectoryTest {
     assertThat(of("/a~/b", "/home/u")).isEqualTo(Path.of("/a~/b"));
   }
 
-  /** What Java says of a user without an entry in the list of users. */
+  /** The home that Java gives for a user without an entry in the list of users. */
   @ParameterizedTest
   @CsvSource({"?", "''", "home"})
   void whoHasNoHomeIsToldSo(String userHome) {

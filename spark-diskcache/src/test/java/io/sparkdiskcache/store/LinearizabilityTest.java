@@ -147,7 +147,7 @@ public class LinearizabilityTest {
     }
   }
 
-  /** What one thread would see: a put returns what is there afterwards. */
+  /** The store as one thread would see it: a put returns what is there afterwards. */
   public static final class FirstWriterWins extends VerifierState {
     private int state;
 

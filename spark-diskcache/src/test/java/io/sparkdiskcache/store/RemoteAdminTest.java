@@ -28,7 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What people do with a remote tier, by Java alone and by a file system of Hadoop. */
+/** The operations of people on a remote tier, by Java alone and by a file system of Hadoop. */
 final class RemoteAdminTest {
   private static final int BODY = 10_000;
 

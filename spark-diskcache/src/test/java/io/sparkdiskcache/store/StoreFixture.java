@@ -213,7 +213,7 @@ final class StoreFixture {
     Files.write(file, bytes);
   }
 
-  /** What this process has open below the directory; Linux only. */
+  /** The files that this process has open below the directory; Linux only. */
   static List<String> openFiles(Path directory) throws IOException {
     List<String> open = new ArrayList<>();
     for (Path descriptor : Directories.list(Path.of("/proc/self/fd"))) {

@@ -17,8 +17,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * What SQLite maps into the memory of every process, and what becomes of it: in a process of its
- * own, which a SIGBUS would end.
+ * The file that SQLite maps into the memory of every process, and what becomes of it: in a process
+ * of its own, which a SIGBUS would end.
  */
 final class WalIndexTest {
   private static final int WRITES = Integer.getInteger("diskcache.wal.writes", 300);

@@ -28,7 +28,7 @@ class EncodingPropertySuite extends AnyFunSuite {
     HexFormat.of().formatHex(encoding.digestOf(() => encode(types, values)))
   }
 
-  /** What says all of a value, by other means than the encoder. */
+  /** A text that says all of a value, by other means than the encoder. */
   private def said(value: Any): String = value match {
     case null => "null"
     case s: String => s.map(c => f"${c.toInt}%04x").mkString("s:", "", "")

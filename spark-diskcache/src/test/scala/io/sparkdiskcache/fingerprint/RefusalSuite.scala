@@ -12,7 +12,7 @@ import org.apache.spark.sql.catalyst.encoders.OuterScopes
 import org.apache.spark.sql.functions._
 import org.scalatest.funsuite.AnyFunSuite
 
-/** What must never get a key, and the reason that is given. */
+/** Plans that must never get a key, and the reason that is given. */
 class RefusalSuite extends AnyFunSuite with PlanFixture {
   private lazy val t: String = path("t")
 

@@ -35,7 +35,7 @@ private[fingerprint] object ScalaSnippets {
     new URLClassLoader(Array(classes.toUri.toURL), getClass.getClassLoader)
   }
 
-  /** What method `make` of a Scala object returns. */
+  /** The result of method `make` of a Scala object. */
   def make(loader: ClassLoader, module: String): AnyRef = {
     val owner = Class.forName(module + "$", true, loader)
     owner.getMethod("make").invoke(owner.getField("MODULE$").get(null))

@@ -17,7 +17,7 @@ import org.apache.xbean.asm9.{ClassReader, ClassVisitor, MethodVisitor, Opcodes}
 import org.scalatest.funsuite.AnyFunSuite
 
 /**
- * What the encoder takes for granted about Spark's classes; a new version of Spark must be read.
+ * The assumptions of the encoder about Spark's classes; a new version of Spark must be read.
  *
  * `spark-classes.tsv` holds every node and expression of the version the project is built with, its
  * rule, and its constructors. With `-Ddiskcache.classes.write=true` it is written anew: look at the

@@ -11,7 +11,7 @@ import org.apache.logging.log4j.core.appender.AbstractAppender
 import org.apache.logging.log4j.core.config.Property
 
 object Logged {
-  /** What the logger of a class says meanwhile, at INFO or above. */
+  /** The messages of a class's logger meanwhile, at INFO or above. */
   def by(of: Class[_])(body: => Unit): Seq[String] = {
     val messages = new ConcurrentLinkedQueue[String]
     val appender = new AbstractAppender("messages", null, null, true, Property.EMPTY_ARRAY) {

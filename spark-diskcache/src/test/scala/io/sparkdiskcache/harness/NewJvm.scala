@@ -47,7 +47,7 @@ object NewJvm {
   def testClasses: String =
     new File(getClass.getProtectionDomain.getCodeSource.getLocation.toURI).getPath
 
-  /** What a finished process left behind. */
+  /** The exit code and the output of a finished process. */
   final case class Finished(exit: Int, output: String)
 
   def run(

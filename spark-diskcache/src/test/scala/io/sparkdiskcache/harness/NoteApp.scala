@@ -94,7 +94,7 @@ object NoteApp {
         "import org.apache.spark.sql.functions._").foreach(run)
     }
 
-    /** What the code prints. */
+    /** The text that the code prints. */
     def run(code: String): String = {
       val printed = new ByteArrayOutputStream()
       val out = new PrintStream(printed, true, UTF_8)

@@ -73,7 +73,7 @@ trait Scenarios extends Applications { this: Suite =>
 
 object Scenarios {
 
-  /** What one application saw of its one cached relation. */
+  /** The view that one application had of its one cached relation. */
   final case class Run(
       rows: Seq[String],
       hits: Long,

@@ -7,7 +7,7 @@ import org.apache.spark.{SparkContext, TaskCommitDenied}
 import org.apache.spark.scheduler._
 
 /**
- * What the scheduler did, from its listener events: stages are counted as run when a task of them
+ * The scheduler's figures, from its listener events: stages are counted as run when a task of them
  * started, as skipped when their job ended without one.
  */
 final class StageFigures extends SparkListener {

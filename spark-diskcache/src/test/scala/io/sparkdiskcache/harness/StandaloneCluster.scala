@@ -102,7 +102,7 @@ final class StandaloneCluster(
     processes -= host
   }
 
-  /** What executors warned of, and why they did not publish. */
+  /** The warnings of executors, and why they did not publish. */
   def executorLog: String = {
     val files = Files.walk(dir)
     try

@@ -455,7 +455,7 @@ class MemoSuite extends AnyFunSuite with Applications {
   }
 }
 
-/** What became of a run on one host. */
+/** The outcome of a run on one host. */
 final case class DiskCacheFigures(kept: Int, calls: Long, hits: Long, fetched: Long)
 
 object MemoSuite {

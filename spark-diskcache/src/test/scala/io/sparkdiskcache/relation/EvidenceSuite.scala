@@ -18,8 +18,8 @@ import org.scalatest.BeforeAndAfterEach
 import org.scalatest.funsuite.AnyFunSuite
 
 /**
- * What tasks report of their functions decides what is published, and files that functions read are
- * inputs of the entries. What reports here is the file system of the input, see
+ * The reports of tasks about their functions decide what is published, and files that functions
+ * read are inputs of the entries. The file system of the input makes the reports here, see
  * [[ReportingFileSystem]].
  */
 class EvidenceSuite extends AnyFunSuite with Applications with BeforeAndAfterEach {
@@ -269,7 +269,7 @@ class EvidenceSuite extends AnyFunSuite with Applications with BeforeAndAfterEac
   }
 }
 
-/** What is reported when a task opens an input file, and where the digit in its rows comes from. */
+/** The report when a task opens an input file, and where the digit in its rows comes from. */
 object Reports {
   @volatile var all: Evidence => Unit = _ => ()
   @volatile var file: Option[Path] = None

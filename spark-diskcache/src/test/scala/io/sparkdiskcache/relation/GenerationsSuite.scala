@@ -12,7 +12,7 @@ import io.sparkdiskcache.harness.{Gate, TestDirectories}
 import io.sparkdiskcache.store._
 import org.scalatest.funsuite.AnyFunSuite
 
-/** What becomes of the files of a set that is given up, for each way in which that happens. */
+/** The fate of the files of a set that is given up, for each way in which that happens. */
 class GenerationsSuite extends AnyFunSuite with TestDirectories {
   private val Bytes = 1000
   private val generations = Generations.process()

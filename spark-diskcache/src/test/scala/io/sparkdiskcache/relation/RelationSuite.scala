@@ -19,7 +19,7 @@ import org.apache.spark.sql.functions._
 import org.apache.spark.storage.StorageLevel
 import org.scalatest.funsuite.AnyFunSuite
 
-/** What a cached relation promises inside an application and across applications. */
+/** The promises of a cached relation inside an application and across applications. */
 class RelationSuite extends AnyFunSuite with Applications {
 
   /** Four files of 250 rows. */

@@ -7,7 +7,7 @@ import scala.util.Try
 import org.apache.spark.internal.config.ConfigEntry
 import org.apache.spark.sql.internal.SQLConf
 
-/** What Spark knows of its own SQL settings, most of which are internal. */
+/** Spark's own registry of its SQL settings, most of which are internal. */
 object SettingsRegistry {
   private def entries: Iterable[ConfigEntry[_]] = SQLConf.getConfigEntries().asScala
 
