@@ -103,7 +103,7 @@ def test_pyarrow_reads_an_entry() -> None:
         "amount": decimal.Decimal("12.34"),
         "share": 0.5,
         "about": 1.5,
-        "word": "Köln",
+        "word": "Köln am Rhein",
         "bytes": b"\x00\xff",
         "day": datetime.date(2022, 1, 8),
         "at": datetime.datetime(1970, 1, 1, 0, 0, 1, tzinfo=utc),
@@ -113,4 +113,4 @@ def test_pyarrow_reads_an_entry() -> None:
         "row": {"q": 0.1, "r": "x"},
     }
     nothing = dict.fromkeys(first)
-    assert entry.to_pylist() == [first, nothing, first]
+    assert entry.to_pylist() == [first, nothing, first] * 50

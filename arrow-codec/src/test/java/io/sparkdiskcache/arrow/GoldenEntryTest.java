@@ -9,6 +9,7 @@ import java.math.BigDecimal;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import org.apache.arrow.memory.AllocationListener;
@@ -55,7 +56,7 @@ final class GoldenEntryTest {
           "key=" + KEY,
           "partition=0",
           "relation=golden",
-          "rows=3",
+          "rows=150",
           "schema={}",
           "tag=nightly",
           "writeNanos=7",
@@ -96,7 +97,7 @@ final class GoldenEntryTest {
               Decimal.apply(new BigDecimal("12.34"), 12, 2),
               0.5,
               1.5,
-              UTF8String.fromString("K\u00f6ln"),
+              UTF8String.fromString("K\u00f6ln am Rhein"),
               new byte[] {0, -1},
               19_000,
               1_000_000L,
@@ -107,12 +108,15 @@ final class GoldenEntryTest {
                   new GenericArrayData(new Object[] {7L})),
               new GenericInternalRow(new Object[] {0.1, UTF8String.fromString("x")})
             });
-    return List.of(row, new GenericInternalRow(SCHEMA.length()), row);
+    return Collections.nCopies(50, List.of(row, new GenericInternalRow(SCHEMA.length()), row))
+        .stream()
+        .flatMap(List::stream)
+        .toList();
   }
 
   private static void write(Path file, @Nullable EntryEncryption encryption) throws IOException {
     EncodeOptions options =
-        new EncodeOptions(2, 1 << 20)
+        new EncodeOptions(100, 1 << 20)
             .withPrecision(new PrecisionPolicy(Map.of("about", Precision.FLOAT16), 0.01, 0.01));
     try (BufferAllocator root = new RootAllocator();
         EntryWriter writer =

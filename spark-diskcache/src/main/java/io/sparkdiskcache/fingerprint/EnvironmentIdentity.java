@@ -5,11 +5,12 @@ import java.nio.charset.Charset;
 import java.time.zone.ZoneRulesProvider;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TimeZone;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * The environment of the JVM that computes rows: parts of the JDK that change results between
@@ -99,17 +100,17 @@ public final class EnvironmentIdentity {
    */
   public record Difference(String name, String here, String there) {}
 
-  /** The first fact of the driver's that does not hold in this JVM; empty if all do. */
+  /** The first fact that differs between the driver and this JVM, or that only one of them has. */
   public static Optional<Difference> difference(SortedMap<String, String> driver) {
     SortedMap<String, String> here = facts();
-    for (Map.Entry<String, String> fact : driver.entrySet()) {
-      String other = here.getOrDefault(fact.getKey(), "");
-      boolean same =
-          fact.getKey().equals(TIMEZONE)
-              ? isSameZone(fact.getValue(), other)
-              : fact.getValue().equals(other);
+    SortedSet<String> names = new TreeSet<>(driver.keySet());
+    names.addAll(here.keySet());
+    for (String name : names) {
+      String mine = here.getOrDefault(name, "");
+      String theirs = driver.getOrDefault(name, "");
+      boolean same = name.equals(TIMEZONE) ? isSameZone(theirs, mine) : theirs.equals(mine);
       if (!same) {
-        return Optional.of(new Difference(fact.getKey(), other, fact.getValue()));
+        return Optional.of(new Difference(name, mine, theirs));
       }
     }
     return Optional.empty();

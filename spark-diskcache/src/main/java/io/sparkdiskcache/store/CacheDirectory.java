@@ -134,6 +134,11 @@ final class CacheDirectory {
     return root.resolve("index.db");
   }
 
+  /** SQLite's write-ahead log, which is there while a process has the index open. */
+  Path indexLog() {
+    return index().resolveSibling(index().getFileName() + "-wal");
+  }
+
   /** Present when a process met damage in the index: the next open examines it. */
   Path indexSuspect() {
     return root.resolve("index.suspect");

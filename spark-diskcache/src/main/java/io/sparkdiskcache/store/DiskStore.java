@@ -196,6 +196,10 @@ public final class DiskStore implements AutoCloseable {
 
   private void start(Recovery recovery) {
     background.every(RESUME, "Cannot ask for the write lock", index::resume);
+    background.every(
+        RESUME,
+        "Cannot begin the log of the index anew",
+        () -> index.restartLog(Session.MAX_IDLE_LOG_BYTES));
     background.every(FLUSH_SECONDS, "Cannot write access times", () -> accesses.flush(index));
     background.every(FLUSH_SECONDS, "Cannot write the trace", () -> trace.flush(owner));
     if (room.changesByItself()) {

@@ -57,6 +57,8 @@ final class Index implements AutoCloseable {
    */
   private static final Duration OWN_WAIT = Duration.ofSeconds(30);
 
+  private static final Duration LOG_WAIT = Duration.ofMillis(100);
+
   private static final int IDLE_READERS = 8;
 
   private final CacheDirectory directory;
@@ -225,6 +227,32 @@ final class Index implements AutoCloseable {
       session.execute("ROLLBACK");
       stopped = false;
       LOG.warn("The write lock of {} is free again", directory.index());
+    } catch (SQLException e) {
+      if (!isBusy(e)) {
+        throw e;
+      }
+    } finally {
+      writing.unlock();
+    }
+  }
+
+  /**
+   * Has the write-ahead log begin anew if it is long. SQLite does that by itself only when no
+   * reader needs the log, which beside readers that never pause is never. Here writers wait while
+   * what is in the log goes to the index, for readers {@link #LOG_WAIT} at most; who begins to read
+   * then needs no log.
+   */
+  void restartLog(long longest) throws SQLException, IOException {
+    Path log = directory.indexLog();
+    if (stopped
+        || closed
+        || !Files.exists(log)
+        || Files.size(log) <= longest
+        || !writing.tryLock()) {
+      return;
+    }
+    try (Session session = Session.open(directory.index(), LOG_WAIT)) {
+      session.execute("PRAGMA wal_checkpoint(TRUNCATE)");
     } catch (SQLException e) {
       if (!isBusy(e)) {
         throw e;

@@ -24,8 +24,10 @@ import org.sqlite.jdbc4.JDBC4Connection;
  * it closes it.
  */
 final class Session implements AutoCloseable {
-  /** To which SQLite cuts the write-ahead log when it starts over. */
-  private static final int MAX_IDLE_LOG_BYTES = 16 << 20;
+  /**
+   * To which SQLite cuts the write-ahead log when it starts over, which a longer one is made to.
+   */
+  static final int MAX_IDLE_LOG_BYTES = 16 << 20;
 
   private final Connection connection;
   private final WalIndex memory;

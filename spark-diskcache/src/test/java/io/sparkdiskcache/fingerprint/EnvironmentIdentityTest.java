@@ -79,6 +79,9 @@ class EnvironmentIdentityTest {
                 assertThat(other.there()).isEqualTo(driver.get(name));
               });
     }
+    SortedMap<String, String> older = new TreeMap<>(here);
+    older.remove("locale");
+    assertThat(EnvironmentIdentity.difference(older)).as("only this JVM has it").isPresent();
     SortedMap<String, String> newer = new TreeMap<>(here);
     newer.put("what another version adds", "x");
     assertThat(EnvironmentIdentity.difference(newer)).isPresent();

@@ -26,7 +26,7 @@ class GoldenDescriptionTest {
     assertThat(found.createdAt()).isEqualTo(Instant.parse("2026-11-30T02:00:00Z"));
     EntryMeta meta = found.meta();
     assertThat(meta.relation()).isEqualTo("golden");
-    assertThat(meta.rows()).isEqualTo(3);
+    assertThat(meta.rows()).isEqualTo(150);
     assertThat(meta.tag()).isEqualTo("nightly");
     assertThat(meta.application()).isEqualTo("golden/app-1");
     assertThat(meta.computeTime()).isEqualTo(Duration.ofNanos(5));

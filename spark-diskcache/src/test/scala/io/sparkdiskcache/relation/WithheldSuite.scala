@@ -9,6 +9,7 @@ import java.util.{Locale, TimeZone}
 import scala.jdk.CollectionConverters._
 
 import io.sparkdiskcache.{CacheStats, DiskCache}
+import io.sparkdiskcache.cluster.ProcessStores
 import io.sparkdiskcache.harness._
 import io.sparkdiskcache.relation.Objection.Reason
 import org.apache.hadoop.security.UserGroupInformation
@@ -156,6 +157,17 @@ class WithheldSuite extends AnyFunSuite with Applications {
       val relation = DiskCache.of(spark).explain(df).relations().get(0).fingerprint()
       val paid = AdmissionLedger.process().computed(relation, Duration.ZERO, Duration.ofMinutes(1), 1)
       assert(!paid)
+    }
+  }
+
+  test("a function that an audit finds wrong meanwhile") {
+    withheld(directory("audit"), Reason.AUDIT, 2)(rows) { (spark, df) =>
+      layOut(df)
+      val relation = DiskCache.of(spark).explain(df).relations().get(0).fingerprint()
+      ProcessStores.open().forEach { store =>
+        store.distrust(relation, "for the test")
+        ()
+      }
     }
   }
 
