@@ -87,7 +87,7 @@ def test_pyarrow_reads_an_entry() -> None:
         "amount": "decimal32(9, 2)",
         "share": "float",
         "about": "halffloat",
-        "word": "string",
+        "word": "dictionary<values=string, indices=int8, ordered=0>",
         "bytes": "binary",
         "day": "date32[day]",
         "at": "timestamp[us, tz=UTC]",
