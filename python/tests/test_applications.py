@@ -183,39 +183,56 @@ spark.stop()
 """
 
 
-@contextmanager
-def connect_server(programs: Programs) -> Iterator[str]:
-    """A Spark Connect server with the plugin, as its documentation starts one."""
-    from sparkdiskcache._install import jar_path
-
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextmanager
+def server(
+    programs: Programs, started: str, main: str, conf: dict[str, str], *arguments: str
+) -> Iterator[None]:
+    """One of Spark's servers with the plugin, as its documentation starts one."""
+    from sparkdiskcache._install import jar_path
+
     conf = {
         **programs.conf,
         "spark.master": "local[2]",
         "spark.plugins": "io.sparkdiskcache.DiskCachePlugin",
         "spark.jars": str(jar_path()),
-        "spark.connect.grpc.binding.address": "127.0.0.1",
-        "spark.connect.grpc.binding.port": str(port),
+        **conf,
     }
     submit = [str(Path(pyspark.__file__).parent / "bin" / "spark-submit")]
     for key, value in conf.items():
         submit += ["--conf", f"{key}={value}"]
-    submit += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"]
+    submit += ["--class", main, "spark-internal", *arguments]
     log = programs.directory / "server.log"
     with log.open("w") as out:
-        server = subprocess.Popen(submit, cwd=programs.directory, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(submit, cwd=programs.directory, stdout=out, stderr=subprocess.STDOUT)
     try:
-        while "Spark Connect server started" not in log.read_text():
-            assert server.poll() is None, log.read_text()
+        while started not in log.read_text():
+            assert process.poll() is None, log.read_text()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                server.wait(0.5)
-        yield f"sc://127.0.0.1:{port}"
+                process.wait(0.5)
+        yield
     finally:
-        server.terminate()
-        server.wait()
+        process.terminate()
+        process.wait()
     assert warnings_of(log.read_text()) == []
+
+
+@contextmanager
+def connect_server(programs: Programs) -> Iterator[str]:
+    port = free_port()
+    conf = {
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(port),
+    }
+    main = "org.apache.spark.sql.connect.service.SparkConnectServer"
+    with server(programs, "Spark Connect server started", main, conf):
+        yield f"sc://127.0.0.1:{port}"
 
 
 def test_through_connect_cache_is_enough(programs: Programs, data: str) -> None:
@@ -291,6 +308,71 @@ def test_two_users_of_a_connect_server_neither_see_nor_remove_what_the_other_wro
     assert found["after bob"] == found["ann"] == found["ann evicts"], "explaining removes nothing"
     assert found["left"] == 0
     assert found["jdbc"].startswith("refused") and found["driver"].startswith("refused")
+
+
+class Beeline:
+    """A user's connection to a Thrift server, in a process of its own."""
+
+    def __init__(self, url: str, user: str, log: Path) -> None:
+        command = [str(Path(pyspark.__file__).parent / "bin" / "beeline"), "-u", url, "-n", user]
+        options = ["--silent=true", "--showHeader=false", "--outputformat=csv2"]
+        with log.open("w") as out:
+            self._process = subprocess.Popen(
+                command + options, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=out, text=True
+            )
+        self._asked = 0
+        self._log = log
+
+    def ask(self, sql: str) -> list[str]:
+        """The rows of numbers that a statement gives."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._asked += 1
+        end = f"end-{self._asked}"
+        self._process.stdin.write(f"{sql};\nSELECT concat('end-', {self._asked});\n")
+        self._process.stdin.flush()
+        rows = []
+        for line in self._process.stdout:
+            line = line.strip().removeprefix("null")  # in the place of a prompt
+            if line == end:
+                return rows
+            if line.replace(",", "").isdigit():  # others are echoes of statements
+                rows.append(line)
+        raise AssertionError(f"{sql}: {self._log.read_text()}")
+
+    def close(self) -> None:
+        self._process.communicate("!quit\n", timeout=60)
+
+
+def test_two_users_of_a_thrift_server_neither_see_nor_remove_what_the_other_wrote(
+    programs: Programs, data: str
+) -> None:
+    port = free_port()
+    place = [f"hive.server2.thrift.port={port}", "hive.server2.thrift.bind.host=127.0.0.1"]
+    arguments = [text for setting in place for text in ("--hiveconf", setting)]
+    main = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
+    query = f"SELECT k, count(*) AS n FROM parquet.`{data}` GROUP BY k"
+    entries = "SELECT count(*) FROM diskcache_entries()"
+    evict = "SELECT count(*) FROM diskcache_evict('name=*')"
+    with server(programs, "HiveThriftServer2 started", main, {}, *arguments), contextlib.ExitStack() as users:
+        ann, bob = (
+            Beeline(f"jdbc:hive2://127.0.0.1:{port}", user, programs.directory / f"{user}.log")
+            for user in ("ann", "bob")
+        )
+        users.callback(ann.close)
+        users.callback(bob.close)
+        assert ann.ask(f"CACHE TABLE counts AS {query}") == []
+        assert sorted(ann.ask("SELECT * FROM counts")) == [f"{k},60" for k in range(5)]
+        (of_ann,) = ann.ask(entries)
+        assert int(of_ann) > 0
+        assert bob.ask(entries) == bob.ask(evict) == bob.ask("SELECT count(*) FROM diskcache_memo()") == ["0"]
+        bob.ask("SET spark.diskcache.sql.functions=all")
+        assert bob.ask(entries) == ["0"], "a session's setting changes nothing"
+        assert sorted(bob.ask(query)) == [f"{k},60" for k in range(5)]
+        assert bob.ask(entries) == ["0"], "who reads what another wrote does not own it"
+        ann.ask(f"EXPLAIN {evict}")
+        assert ann.ask(entries) == [of_ann], "explaining removes nothing"
+        assert ann.ask(evict) == [of_ann]
+        assert ann.ask(entries) == ["0"]
 
 
 SESSION = """
