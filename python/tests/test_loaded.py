@@ -9,6 +9,9 @@ import py_compile
 import subprocess
 import sys
 import time
+import types
+import zipfile
+import zipimport
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from pyspark.cloudpickle import cloudpickle
 
 from sparkdiskcache import _libraries
 from sparkdiskcache._environment import Environment, zone_of_process
+from sparkdiskcache._loadedlibraries import Libraries
 from sparkdiskcache.fnhash import hash_function
 
 H = "RATE = 2\nTABLE = {}\ndef g(x): return x * RATE\ndef count(x):\n    TABLE[x] = 1\n    return len(TABLE)\n"
@@ -442,3 +446,16 @@ def test_pickled_before_an_edit_and_loaded_after_it(worker: Worker, tmp_path: Pa
     finally:
         sys.path.remove(str(tmp_path))
         sys.modules.pop("h", None)
+
+
+def test_libraries_that_spark_brings_in_archives_are_no_other_state(tmp_path: Path) -> None:
+    archive = tmp_path / "py4j-src.zip"
+    with zipfile.ZipFile(archive, "w") as written:
+        written.writestr("py4j/__init__.py", "")
+    loader = zipimport.zipimporter(str(archive))
+    module = types.ModuleType("py4j")
+    module.__spec__ = loader.find_spec("py4j")
+    libraries = Libraries()
+    assert libraries.younger("py4j", module, time.time_ns()) is None
+    assert "was changed" in (libraries.younger("py4j", module, 0) or "")
+    assert libraries.younger("another", module, time.time_ns()) is not None

@@ -10,6 +10,8 @@ from typing import Any
 from ._libraries import Machine
 from ._refusal import CODE, FunctionRefused
 
+_OF_SPARK = ("pyspark", "py4j")
+
 
 class Libraries:
     """Distributions as they were when their modules were loaded."""
@@ -52,6 +54,9 @@ class Libraries:
         path = getattr(getattr(module, "__spec__", None), "origin", None)
         if path is None or not os.path.isabs(path):
             return None
+        if name.partition(".")[0] in _OF_SPARK:
+            # Spark's archives of itself go with its version, which counts.
+            path = getattr(module.__spec__.loader, "archive", path)
         limit = self.loaded_at.get(name, started)
         try:
             facts = os.stat(path)
