@@ -71,6 +71,22 @@ class ArchitectureTest {
     rule.check(CLASSES);
   }
 
+  /** Threads that inherit a session keep it. */
+  @Test
+  void threadsAreMadeInOnePlace() {
+    ArchRule rule =
+        noClasses()
+            .that()
+            .doNotHaveFullyQualifiedName("io.sparkdiskcache.store.Threads")
+            .should()
+            .callConstructor(Thread.class, Runnable.class)
+            .orShould()
+            .callConstructor(Thread.class, Runnable.class, String.class)
+            .orShould()
+            .callConstructor(Thread.class, String.class);
+    rule.check(CLASSES);
+  }
+
   @Test
   void storeKnowsNothingOfSpark() {
     ArchRule rule =

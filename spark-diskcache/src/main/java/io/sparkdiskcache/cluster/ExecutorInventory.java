@@ -8,6 +8,7 @@ import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.SetPart;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreOptions;
+import io.sparkdiskcache.store.Threads;
 import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -54,11 +55,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
   private final Map<Long, Boolean> changes = new LinkedHashMap<>();
   private final ScheduledExecutorService thread =
       Executors.newSingleThreadScheduledExecutor(
-          task -> {
-            Thread daemon = new Thread(task, "diskcache-inventory");
-            daemon.setDaemon(true);
-            return daemon;
-          });
+          task -> Threads.daemon(task, "diskcache-inventory"));
   private @Nullable DriverLink link;
   private @Nullable ExecutorSets sets;
   private @Nullable StoreOptions storeOptions;

@@ -5,6 +5,7 @@ import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.HostDirectory;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreOptions;
+import io.sparkdiskcache.store.Threads;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
@@ -34,7 +35,7 @@ public final class ProcessStores {
   private record Failure(StoreException cause, long nanos) {}
 
   static {
-    Runtime.getRuntime().addShutdownHook(new Thread(ProcessStores::end, "diskcache-close"));
+    Threads.atExit(ProcessStores::end, "diskcache-close");
   }
 
   /** Of which this process cannot tell the directory. */
@@ -75,9 +76,7 @@ public final class ProcessStores {
     Failure failure = FAILED.get(directory);
     if (failure != null) {
       if (now - failure.nanos > RETRY.toNanos() && TRYING.add(directory)) {
-        Thread again = new Thread(() -> tryAgain(options, directory), "diskcache-open");
-        again.setDaemon(true);
-        again.start();
+        Threads.daemon(() -> tryAgain(options, directory), "diskcache-open").start();
       }
       throw failure.cause;
     }

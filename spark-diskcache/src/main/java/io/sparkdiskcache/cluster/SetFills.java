@@ -3,6 +3,7 @@ package io.sparkdiskcache.cluster;
 
 import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.SetMeta;
+import io.sparkdiskcache.store.Threads;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
@@ -72,12 +73,7 @@ final class SetFills {
 
   private final Map<String, Fill> fills = new HashMap<>();
   private final ExecutorService checks =
-      Executors.newSingleThreadExecutor(
-          task -> {
-            Thread thread = new Thread(task, "diskcache-set-checks");
-            thread.setDaemon(true);
-            return thread;
-          });
+      Executors.newSingleThreadExecutor(task -> Threads.daemon(task, "diskcache-set-checks"));
 
   synchronized void begin(
       Key partKey,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.store.Threads;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Paths;
@@ -205,9 +206,7 @@ public final class InputStats {
   }
 
   private static Thread daemon(Runnable task) {
-    Thread thread = new Thread(task, "diskcache-stat");
-    thread.setDaemon(true);
-    return thread;
+    return Threads.daemon(task, "diskcache-stat");
   }
 
   private static String fileSystem(Path path, Configuration conf) {

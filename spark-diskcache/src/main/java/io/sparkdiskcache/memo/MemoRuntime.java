@@ -5,6 +5,7 @@ import io.sparkdiskcache.store.HostDirectory;
 import io.sparkdiskcache.store.MemoFunction;
 import io.sparkdiskcache.store.MemoStore;
 import io.sparkdiskcache.store.StoreException;
+import io.sparkdiskcache.store.Threads;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -26,7 +27,7 @@ public final class MemoRuntime {
   private static final Map<Path, StoreException> FAILED = new HashMap<>();
 
   static {
-    Runtime.getRuntime().addShutdownHook(new Thread(MemoRuntime::closeAll, "memo-close"));
+    Threads.atExit(MemoRuntime::closeAll, "memo-close");
   }
 
   private static final Map<MemoFunction, Pace> PACES = new ConcurrentHashMap<>();

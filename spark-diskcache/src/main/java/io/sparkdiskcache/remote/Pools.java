@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.remote;
 
+import io.sparkdiskcache.store.Threads;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -21,11 +22,7 @@ final class Pools {
             IDLE_SECONDS,
             TimeUnit.SECONDS,
             new ArrayBlockingQueue<>(queue),
-            work -> {
-              Thread thread = new Thread(work, name + "-" + number.getAndIncrement());
-              thread.setDaemon(true);
-              return thread;
-            });
+            work -> Threads.daemon(work, name + "-" + number.getAndIncrement()));
     pool.allowCoreThreadTimeOut(true);
     return pool;
   }

@@ -27,11 +27,7 @@ final class Background implements AutoCloseable {
     this.executor =
         new ScheduledThreadPoolExecutor(
             1,
-            task -> {
-              Thread thread = new Thread(task, "spark-diskcache-store");
-              thread.setDaemon(true);
-              return thread;
-            },
+            task -> Threads.daemon(task, "spark-diskcache-store"),
             // After close: what was asked for too late is left to the next open.
             new ThreadPoolExecutor.DiscardPolicy());
     executor.setExecuteExistingDelayedTasksAfterShutdownPolicy(true);
