@@ -67,7 +67,7 @@ public final class PythonBridge {
     return DiskCache.of(session).impure(digest);
   }
 
-  /** Why Python could not hash a function; {@code code} names a {@link Refusal.Code}. */
+  /** Why Python could not hash a function; {@code code} names a {@code Refusal.Code}. */
   public static void refuse(PythonFunction function, String code, String sentence) {
     PythonFunctions.refuse(function, Refusal.Code.valueOf(code), sentence);
   }
