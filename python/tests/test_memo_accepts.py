@@ -107,7 +107,8 @@ def test_an_async_def_is_refused_when_it_is_decorated(function: Any) -> None:
 def test_who_runs_it_is_taken(spark: Any, cache: DiskCache) -> None:
     scope: dict[str, Any] = {"__name__": "__main__"}
     exec(
-        "import asyncio\nasync def ask(x):\n    return x + '!'\ndef run(x):\n    return asyncio.run(ask(x))", scope
+        "import asyncio\nasync def ask(x):\n    return x + '!'\ndef run(x):\n    return asyncio.run(ask(x))",
+        scope,
     )
     answered = spark.createDataFrame([("a",)], "s string").select(memoize(scope["run"])("s")).collect()
     assert answered == [Row("a!")]

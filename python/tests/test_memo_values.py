@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pyspark.sql import types as t
+
 from sparkdiskcache import DiskCacheError, memoize
 from sparkdiskcache import _memovalues as values
 

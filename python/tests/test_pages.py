@@ -57,9 +57,7 @@ def made(statements: list[str]) -> dict[str, list[tuple[str, str]]]:
             connection.execute(statement)
         names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
         return {
-            name: [
-                (column, kind) for _, column, kind, *_ in connection.execute(f"PRAGMA table_info({name})")
-            ]
+            name: [(column, kind) for _, column, kind, *_ in connection.execute(f"PRAGMA table_info({name})")]
             for (name,) in names
         }
 
@@ -82,6 +80,7 @@ def test_memo_files_of_both_languages_have_the_columns_of_their_page() -> None:
     of_python = [*_memostore._SHARD, *_memostore._LEDGER]
     assert of_java == of_python
     assert told("format-memo.md") == made(of_java)
-    assert f"| version | `user_version` of each database: {_memostore._FORMAT} (" in (
-        DESIGN / "format-memo.md"
-    ).read_text()
+    assert (
+        f"| version | `user_version` of each database: {_memostore._FORMAT} ("
+        in (DESIGN / "format-memo.md").read_text()
+    )

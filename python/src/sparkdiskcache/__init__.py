@@ -17,8 +17,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import _line
-from ._report import Explanation, Relation, Stats
 from ._pure import pure
+from ._report import Explanation, Relation, Stats
 from .errors import DiskCacheError
 
 if TYPE_CHECKING or _line.supported():

@@ -23,7 +23,9 @@ def of_this_process(configured: str) -> str:
     if configured != DEFAULT:
         return _absolute(configured)
     caches = os.environ.get("XDG_CACHE_HOME", "")
-    return os.path.join(caches if os.path.isabs(caches) else os.path.join(_home(), ".cache"), "spark-diskcache")
+    return os.path.join(
+        caches if os.path.isabs(caches) else os.path.join(_home(), ".cache"), "spark-diskcache"
+    )
 
 
 def _absolute(text: str) -> str:

@@ -67,7 +67,19 @@ def is_bad(dotted: str) -> bool:
     return kinds.get(dotted, PURE) not in (PURE, READS, UNKNOWN)
 
 
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, tuple, type, types.ModuleType, types.FunctionType)
+_PLAIN = (
+    type(None),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    tuple,
+    type,
+    types.ModuleType,
+    types.FunctionType,
+)
 
 
 @functools.lru_cache(maxsize=1)

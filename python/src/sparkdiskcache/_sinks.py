@@ -79,9 +79,7 @@ _ATTRIBUTES: dict[str, str] = {
         ],
         _NATIVE,
     ),
-    **dict.fromkeys(
-        ["__globals__", "__code__", "__builtins__", "__subclasses__", "__file__"], _HIDDEN
-    ),
+    **dict.fromkeys(["__globals__", "__code__", "__builtins__", "__subclasses__", "__file__"], _HIDDEN),
 }
 
 

@@ -32,7 +32,14 @@ from ._reach import Reach
 from ._refusal import STATE, FunctionRefused
 from ._sources import Module, SourceFile
 
-__all__ = ["FunctionHash", "FunctionRefused", "hash_function", "hash_loaded", "identity_loaded", "state_digest"]
+__all__ = [
+    "FunctionHash",
+    "FunctionRefused",
+    "hash_function",
+    "hash_loaded",
+    "identity_loaded",
+    "state_digest",
+]
 
 _FORMAT = "sparkdiskcache.fnhash.2"
 _SHOWN_DIGITS = 16
