@@ -14,7 +14,7 @@ public enum Compression {
     return switch (this) {
       case LZ4 -> CompressionType.LZ4_FRAME;
       case ZSTD -> CompressionType.ZSTD;
-      case NONE -> throw new IllegalStateException("What is not compressed has no type");
+      case NONE -> throw new IllegalStateException("A buffer that is not compressed has no type");
     };
   }
 }

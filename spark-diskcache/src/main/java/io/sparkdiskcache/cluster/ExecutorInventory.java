@@ -231,7 +231,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
       }
       ask("keys", executor(), directory(), keys.rest(), true);
     } catch (Exception e) { // it asks for the report again
-      unanswered("What this host holds is not used by others for now", e);
+      unanswered("Entries of this host are not used by others for now", e);
     }
   }
 
@@ -356,7 +356,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
     try {
       follow(reply, hurries);
     } catch (Exception e) {
-      unanswered("What the driver wants is not done", e);
+      unanswered("An order of the driver is not carried out", e);
     }
   }
 
