@@ -18,13 +18,13 @@ import os
 import re
 import stat
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import _jsonfile
 from ._digest import hexdigest_of
 from ._sources import is_settled, stamp
 
@@ -281,11 +281,7 @@ class Machine:
             return
         self._dirty = False
         try:
-            self._table.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._table.parent)
-            with open(handle, "w", encoding="utf-8") as file:
-                json.dump(self._hashes(), file)
-            os.replace(name, self._table)
+            _jsonfile.replace(self._table, self._hashes())
         except OSError:
             pass  # then the next process reads the files again
 

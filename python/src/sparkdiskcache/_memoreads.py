@@ -11,12 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from . import _jsonfile, _reads
 from . import _memovalues as values
-from . import _reads
 
 _MOST = 256
 
@@ -54,11 +53,7 @@ class Reads:
         if tuple(together) == self.paths():
             return True
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._path.parent)
-            with open(handle, "w", encoding="utf-8") as file:
-                json.dump(together, file)
-            os.replace(name, self._path)
+            _jsonfile.replace(self._path, together)
         except OSError:
             return False
         return True

@@ -12,7 +12,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.PluginContext;
@@ -51,7 +50,7 @@ final class DriverSide implements DriverPlugin {
       return null;
     }
     return ExecutorInventory.asksEnvironment(message)
-        ? new TreeMap<>(EnvironmentIdentity.facts())
+        ? EnvironmentIdentity.facts()
         : cluster.receive(message);
   }
 

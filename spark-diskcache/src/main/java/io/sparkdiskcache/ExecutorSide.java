@@ -8,7 +8,7 @@ import io.sparkdiskcache.relation.CacheApplication;
 import io.sparkdiskcache.remote.RemoteTier;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
+import java.util.SortedMap;
 import org.apache.spark.api.plugin.ExecutorPlugin;
 import org.apache.spark.api.plugin.PluginContext;
 
@@ -25,8 +25,8 @@ final class ExecutorSide implements ExecutorPlugin {
           ExecutorSide::otherEnvironment);
 
   /** The difference between the environment here and the one that the driver's keys hold for. */
-  private static Optional<String> otherEnvironment(Map<String, String> driver) {
-    return EnvironmentIdentity.difference(new TreeMap<>(driver))
+  private static Optional<String> otherEnvironment(SortedMap<String, String> driver) {
+    return EnvironmentIdentity.difference(driver)
         .map(
             other ->
                 "its %s is '%s' and the driver's is '%s', so that its rows may be others. Start executors with the driver's Java, time zone, locale and character set."

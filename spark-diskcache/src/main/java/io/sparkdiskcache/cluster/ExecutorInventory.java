@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -50,7 +51,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
   private static volatile @Nullable ExecutorInventory process;
 
   private final Function<SparkConf, StoreOptions> options;
-  private final Function<Map<String, String>, Optional<String>> stranger;
+  private final Function<SortedMap<String, String>, Optional<String>> stranger;
   private final Consumer<Integer> release;
   private final Map<Long, Boolean> changes = new LinkedHashMap<>();
   private final ScheduledExecutorService thread =
@@ -81,7 +82,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
   public ExecutorInventory(
       Function<SparkConf, StoreOptions> options,
       Consumer<Integer> release,
-      Function<Map<String, String>, Optional<String>> stranger) {
+      Function<SortedMap<String, String>, Optional<String>> stranger) {
     this.stranger = stranger;
     this.options = options;
     this.release = release;
@@ -240,8 +241,8 @@ public final class ExecutorInventory implements ExecutorPlugin {
     return message instanceof Object[] parts && parts.length == 1 && ENVIRONMENT.equals(parts[0]);
   }
 
-  private Map<String, String> environmentOfDriver() throws Exception {
-    Map<String, String> facts = new TreeMap<>();
+  private SortedMap<String, String> environmentOfDriver() throws Exception {
+    SortedMap<String, String> facts = new TreeMap<>();
     ((Map<?, ?>) ask(ENVIRONMENT)).forEach((name, fact) -> facts.put((String) name, (String) fact));
     return facts;
   }

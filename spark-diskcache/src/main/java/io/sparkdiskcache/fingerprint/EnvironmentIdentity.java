@@ -118,12 +118,14 @@ public final class EnvironmentIdentity {
 
   /** Of the same rules and names: an executor's own "Etc/UTC" is the driver's "UTC". */
   static boolean isSameZone(String one, String other) {
+    if (one.equals(other)) {
+      return true;
+    }
     TimeZone a = TimeZone.getTimeZone(one);
     TimeZone b = TimeZone.getTimeZone(other);
-    return one.equals(other)
-        || (a.toZoneId().getRules().equals(b.toZoneId().getRules())
-            && name(a, TimeZone.SHORT).equals(name(b, TimeZone.SHORT))
-            && name(a, TimeZone.LONG).equals(name(b, TimeZone.LONG)));
+    return a.toZoneId().getRules().equals(b.toZoneId().getRules())
+        && name(a, TimeZone.SHORT).equals(name(b, TimeZone.SHORT))
+        && name(a, TimeZone.LONG).equals(name(b, TimeZone.LONG));
   }
 
   private static String name(TimeZone zone, int style) {

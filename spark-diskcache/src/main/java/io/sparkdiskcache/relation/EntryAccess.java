@@ -382,7 +382,8 @@ final class EntryAccess {
         String.valueOf(e.getMessage()));
   }
 
-  private static String host() {
+  /** Of this process, as Spark names it. */
+  static String host() {
     return SparkEnv.get().blockManager().blockManagerId().host();
   }
 

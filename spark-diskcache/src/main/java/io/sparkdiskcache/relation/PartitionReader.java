@@ -12,7 +12,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
-import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -189,7 +188,7 @@ final class PartitionReader {
   /** Where a partition without a parent was found. */
   private static String host(CachedPartition partition) {
     return partition.preferredHosts().isEmpty()
-        ? SparkEnv.get().blockManager().blockManagerId().host()
+        ? EntryAccess.host()
         : partition.preferredHosts().get(0);
   }
 

@@ -9,7 +9,6 @@ import io.sparkdiskcache.relation.Objection.Reason;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import org.apache.spark.SparkEnv;
 import org.apache.spark.sql.internal.SQLConf;
 
 /**
@@ -81,10 +80,7 @@ final class Premises {
                     Reason.ENVIRONMENT,
                     other.name(),
                     "it is '%s' on host %s and '%s' in the driver"
-                        .formatted(
-                            other.here(),
-                            SparkEnv.get().blockManager().blockManagerId().host(),
-                            other.there())));
+                        .formatted(other.here(), EntryAccess.host(), other.there())));
   }
 
   private Optional<Objection> day() {

@@ -136,7 +136,7 @@ final class CacheDirectory {
 
   /** SQLite's write-ahead log, which is there while a process has the index open. */
   Path indexLog() {
-    return index().resolveSibling(index().getFileName() + "-wal");
+    return root.resolve("index.db-wal");
   }
 
   /** Present when a process met damage in the index: the next open examines it. */
