@@ -4,11 +4,14 @@ package io.sparkdiskcache
 import java.nio.file.{Files, Path}
 
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
-import io.sparkdiskcache.harness.{Applications, CompressionApp, ExactRows, NewJvm}
+import io.sparkdiskcache.harness.{Applications, CompressionApp, ExactRows, NewJvm, Sample}
 import io.sparkdiskcache.relation.RelationInspector.Status
 import org.scalatest.funsuite.AnyFunSuite
 
-/** Entries whose buffers are compressed: read by the next application, whatever that writes itself. */
+/**
+ * Entries whose buffers are compressed: read by the next application, whatever that writes itself. One of
+ * the two codecs by default; `-Ddiskcache.codecs=all` takes both.
+ */
 class CompressionSuite extends AnyFunSuite with Applications {
   private lazy val input: Path = {
     val dir = directory("input").resolve("table")
@@ -61,7 +64,9 @@ class CompressionSuite extends AnyFunSuite with Applications {
   private lazy val expected =
     inNewJvm("truth", directory("unused"), "spark.diskcache.enabled" -> "false")
 
-  for ((codec, next) <- Seq("lz4" -> "none", "zstd" -> "lz4")) {
+  private val codecs = Sample.of("diskcache.codecs", 1, Seq("lz4" -> "none", "zstd" -> "lz4"))(_._1)
+
+  for ((codec, next) <- codecs) {
     test(s"what $codec wrote is read by the next application, which writes with $next") {
       val cache = directory(codec)
       val first = inNewJvm(s"$codec-first", cache, setting(codec))
@@ -103,7 +108,7 @@ class CompressionSuite extends AnyFunSuite with Applications {
     }
   }
 
-  for (codec <- Seq("lz4", "zstd"))
+  for ((codec, _) <- codecs)
     test(s"the command line shows rows that are compressed by $codec") {
       val cache = directory(s"shown-$codec")
       application(cache, setting(codec)) { spark =>

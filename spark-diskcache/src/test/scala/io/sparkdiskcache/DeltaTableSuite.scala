@@ -3,7 +3,7 @@ package io.sparkdiskcache
 
 import java.nio.file.Path
 
-import io.sparkdiskcache.harness.Scenarios
+import io.sparkdiskcache.harness.{Sample, Scenarios}
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.functions._
 import org.scalatest.funsuite.AnyFunSuite
@@ -44,10 +44,13 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
   private val names =
     Seq("'delta.columnMapping.mode' = 'name'", "'delta.minReaderVersion' = '2'", "'delta.minWriterVersion' = '5'")
 
-  /** Minutes of Delta's own work: left out of the sample that every build runs. */
-  private def longTest(name: String)(body: => Unit): Unit =
-    if (System.getProperty("diskcache.delta", "sample") == "all") test(name)(body)
-    else ignore(name)(body)
+  private val some = Sample.of("diskcache.delta", 2, DeltaTableSuite.Names)(identity).toSet
+
+  /** Delta's own work takes minutes: a build runs some of these, by chance. */
+  private def sampled(name: String)(body: => Unit): Unit = {
+    assert(DeltaTableSuite.Names.contains(name), name)
+    if (some(name)) test(name)(body) else ignore(name)(body)
+  }
 
   test("appended files: old chunks hit") {
     val cache = directory("append")
@@ -60,7 +63,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     assert(seen(cache)(_.sql(s"select * from delta.`$path` where id >= 0")).hit)
   }
 
-  test("22: DELETE with deletion vectors: the same data files, other rows") {
+  sampled("22: DELETE with deletion vectors: the same data files, other rows") {
     val cache = directory("delete")
     val path = table("delete", vectors)
     assert(seen(cache)(read(path)).computed == 4)
@@ -86,7 +89,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     }
   }
 
-  longTest("22: deletion vectors and files cut into chunks") {
+  sampled("22: deletion vectors and files cut into chunks") {
     val cache = directory("chunks")
     val path = directory("chunks-table").resolve("t")
     change(
@@ -106,7 +109,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     assert(unsplit.rows == first.rows && unsplit.hits == 0 && unsplit.computed == 1, unsplit.computed)
   }
 
-  longTest("UPDATE and MERGE, with and without deletion vectors") {
+  sampled("UPDATE and MERGE, with and without deletion vectors") {
     Seq("with" -> Seq(vectors), "without" -> Nil).foreach { case (name, properties) =>
       withClue(s"$name: ") {
         val cache = directory(s"update-$name")
@@ -127,7 +130,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     }
   }
 
-  test("a column is renamed, dropped and added again under its name, with mapping") {
+  sampled("a column is renamed, dropped and added again under its name, with mapping") {
     val cache = directory("rename")
     val path = table("rename", names: _*)
     def all(s: SparkSession) = s.read.format("delta").load(path.toString)
@@ -144,7 +147,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     assert(seen(cache)(s => all(s).select("id", "w")).hit)
   }
 
-  longTest("time travel and RESTORE") {
+  sampled("time travel and RESTORE") {
     val cache = directory("travel")
     val path = table("travel")
     def at(version: Long): Query =
@@ -164,7 +167,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     assert(seen(cache)(read(path)).hit)
   }
 
-  test("OPTIMIZE: other files, the same rows") {
+  sampled("OPTIMIZE: other files, the same rows") {
     val cache = directory("optimize")
     val path = table("optimize")
     val before = seen(cache)(read(path))
@@ -174,7 +177,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     assert(seen(cache)(read(path)).hit)
   }
 
-  longTest("a partitioned table, and one that is overwritten") {
+  sampled("a partitioned table, and one that is overwritten") {
     val cache = directory("partitioned")
     val path = directory("partitioned-table").resolve("t")
     def write(mode: String, factor: Int): SparkSession => Unit =
@@ -190,7 +193,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     assert(after.miss && after.rows.size == 10)
   }
 
-  test("the feed of changes is refused") {
+  sampled("the feed of changes is refused") {
     val cache = directory("changes")
     val path = table("changes", "'delta.enableChangeDataFeed' = 'true'")
     change(sql(s"update delta.`$path` set v = 'u' where id = 3"))
@@ -200,7 +203,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     assert(changes.rows.size == 102 && changes.hits == 0 && changes.refused.nonEmpty, changes)
   }
 
-  test("within one application a table is what it was when it was cached") {
+  sampled("within one application a table is what it was when it was cached") {
     def counts(enabled: Boolean): Seq[Long] = {
       val path = table(s"within-$enabled")
       val setting = "spark.diskcache.enabled" -> enabled.toString
@@ -214,4 +217,17 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     }
     assert(counts(enabled = true) == counts(enabled = false))
   }
+}
+
+object DeltaTableSuite {
+  private val Names = Seq(
+    "22: DELETE with deletion vectors: the same data files, other rows",
+    "22: deletion vectors and files cut into chunks",
+    "UPDATE and MERGE, with and without deletion vectors",
+    "a column is renamed, dropped and added again under its name, with mapping",
+    "time travel and RESTORE",
+    "OPTIMIZE: other files, the same rows",
+    "a partitioned table, and one that is overwritten",
+    "the feed of changes is refused",
+    "within one application a table is what it was when it was cached")
 }

@@ -7,7 +7,7 @@ import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import io.sparkdiskcache.harness.{FullDiskApp, NewJvm, TestDirectories}
 import org.scalatest.funsuite.AnyFunSuite
 
-/** A disk without a free byte is an ordinary day. */
+/** A disk without a free byte, which has Spark's scratch directory as well, is an ordinary day. */
 class FullDiskSuite extends AnyFunSuite with TestDirectories {
   private val Size = "8m"
 
@@ -61,5 +61,6 @@ class FullDiskSuite extends AnyFunSuite with TestDirectories {
     step("fits again")(found => assert(found.get("published").asLong > 0))
     step("is there again")(hit)
     assert(finished.output.contains("No space left on device"), "the log says why")
+    assert(finished.output.contains("is in the memory of its task"), "Spark's scratch directory is full as well")
   }
 }

@@ -5,16 +5,17 @@ import java.nio.file.{Files, Path}
 import java.nio.file.attribute.PosixFilePermissions
 import java.util.Base64
 
-import io.sparkdiskcache.harness.{LateReadersApp, NewJvm, TestDirectories}
+import io.sparkdiskcache.harness.{LateReadersApp, NewJvm, Sample, TestDirectories}
 import org.apache.spark.sql.SparkSession
 import org.scalatest.funsuite.AnyFunSuite
 
 /**
  * Threads that read on when their task or the application has ended: memory that is freed too early
- * ends the process, so each is one of its own. `-Ddiskcache.lateReaders=200` runs as many rounds.
+ * ends the process, so each is one of its own. Plain Spark and one kind of entries by default;
+ * `-Ddiskcache.lateReaders=all` runs every kind, `-Ddiskcache.lateReaders.rounds=200` as many rounds.
  */
 class LateReadersSuite extends AnyFunSuite with TestDirectories {
-  private val Rounds = Integer.getInteger("diskcache.lateReaders", 2).toInt
+  private val Rounds = Integer.getInteger("diskcache.lateReaders.rounds", 2).toInt
 
   private lazy val input: Path = {
     val dir = directory("input").resolve("t")
@@ -42,8 +43,9 @@ class LateReadersSuite extends AnyFunSuite with TestDirectories {
     "spark.diskcache.inputs.settle=0s",
     s"spark.diskcache.dir=${directory(s"cache-$name")}")
 
-  private val Modes: Seq[(String, () => Seq[String])] = Seq(
-    "plain Spark" -> (() => Nil),
+  private val control = "plain Spark" -> (() => Seq.empty[String])
+
+  private val kinds: Seq[(String, () => Seq[String])] = Seq(
     "plain entries" -> (() => cache("plain")),
     "compressed entries" -> (() => cache("lz4") :+ "spark.diskcache.compression=lz4"),
     "encrypted entries" -> (() =>
@@ -54,7 +56,7 @@ class LateReadersSuite extends AnyFunSuite with TestDirectories {
         "spark.diskcache.compression=zstd"))
   )
 
-  for ((mode, settings) <- Modes) {
+  for ((mode, settings) <- control +: Sample.of("diskcache.lateReaders", 1, kinds)(_._1)) {
     test(s"who reads on when the task or the application has ended reads the rows: $mode") {
       val name = mode.replace(' ', '-')
       val modeSettings = settings()

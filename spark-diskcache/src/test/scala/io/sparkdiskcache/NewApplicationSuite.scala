@@ -6,15 +6,19 @@ import java.nio.file.{Files, Path}
 import scala.jdk.CollectionConverters._
 
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
-import io.sparkdiskcache.harness.{NewJvm, Queries, QueryApp, TestDirectories}
+import io.sparkdiskcache.harness.{NewJvm, Queries, QueryApp, Sample, TestDirectories}
 import org.apache.spark.sql.SparkSession
 import org.scalatest.funsuite.AnyFunSuite
 
 /**
  * The promise, end to end: one application fills the cache, another JVM runs the same program and
- * reads what is there. Both use the packaged jar in a stock Spark.
+ * reads what is there. Both use the packaged jar in a stock Spark. Some of the queries by default;
+ * `-Ddiskcache.applications=all` runs every one.
  */
 class NewApplicationSuite extends AnyFunSuite with TestDirectories {
+  private lazy val queries =
+    if (Sample.whole("diskcache.applications")) Queries.all else Queries.sample
+
   private lazy val input: Path = {
     val dir = directory("input")
     val spark = SparkSession
@@ -38,7 +42,8 @@ class NewApplicationSuite extends AnyFunSuite with TestDirectories {
       QueryApp.getClass.getName.stripSuffix("$"),
       Seq(input.toString, result.toString) ++ settings.map { case (k, v) => s"$k=$v" },
       withCache,
-      directory("logs").resolve(s"$name.log"))
+      directory("logs").resolve(s"$name.log"),
+      properties = Map("queries" -> queries.map(_.name).mkString(";")))
     assert(finished.exit == 0, s"application $name failed:\n${finished.output.takeRight(4000)}")
     new ObjectMapper().readTree(Files.readString(result))
   }
@@ -65,7 +70,7 @@ class NewApplicationSuite extends AnyFunSuite with TestDirectories {
       assert(first.get("refused").toString == "{}", "every query of the list is accepted")
       assert(second.get("refused").toString == "{}")
       assert(first.get("computed").asLong > 0)
-      Queries.all.foreach { query =>
+      queries.foreach { query =>
         withClue(s"query '${query.name}', adaptive $adaptive: ") {
           val Seq(truth, filled, read) = Seq(plain, first, second).map(_.get(query.name))
           assert(rows(filled) == rows(truth), "rows of the first application")

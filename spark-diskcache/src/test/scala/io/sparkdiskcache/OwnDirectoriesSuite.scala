@@ -12,7 +12,8 @@ import org.scalatest.funsuite.AnyFunSuite
 
 /**
  * Executors whose environment has other directories than the driver's: each keeps its entries in its
- * own, whatever the driver's would be, which here cannot be used at all.
+ * own, whatever the driver's would be, which here cannot be used at all. Two arrangements and the
+ * default one by default; `-Ddiskcache.directories=all` tries every one.
  */
 class OwnDirectoriesSuite extends AnyFunSuite with TestDirectories {
   private val Seq(one, other) = StandaloneCluster.Hosts
@@ -21,13 +22,12 @@ class OwnDirectoriesSuite extends AnyFunSuite with TestDirectories {
   private val NoCaches = "spark.executorEnv.XDG_CACHE_HOME="
 
   /** Each with the number of its applications, in this order. */
-  private val Arrangements = Seq(
-    ("caches", 2, Seq.empty[String]),
+  private val Arrangements = ("caches", 2, Seq.empty[String]) +: Sample.of("diskcache.directories", 2, Seq(
     ("zone", 1, Seq("spark.executor.extraJavaOptions=-Duser.timezone=Asia/Tokyo")),
     ("home", 2, Seq(NoCaches)),
     ("tilde", 2, Seq("spark.diskcache.dir=~/kept")),
     ("nowhere", 1, Seq(NoCaches, "spark.executorEnv.HOME=/dev/null")),
-    ("one", 2, Seq("spark.diskcache.dir=~/disk")))
+    ("one", 2, Seq("spark.diskcache.dir=~/disk"))))(_._1)
 
   private def home(host: String): Path = directory(s"home-$host")
 
@@ -101,8 +101,12 @@ class OwnDirectoriesSuite extends AnyFunSuite with TestDirectories {
     "home" -> (host => home(host).resolve(".cache/spark-diskcache")),
     "tilde" -> (host => home(host).resolve("kept")))
 
+  /** A test of one arrangement, if the build tries it. */
+  private def sampled(arrangement: String, name: String)(body: => Unit): Unit =
+    if (Arrangements.exists(_._1 == arrangement)) test(name)(body)
+
   Places.foreach { case (name, place) =>
-    test(s"both hosts keep and serve: $name") {
+    sampled(name, s"both hosts keep and serve: $name") {
       val Seq(first, second) = run(name): @unchecked
       assert(first.get("computed").asInt == 8 && first.get("hits").asInt == 0)
       // Hosts tell the driver within seconds of the entries that a run has published.
@@ -121,7 +125,7 @@ class OwnDirectoriesSuite extends AnyFunSuite with TestDirectories {
   private def warnings(text: String): Int =
     log.linesIterator.count(line => line.contains(" WARN ") && line.contains(text))
 
-  test("without a writable home all is computed, and the driver says why for each host") {
+  sampled("nowhere", "without a writable home all is computed, and the driver says why for each host") {
     run("nowhere").foreach { application =>
       assert(application.get("computed").asInt == 8 && application.get("hits").asInt == 0)
       assert(application.get("rows") == rows)
@@ -137,7 +141,7 @@ class OwnDirectoriesSuite extends AnyFunSuite with TestDirectories {
     }
   }
 
-  test("executors in another time zone are served nothing and keep nothing, and the driver says why") {
+  sampled("zone", "executors in another time zone are served nothing and keep nothing, and the driver says why") {
     val Seq(application) = run("zone"): @unchecked // in directories that hold the rows of a driver's key
     assert(application.get("computed").asInt == 8 && application.get("hits").asInt == 0)
     assert(application.get("rows") == rows)
@@ -149,7 +153,7 @@ class OwnDirectoriesSuite extends AnyFunSuite with TestDirectories {
     }
   }
 
-  test("one of two hosts without a disk: the other one keeps and serves") {
+  sampled("one", "one of two hosts without a disk: the other one keeps and serves") {
     val Seq(first, second) = run("one"): @unchecked
     assert(first.get("computed").asInt == 8)
     Seq(first, second).foreach { application =>

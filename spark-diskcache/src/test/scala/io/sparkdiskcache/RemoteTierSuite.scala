@@ -15,10 +15,11 @@ import org.scalatest.funsuite.AnyFunSuite
 
 /**
  * `spark.diskcache.remote.dir`: what hosts have lost is read back, and nothing else ever is. Of the
- * kinds of relations two, and some of the queries, by default; `-Ddiskcache.remote=all` takes every one.
+ * kinds of relations two, some of the queries and some of the damages and failures by default;
+ * `-Ddiskcache.remote=all` takes every one.
  */
 class RemoteTierSuite extends AnyFunSuite with Applications {
-  private val everything = System.getProperty("diskcache.remote") == "all"
+  private val everything = Sample.whole("diskcache.remote")
   private val RemoteDir = "spark.diskcache.remote.dir"
   private val noAdaptive = "spark.sql.adaptive.enabled" -> "false"
   private val Hour = CacheOptions.defaults().withTtl(Duration.ofHours(1))
@@ -152,7 +153,7 @@ class RemoteTierSuite extends AnyFunSuite with Applications {
     assert(second.get("stagesSkipped").asLong > 0)
   }
 
-  test("two applications on two hosts write the same at the same time") {
+  if (everything) test("two applications on two hosts write the same at the same time") {
     val (dir, setting) = remote("both-remote")
     val only = "scan;udf;nested"
     val both = Seq("one", "two").map(host => query(host, Some(directory(host)), only, Map(setting)))
@@ -220,7 +221,13 @@ class RemoteTierSuite extends AnyFunSuite with Applications {
       Files.copy(files(1), files.head, StandardCopyOption.REPLACE_EXISTING)
     })
 
-  for ((damage, damaged) <- damages; (name, relation) <- Seq(rowLocal, run)) {
+  /** Each of these with each of two relations, of which a build runs so many. */
+  private def sampled[A](count: Int, kinds: Seq[(String, A)]): Seq[((String, A), (String, SparkSession => DataFrame))] =
+    Sample.of("diskcache.remote", count, for (kind <- kinds; relation <- Seq(rowLocal, run)) yield (kind, relation)) {
+      case ((kind, _), (relation, _)) => s"$kind, $relation"
+    }
+
+  for (((damage, damaged), (name, relation)) <- sampled(3, damages)) {
     test(s"$damage an object of $name: computed, counted, and written anew") {
       val (dir, setting) = remote(s"damaged-remote $damage $name")
       val expected = fill(directory(s"damaged-1 $damage $name"), relation, setting, noAdaptive)
@@ -240,15 +247,16 @@ class RemoteTierSuite extends AnyFunSuite with Applications {
     }
   }
 
-  for {
-    (damage, damaged) <- Seq[(String, Path => Unit)](
-      "damaged" -> { file =>
-        val bytes = Files.readAllBytes(file)
-        Files.write(file, flipped(bytes, bytes.length / 2))
-      },
-      "cut short" -> (file => Files.write(file, Files.readAllBytes(file).take(3))),
-      "deleted" -> (file => Files.delete(file)))
-  } test(s"the object of a set is $damage: computed, and written anew") {
+  private val setDamages = Seq[(String, Path => Unit)](
+    "damaged" -> { file =>
+      val bytes = Files.readAllBytes(file)
+      Files.write(file, flipped(bytes, bytes.length / 2))
+    },
+    "cut short" -> (file => Files.write(file, Files.readAllBytes(file).take(3))),
+    "deleted" -> (file => Files.delete(file)))
+
+  for ((damage, damaged) <- Sample.of("diskcache.remote", 1, setDamages)(_._1)) {
+    test(s"the object of a set is $damage: computed, and written anew") {
     val (dir, setting) = remote(s"set-remote-$damage")
     val expected = fill(directory(s"set-1-$damage"), run._2, setting)
     damaged(objects(dir, ".set").head)
@@ -259,6 +267,7 @@ class RemoteTierSuite extends AnyFunSuite with Applications {
       assert(stats(spark).remote.damaged > 0 == (damage != "deleted"))
     }
     allFetched(directory(s"set-3-$damage"), run._2, expected, setting)
+    }
   }
 
   test("a set of which an entry is missing is computed, and its other entries do not stay") {
@@ -372,15 +381,11 @@ class RemoteTierSuite extends AnyFunSuite with Applications {
 
   // ---- failures
 
+  private def noDirectory: Path = Files.writeString(directory("broken").resolve("file"), "no directory")
+
   private val broken: Seq[(String, () => Seq[(String, String)])] = Seq(
-    "a file is in the place of the directory" -> { () =>
-      val file = directory("broken").resolve("file")
-      Files.writeString(file, "no directory")
-      Seq(RemoteDir -> file.toUri.toString)
-    },
-    "the directory is below a file" -> { () =>
-      Seq(RemoteDir -> directory("broken").resolve("file").resolve("dir").toUri.toString)
-    },
+    "a file is in the place of the directory" -> (() => Seq(RemoteDir -> noDirectory.toUri.toString)),
+    "the directory is below a file" -> (() => Seq(RemoteDir -> noDirectory.resolve("dir").toUri.toString)),
     "the file system is read-only" -> { () =>
       Seq(RemoteDir -> s"nofacts://${directory("broken-2")}", FactsFileSystem.settings.head)
     },
@@ -390,7 +395,7 @@ class RemoteTierSuite extends AnyFunSuite with Applications {
         "spark.hadoop.ipc.client.connect.max.retries" -> "0")
     })
 
-  for ((trouble, settings) <- broken; (name, relation) <- Seq(rowLocal, run)) {
+  for (((trouble, settings), (name, relation)) <- sampled(2, broken)) {
     test(s"$trouble: $name is computed as ever") {
       val cache = directory(s"$trouble-$name")
       val expected = application(cache, settings(): _*) { spark =>

@@ -15,16 +15,18 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Where the Arrow bytes of an entry go: into its file as they are, or encrypted. */
+/**
+ * Where the Arrow bytes of an entry go: into its file as they are, or encrypted, or into memory.
+ */
 final class EntryTarget implements Closeable {
   private final Path path;
-  private final FileChannel file;
+  private final SeekableByteChannel file;
   private final ChecksumChannel written;
   private final @Nullable EntryEncryption encryption;
   private final @Nullable WritableByteChannel cipher;
   private final ChecksumChannel arrow;
 
-  private EntryTarget(Path path, FileChannel file, @Nullable EntryEncryption encryption)
+  private EntryTarget(Path path, SeekableByteChannel file, @Nullable EntryEncryption encryption)
       throws IOException {
     this.path = path;
     this.file = file;
@@ -63,6 +65,35 @@ final class EntryTarget implements Closeable {
     }
   }
 
+  /** In memory, for who needs no file. */
+  static EntryTarget inMemory(Path name, MemoryGrant grant) throws IOException {
+    return new EntryTarget(name, new MemoryFile(grant), null);
+  }
+
+  /** In the place of this one, from the beginning. */
+  EntryTarget anew() throws IOException {
+    close();
+    if (file instanceof MemoryFile memory) {
+      return new EntryTarget(path, memory.anew(), null);
+    }
+    Files.delete(path);
+    return create(path, encryption);
+  }
+
+  /** The entry that was written into memory. */
+  MappedEntry entry() throws IOException {
+    return ((MemoryFile) file).entry(path);
+  }
+
+  boolean isEncrypted() {
+    return encryption != null;
+  }
+
+  /** Whether {@link #read} takes memory, as it does if no file can be mapped. */
+  boolean isReadIntoMemory() {
+    return encryption != null || file instanceof MemoryFile;
+  }
+
   /** For the Arrow bytes; what it counts and checksums are those. */
   ChecksumChannel arrow() {
     return arrow;
@@ -75,6 +106,9 @@ final class EntryTarget implements Closeable {
    * @param cuts see {@link FileMapping#map}
    */
   FileMapping read(long end, long[] cuts) throws IOException {
+    if (file instanceof MemoryFile memory) {
+      return FileMapping.read(path, memory, end, cuts);
+    }
     try (FileChannel in = FileChannel.open(path, StandardOpenOption.READ)) {
       if (encryption == null || cipher == null) {
         return FileMapping.map(path, in, end, cuts, Integer.MAX_VALUE);
@@ -98,7 +132,9 @@ final class EntryTarget implements Closeable {
           ByteBuffer.wrap(
               SealedFooter.ofEncrypted(description, written.bytes(), written.crc32c())));
     }
-    file.force(true);
+    if (file instanceof FileChannel disk) {
+      disk.force(true);
+    }
   }
 
   /** Length of the file. */

@@ -58,7 +58,6 @@ public final class EntryWriter implements Closeable {
   private final Path file;
   private final StructType schema;
   private final Map<String, String> metadata;
-  private final @Nullable EntryEncryption encryption;
   private final BufferAllocator allocator;
   private final AllocationListener memory;
   private final EncodeOptions options;
@@ -92,7 +91,6 @@ public final class EntryWriter implements Closeable {
 
   private EntryWriter(
       Path file,
-      @Nullable EntryEncryption encryption,
       EntryTarget target,
       BufferAllocator allocator,
       AllocationListener memory,
@@ -100,7 +98,6 @@ public final class EntryWriter implements Closeable {
       Map<String, String> metadata,
       EncodeOptions options) {
     this.file = file;
-    this.encryption = encryption;
     this.target = target;
     this.out = new WriteChannel(target.arrow());
     this.allocator = allocator;
@@ -164,15 +161,13 @@ public final class EntryWriter implements Closeable {
     if (reason.isPresent()) {
       throw new IllegalArgumentException("Cannot write " + file + ": " + reason.get());
     }
-    BufferAllocator allocator =
-        parent.newChildAllocator(
-            "entry writer of " + file.getFileName(), memory, 0, Long.MAX_VALUE);
+    BufferAllocator allocator = allocator(parent, file, memory);
     EntryTarget target = null;
     boolean created = false;
     try {
       target = EntryTarget.create(file, encryption);
       EntryWriter writer =
-          new EntryWriter(file, encryption, target, allocator, memory, schema, metadata, options);
+          new EntryWriter(file, target, allocator, memory, schema, metadata, options);
       created = true;
       return writer;
     } finally {
@@ -184,6 +179,31 @@ public final class EntryWriter implements Closeable {
         }
       }
     }
+  }
+
+  /**
+   * Writes into memory instead of a file, which {@link #entry} has in the end.
+   *
+   * @param name for messages
+   * @param grant asked before memory is taken for what is written
+   */
+  public static EntryWriter inMemory(
+      Path name,
+      StructType schema,
+      BufferAllocator parent,
+      AllocationListener memory,
+      MemoryGrant grant,
+      EncodeOptions options)
+      throws IOException {
+    EntryTarget target = EntryTarget.inMemory(name, grant);
+    return new EntryWriter(
+        name, target, allocator(parent, name, memory), memory, schema, Map.of(), options);
+  }
+
+  private static BufferAllocator allocator(
+      BufferAllocator parent, Path file, AllocationListener memory) {
+    return parent.newChildAllocator(
+        "entry writer of " + file.getFileName(), memory, 0, Long.MAX_VALUE);
   }
 
   /** Begins the file; not before the first batch has said how it is stored. */
@@ -393,12 +413,10 @@ public final class EntryWriter implements Closeable {
         strings.dictionary().ifPresent(d -> dictionaries.put(compaction.column, d));
       }
     }
-    long decrypted = encryption == null ? 0 : out.getCurrentPosition();
-    memory.onPreAllocation(decrypted);
+    long read = target.isReadIntoMemory() ? out.getCurrentPosition() : 0;
+    memory.onPreAllocation(read);
     try (WrittenBatches written = WrittenBatches.of(file, target, blocks, layouts)) {
-      target.close();
-      Files.delete(file);
-      target = EntryTarget.create(file, encryption);
+      target = target.anew();
       out = new WriteChannel(target.arrow());
       blocks.clear();
       start();
@@ -408,7 +426,7 @@ public final class EntryWriter implements Closeable {
         }
       }
     } finally {
-      memory.onRelease(decrypted);
+      memory.onRelease(read);
     }
   }
 
@@ -458,13 +476,18 @@ public final class EntryWriter implements Closeable {
                 stats.encoded(),
                 ColumnPrecision.encode(lowerings.stream().map(Lowering::report).toList()),
                 Encodings.encode(encodings),
-                encryption == null ? description : "",
+                target.isEncrypted() ? "" : description,
                 out.getCurrentPosition(),
                 target.arrow().crc32c())));
     target.finish(description);
     state = State.FINISHED;
     return new EntrySummary(
         rows, target.bytes(), stats.dataBytes(), blocks.size(), target.crc32c());
+  }
+
+  /** The entry of a writer into memory, once that has finished; it outlives the writer. */
+  public MappedEntry entry() throws IOException {
+    return target.entry();
   }
 
   /**

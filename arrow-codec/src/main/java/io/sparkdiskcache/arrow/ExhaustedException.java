@@ -10,4 +10,11 @@ final class ExhaustedException extends IOException {
   ExhaustedException(OutOfMemoryError cause) {
     super("there is no memory to read it to: " + cause.getMessage(), cause);
   }
+
+  /**
+   * @param bytes that were asked for in all
+   */
+  ExhaustedException(long bytes) {
+    super("Spark grants the task no memory for " + bytes + " bytes");
+  }
 }

@@ -49,11 +49,13 @@ final class FileMapping {
   }
 
   private final List<Window> windows;
+  private final boolean mapped;
 
   private record Window(long start, long end, long address, ByteBuffer buffer) {}
 
-  private FileMapping(List<Window> windows) {
+  private FileMapping(List<Window> windows, boolean mapped) {
     this.windows = windows;
+    this.mapped = mapped;
   }
 
   private interface Loader {
@@ -68,7 +70,8 @@ final class FileMapping {
    */
   static FileMapping map(Path path, FileChannel file, long size, long[] cuts, long maxWindow)
       throws IOException {
-    return load(path, size, cuts, maxWindow, (start, end) -> mapOrRead(file, start, end));
+    return new FileMapping(
+        load(path, size, cuts, maxWindow, (start, end) -> mapOrRead(file, start, end)), true);
   }
 
   /** Maps a file that has no blocks. */
@@ -81,10 +84,11 @@ final class FileMapping {
   /** Reads what is not in a file as it is; see {@link #map} for the rest. */
   static FileMapping read(Path path, SeekableByteChannel plain, long size, long[] cuts)
       throws IOException {
-    return load(path, size, cuts, Integer.MAX_VALUE, (start, end) -> read(plain, start, end));
+    return new FileMapping(
+        load(path, size, cuts, Integer.MAX_VALUE, (start, end) -> read(plain, start, end)), false);
   }
 
-  private static FileMapping load(Path path, long size, long[] cuts, long maxWindow, Loader loader)
+  private static List<Window> load(Path path, long size, long[] cuts, long maxWindow, Loader loader)
       throws IOException {
     List<Window> windows = new ArrayList<>();
     boolean complete = false;
@@ -104,7 +108,7 @@ final class FileMapping {
       }
       windows.add(window(loader, start, size));
       complete = true;
-      return new FileMapping(List.copyOf(windows));
+      return List.copyOf(windows);
     } finally {
       if (!complete) {
         unmap(windows);
@@ -195,6 +199,11 @@ final class FileMapping {
   /** Bytes of all windows. */
   long size() {
     return windows.get(windows.size() - 1).end;
+  }
+
+  /** Whether it is the file itself, as far as the process may map more. */
+  boolean isMapped() {
+    return mapped;
   }
 
   int windows() {

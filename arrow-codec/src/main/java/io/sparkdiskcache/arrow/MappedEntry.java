@@ -120,6 +120,13 @@ public final class MappedEntry implements KeptEntry {
     return parsed(file, encrypted.bytes(), memory, footer, encrypted);
   }
 
+  /** Of an entry that is in no file, read into memory of its own. */
+  static MappedEntry inMemory(Path name, MemoryFile written) throws IOException {
+    EntryFooter footer = EntryFooter.read(name, written, written.size());
+    FileMapping memory = FileMapping.read(name, written, written.size(), cuts(footer));
+    return parsed(name, written.size(), memory, footer, null);
+  }
+
   private static long[] cuts(EntryFooter footer) {
     List<EntryFooter.BlockAt> blocks = new ArrayList<>(footer.blocks());
     blocks.addAll(footer.dictionaries());
@@ -300,9 +307,9 @@ public final class MappedEntry implements KeptEntry {
     return stats.dataBytes();
   }
 
-  /** Memory that the rows take outside of the heap because they were decrypted; 0 if mapped. */
-  public long decryptedBytes() {
-    return encrypted == null ? 0 : mapping.size();
+  /** Memory that the rows take outside of the heap; 0 if they are mapped. */
+  public long memoryBytes() {
+    return mapping.isMapped() ? 0 : mapping.size();
   }
 
   public int batchCount() {

@@ -19,7 +19,6 @@ import io.sparkdiskcache.store.VerifyMode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
@@ -45,8 +44,8 @@ import scala.jdk.javaapi.CollectionConverters;
  *
  * <h2>Errors of the store never fail a task</h2>
  *
- * If the cache directory cannot be written the unit is computed once more into Spark's own scratch
- * directory, and is private.
+ * If the cache directory cannot be written the unit is computed once more, see {@link
+ * UnstoredUnits}.
  */
 final class EntryAccess {
   private static final SingleFlight FLIGHTS = new SingleFlight();
@@ -60,6 +59,7 @@ final class EntryAccess {
   private final @Nullable EntryCipher cipher;
   private final UnitFiles files;
   private final SetMembership set;
+  private final UnstoredUnits unstored;
 
   private EntryAccess(
       int rddId, RelationSpec spec, Optional<DiskStore> store, @Nullable EntryCipher cipher) {
@@ -69,6 +69,7 @@ final class EntryAccess {
     this.cipher = cipher;
     this.files = new UnitFiles(spec, cipher);
     this.set = new SetMembership(spec);
+    this.unstored = new UnstoredUnits(rddId, spec, store, files);
   }
 
   /** Without the key nothing is stored, and what is held is encrypted all the same. */
@@ -263,7 +264,8 @@ final class EntryAccess {
     if (store.isEmpty()) {
       String why =
           ProcessStores.problem(spec.storeOptions()).orElse("the key to encrypt with is missing");
-      return intoScratch(
+      set.giveUp();
+      return unstored.compute(
           unit,
           context,
           source,
@@ -295,7 +297,8 @@ final class EntryAccess {
           : intoStore(store.get(), unit, partition, context, source, permission);
     } catch (StoreException | EntryWriteException e) {
       store.get().countError("Cannot write an entry", e);
-      return intoScratch(unit, context, source, permission, failed(e));
+      set.giveUp();
+      return unstored.compute(unit, context, source, permission, failed(e));
     } finally {
       lease.ifPresent(Lease::close);
     }
@@ -323,10 +326,15 @@ final class EntryAccess {
               timer,
               (rows, dataBytes) ->
                   files.describe(
-                      unit, partition, rows, dataBytes, timer, findings(evidence).reads()));
+                      unit,
+                      partition,
+                      rows,
+                      dataBytes,
+                      timer,
+                      RunEvidence.ofUnit(spec, evidence).reads()));
       EntrySummary summary = written.summary();
       MappedEntry mapped = files.open(pending.path(), unit);
-      Findings findings = findings(evidence);
+      Findings findings = RunEvidence.ofUnit(spec, evidence);
       Objection notKept =
           before
               .or(() -> findings.objections().stream().findFirst())
@@ -358,20 +366,8 @@ final class EntryAccess {
         }
       }
       set.giveUp();
-      return held(unit, mapped, written, findings, notKept);
+      return unstored.held(unit, mapped, written.batches(), findings, notKept);
     }
-  }
-
-  /** For the application only. Rows that are computed from these know why. */
-  private Made held(
-      CacheUnit unit,
-      MappedEntry mapped,
-      UnitWriter.Written written,
-      Findings findings,
-      Objection notKept) {
-    Findings known = findings.because(notKept);
-    OpenEntries.process().hold(rddId, unit.key(), mapped, known);
-    return new Made(mapped, Origin.COMPUTED, written.batches(), known, notKept);
   }
 
   private static Objection failed(Exception e) {
@@ -385,12 +381,6 @@ final class EntryAccess {
   /** Of this process, as Spark names it. */
   static String host() {
     return SparkEnv.get().blockManager().blockManagerId().host();
-  }
-
-  /** After the last row: what is known of all functions that these rows come from. */
-  private Findings findings(TaskEvidence.Unit evidence) {
-    return evidence.end(
-        spec.proofs().ofUnits(), () -> spec.below().and(RunEvidence.ofStagesBelow(spec)));
   }
 
   /** Rows of run-bound relations also save the stages below, which are not measured here. */
@@ -407,31 +397,5 @@ final class EntryAccess {
                 AdmissionLedger.process()
                     .reason(spec.relation())
                     .orElse("keeping it does not pay")));
-  }
-
-  private Made intoScratch(
-      CacheUnit unit,
-      TaskContext context,
-      UnitSource source,
-      Permission permission,
-      Objection unstored) {
-    set.giveUp();
-    Objection notKept = permission.objection().orElse(unstored);
-    Path file =
-        SparkEnv.get().blockManager().diskBlockManager().createTempLocalBlock()._2().toPath();
-    try (TaskEvidence.Unit evidence = TaskEvidence.begin(context)) {
-      UnitWriter.Written written =
-          files.write(file, () -> {}, context, unit, source, new WriteTimer(), (rows, bytes) -> "");
-      MappedEntry mapped = files.open(file, unit);
-      Findings findings = findings(evidence);
-      return held(unit, mapped, written, findings, permission.objection().orElse(notKept));
-    } catch (EntryWriteException | StoreException e) {
-      throw new IllegalStateException(
-          "Cannot keep a partition of %s: neither the cache directory nor Spark's scratch directory %s takes it: %s. Free disk space, set spark.local.dir, or do not cache rows of this size."
-              .formatted(spec.description(), file.getParent(), e.getMessage()),
-          e);
-    } finally {
-      UnitFiles.deleteQuietly(file);
-    }
   }
 }

@@ -111,7 +111,7 @@ final class PartitionReader {
       findings = findings.and(made.findings());
       MappedEntry entry = made.entry();
       entries.add(entry);
-      memory.take(entry.decryptedBytes());
+      memory.take(entry.memoryBytes());
       rows += entry.rows();
       bytes += entry.dataBytes();
       onDisk += entry.bytes();

@@ -57,6 +57,11 @@ record RunEvidence(long since, Set<String> functions, List<PartitionResults> nes
     return Components.encode(fields);
   }
 
+  /** After the last row of a unit: what is known of all functions that its rows come from. */
+  static Findings ofUnit(RelationSpec spec, TaskEvidence.Unit evidence) {
+    return evidence.end(spec.proofs().ofUnits(), () -> spec.below().and(ofStagesBelow(spec)));
+  }
+
   /** In a task whose rows come from stages that have run by now: what the driver knows of those. */
   static Findings ofStagesBelow(RelationSpec spec) {
     String generation = spec.generation();

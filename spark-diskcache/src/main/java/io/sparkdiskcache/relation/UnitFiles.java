@@ -54,12 +54,41 @@ final class UnitFiles {
     source.prove();
     TaskMemory memory = TaskMemory.of(context);
     return new UnitWriter(create(file, unit, memory), memory, room, context, timer)
-        .write(
-            source,
-            (rows, dataBytes) -> {
-              source.prove();
-              return describe.of(rows, dataBytes);
-            });
+        .write(source, proven(source, describe));
+  }
+
+  private static UnitWriter.Description proven(UnitSource source, UnitWriter.Description describe) {
+    return (rows, dataBytes) -> {
+      source.prove();
+      return describe.of(rows, dataBytes);
+    };
+  }
+
+  /** Drains a unit into memory that Spark grants the task, where no file can be written. */
+  MappedEntry intoMemory(TaskContext context, CacheUnit unit, UnitSource source)
+      throws EntryWriteException, StoreException {
+    source.prove();
+    TaskMemory memory = TaskMemory.of(context);
+    try {
+      EntryWriter writer =
+          EntryWriter.inMemory(
+              Path.of(unit.key()),
+              spec.schema(),
+              ArrowUtils.rootAllocator(),
+              memory,
+              memory::takeIfGranted,
+              options());
+      return new UnitWriter(writer, memory, () -> {}, context, new WriteTimer())
+          .writeIntoMemory(source, proven(source, (rows, bytes) -> ""));
+    } catch (IOException e) {
+      throw new EntryWriteException(e);
+    }
+  }
+
+  private EncodeOptions options() {
+    return EncodeOptions.defaults()
+        .withPrecision(spec.precision())
+        .withCompression(spec.compression());
   }
 
   private EntryWriter create(Path file, CacheUnit unit, TaskMemory memory)
@@ -76,9 +105,7 @@ final class UnitFiles {
           metadata,
           ArrowUtils.rootAllocator(),
           memory,
-          EncodeOptions.defaults()
-              .withPrecision(spec.precision())
-              .withCompression(spec.compression()),
+          options(),
           encryption(cipher, unit.key()));
     } catch (IOException e) {
       throw new EntryWriteException(e);

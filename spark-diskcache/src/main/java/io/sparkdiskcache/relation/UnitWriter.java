@@ -3,6 +3,7 @@ package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.EntrySummary;
 import io.sparkdiskcache.arrow.EntryWriter;
+import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.shim.TaskMemory;
 import io.sparkdiskcache.store.StoreException;
 import java.io.IOException;
@@ -82,20 +83,39 @@ final class UnitWriter {
   Written write(UnitSource source, Description describe)
       throws EntryWriteException, StoreException {
     try {
-      Optional<Iterator<ColumnarBatch>> columns = source.batches();
-      long batches = 0;
-      if (columns.isPresent()) {
-        batches = copy(columns.get());
-      } else {
-        append(source.rows());
-      }
-      context.killTaskIfInterrupted();
-      timer.endOfRows();
+      long batches = drain(source);
       return new Written(finish(describe), batches);
     } finally {
       timer.end();
       closeQuietly();
     }
+  }
+
+  /** {@link #write} with a writer into memory: the entry. */
+  MappedEntry writeIntoMemory(UnitSource source, Description describe)
+      throws EntryWriteException, StoreException {
+    try {
+      drain(source);
+      finish(describe);
+      return writer.entry();
+    } catch (IOException e) {
+      throw new EntryWriteException(e);
+    } finally {
+      closeQuietly();
+    }
+  }
+
+  private long drain(UnitSource source) throws EntryWriteException, StoreException {
+    Optional<Iterator<ColumnarBatch>> columns = source.batches();
+    long batches = 0;
+    if (columns.isPresent()) {
+      batches = copy(columns.get());
+    } else {
+      append(source.rows());
+    }
+    context.killTaskIfInterrupted();
+    timer.endOfRows();
+    return batches;
   }
 
   private void append(Iterator<InternalRow> rows) throws EntryWriteException, StoreException {

@@ -46,6 +46,18 @@ public final class TaskMemory extends MemoryConsumer implements AllocationListen
     }
   }
 
+  /** Counts memory that is about to be taken, if Spark grants all of it. */
+  public boolean takeIfGranted(long bytes) {
+    long missing = held + bytes - getUsed();
+    if (missing > 0 && granted(missing) < missing) {
+      freeMemory(Math.max(0, getUsed() - held));
+      return false;
+    }
+    held += bytes;
+    peak = Math.max(peak, held);
+    return true;
+  }
+
   private long granted(long bytes) {
     try {
       return acquireMemory(bytes);

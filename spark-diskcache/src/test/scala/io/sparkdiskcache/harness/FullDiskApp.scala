@@ -11,7 +11,8 @@ import io.sparkdiskcache.{CacheStats, DiskCache}
 import org.apache.spark.sql.{DataFrame, SparkSession}
 
 /**
- * An application whose cache is on a file system of a few MiB that fills up under it. Each step
+ * An application whose cache and scratch directory are on a file system of a few MiB that fills up under
+ * it. Each step
  * caches a relation and reads it twice; written as JSON are the steps' counts, and whether their
  * rows were those of Spark without the cache.
  *
@@ -29,6 +30,7 @@ object FullDiskApp {
       .config("spark.ui.enabled", "false")
       .config("spark.driver.host", "127.0.0.1")
       .config("spark.diskcache.dir", cache.toString)
+      .config("spark.local.dir", cache.resolveSibling("scratch").toString)
       // The disk itself is the only limit.
       .config("spark.diskcache.maxBytes", "1g")
       .config("spark.diskcache.minFreeBytes", "0")

@@ -3,8 +3,6 @@ package io.sparkdiskcache.harness
 
 import java.nio.file.{Files, Path}
 
-import scala.util.Random
-
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.expressions.{UserDefinedFunction, Window}
 import org.apache.spark.sql.functions._
@@ -127,11 +125,8 @@ object Queries {
 
   /** For suites that start an application for each way to read them: each path, and some by chance. */
   lazy val sample: Seq[Query] = {
-    val seed: Long = java.lang.Long.getLong("diskcache.seed", System.nanoTime())
     val paths = Set("scan", "broadcast join", "sort-merge join", "csv", "range", "over another cached relation")
     val (chosen, others) = all.partition(query => paths(query.name))
-    val drawn = new Random(seed).shuffle(others).take(2)
-    println(s"Queries: -Ddiskcache.seed=$seed: ${drawn.map(_.name).mkString(", ")}")
-    chosen ++ drawn
+    chosen ++ Sample.of("queries", 2, others)(_.name)
   }
 }

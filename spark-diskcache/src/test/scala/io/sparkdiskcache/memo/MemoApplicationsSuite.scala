@@ -13,7 +13,8 @@ import org.scalatest.funsuite.AnyFunSuite
 
 /**
  * The promise, end to end: one request per distinct argument, however many rows, tasks, processes
- * and applications there are. `-Ddiskcache.memo.full=true` runs the size of the issue, 100,000 rows.
+ * and applications there are. `-Ddiskcache.memo.full=true` runs the size of the issue, 100,000 rows, and
+ * evicts one of the results on the cluster.
  */
 class MemoApplicationsSuite extends AnyFunSuite with TestDirectories {
   private val full = java.lang.Boolean.getBoolean("diskcache.memo.full")
@@ -68,7 +69,7 @@ class MemoApplicationsSuite extends AnyFunSuite with TestDirectories {
   private def homes(name: String): Seq[String] =
     Files.readString(log(name)).linesIterator.filter(_.matches("k[0-9]+ (127.0.0.1|localhost)")).toSeq
 
-  test("two executors ask once for each distinct argument, in the first of three applications") {
+  test("two executors ask once for each distinct argument, in the first of the applications") {
     val cache = directory("cache")
     val server = new CountingServer
     val cluster = new StandaloneCluster(directory("cluster"))
@@ -89,16 +90,19 @@ class MemoApplicationsSuite extends AnyFunSuite with TestDirectories {
       assert(run("second", cache, server, "", onCluster, homed = true) == expected)
       assert(server.count() == 0)
       assert(homes("second") == homes("first"))
-      assert(run("third", cache, server, "function=ask arg=k7", onCluster) == expected)
-      assert(server.asked().asScala == Seq("k7"))
+      val again = if (full) 1 else 0
+      if (full) {
+        assert(run("third", cache, server, "function=ask arg=k7", onCluster) == expected)
+        assert(server.asked().asScala == Seq("k7"))
+      }
       val store = MemoStore.open(cache)
       try {
         Gate.await("the executors have written what they counted") {
-          store.ledger().asScala.map(_.hits()).sum == 3L * rows - distinct - 1
+          store.ledger().asScala.map(_.hits()).sum == (2L + again) * rows - distinct - again
         }
         val ledger = store.ledger().asScala
-        assert(ledger.map(_.calls()).sum == distinct + 1)
-        assert(ledger.map(_.paid()).sum == (distinct + 1) * 0.25)
+        assert(ledger.map(_.calls()).sum == distinct + again)
+        assert(ledger.map(_.paid()).sum == (distinct + again) * 0.25)
         assert(ledger.map(_.errors()).sum == 0)
       } finally store.close()
     } finally {
