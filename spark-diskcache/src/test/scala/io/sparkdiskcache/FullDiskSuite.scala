@@ -61,6 +61,6 @@ class FullDiskSuite extends AnyFunSuite with TestDirectories {
     step("fits again")(found => assert(found.get("published").asLong > 0))
     step("is there again")(hit)
     assert(finished.output.contains("No space left on device"), "the log says why")
-    assert(finished.output.contains("is in the memory of its task"), "Spark's scratch directory is full as well")
+    assert(finished.output.contains("Cannot write to Spark's scratch directory"), "which is full as well")
   }
 }

@@ -2,6 +2,7 @@
 package io.sparkdiskcache.relation;
 
 import java.util.List;
+import java.util.stream.IntStream;
 import org.apache.spark.Partition;
 
 /** One Spark partition of a cached relation: its units, read one after the other. */
@@ -14,6 +15,13 @@ final class CachedPartition implements Partition {
     this.index = index;
     this.units = units;
     this.preferredHosts = preferredHosts;
+  }
+
+  /** Partitions of these units, which may be read anywhere. */
+  static CachedPartition[] of(List<List<CacheUnit>> units) {
+    return IntStream.range(0, units.size())
+        .mapToObj(i -> new CachedPartition(i, units.get(i), List.of()))
+        .toArray(CachedPartition[]::new);
   }
 
   @Override

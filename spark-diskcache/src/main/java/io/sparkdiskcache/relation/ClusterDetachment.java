@@ -3,6 +3,9 @@ package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.cluster.ClusterDirectory;
 import io.sparkdiskcache.cluster.FoundSet;
+import io.sparkdiskcache.relation.Holdings.Detached;
+import io.sparkdiskcache.relation.Holdings.DetachedRun;
+import io.sparkdiskcache.relation.Holdings.HeldPartitions;
 import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.store.Key;
 import java.time.Instant;
@@ -30,26 +33,6 @@ final class ClusterDetachment {
     this.results = results;
   }
 
-  /**
-   * Entries that executors hold now.
-   *
-   * @param holders directories by partition
-   * @param known sizes by partition
-   * @param oldest when the oldest entry was made
-   */
-  record Detached(
-      DiskCachedRDD rdd,
-      List<List<String>> holders,
-      Map<Integer, PartitionResult> known,
-      Instant oldest) {
-    Detached notAfter(Instant time) {
-      return new Detached(rdd, holders, known, time.isBefore(oldest) ? time : oldest);
-    }
-  }
-
-  /** All partitions of one run. */
-  record DetachedSet(Key generation, Detached relation) {}
-
   /** The units of each partition, from the directories that are said to have them. */
   Optional<Detached> units(
       List<List<CacheUnit>> units, Map<Key, List<String>> elsewhere, RelationSpec spec) {
@@ -57,8 +40,8 @@ final class ClusterDetachment {
   }
 
   /** A set from the hosts that hold it, else from the remote tier. */
-  Optional<DetachedSet> set(Key setKey, RelationSpec spec, AuditSample audits) {
-    Optional<DetachedSet> onHosts =
+  Optional<DetachedRun> set(Key setKey, RelationSpec spec, AuditSample audits) {
+    Optional<DetachedRun> onHosts =
         lookup
             .directory()
             .findSet(spec.relation(), setKey, Units.partKey(setKey))
@@ -67,7 +50,7 @@ final class ClusterDetachment {
     return onHosts.isPresent() ? onHosts : remote(setKey, spec);
   }
 
-  private Optional<DetachedSet> onHosts(
+  private Optional<DetachedRun> onHosts(
       FoundSet set, Key setKey, RelationSpec spec, AuditSample audits) {
     if (audits.contains(set.generation())) {
       application.counters().couldNotAudit(); // parts of it are on other hosts
@@ -78,11 +61,11 @@ final class ClusterDetachment {
       elsewhere.put(members.get(i).get(0).storeKey(), List.of(set.holders().get(i)));
     }
     return open(members, elsewhere, spec, Optional.empty())
-        .map(found -> new DetachedSet(set.generation(), found.notAfter(set.createdAt())));
+        .map(found -> new DetachedRun(set.generation(), found.notAfter(set.createdAt())));
   }
 
   /** A set that the hosts have lost, or new ones never had: the executors fetch its entries. */
-  private Optional<DetachedSet> remote(Key setKey, RelationSpec spec) {
+  private Optional<DetachedRun> remote(Key setKey, RelationSpec spec) {
     RemoteTier.Wanted wanted =
         new RemoteTier.Wanted(setKey, spec.relation(), spec.fetchedNotBefore());
     return spec.remoteTier()
@@ -90,7 +73,7 @@ final class ClusterDetachment {
         .flatMap(found -> remote(found, setKey, spec));
   }
 
-  private Optional<DetachedSet> remote(RemoteTier.FoundSet set, Key setKey, RelationSpec spec) {
+  private Optional<DetachedRun> remote(RemoteTier.FoundSet set, Key setKey, RelationSpec spec) {
     List<List<CacheUnit>> members = members(setKey, set.generation(), set.partitions());
     Map<Key, List<String>> anywhere = new LinkedHashMap<>();
     members.forEach(m -> anywhere.put(m.get(0).storeKey(), List.of(ClusterLookup.ANYWHERE)));
@@ -101,7 +84,7 @@ final class ClusterDetachment {
             set.partitions(),
             set.createdAt().toEpochMilli());
     return open(members, anywhere, spec, Optional.of(part))
-        .map(found -> new DetachedSet(set.generation(), found.notAfter(set.createdAt())));
+        .map(found -> new DetachedRun(set.generation(), found.notAfter(set.createdAt())));
   }
 
   private static List<List<CacheUnit>> members(Key setKey, Key generation, int partitions) {
@@ -176,6 +159,6 @@ final class ClusterDetachment {
             .mapToLong(ClusterLookup.Opened::createdMillis)
             .min()
             .orElse(Long.MAX_VALUE);
-    return new Detached(rdd, holders, known, Instant.ofEpochMilli(oldest));
+    return new Detached(rdd, new HeldPartitions(holders, known, Instant.ofEpochMilli(oldest)));
   }
 }

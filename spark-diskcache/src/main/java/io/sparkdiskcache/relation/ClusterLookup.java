@@ -55,7 +55,7 @@ final class ClusterLookup {
   private final SparkContext context;
   private final ClusterDirectory directory;
 
-  private ClusterLookup(SparkContext context, ClusterDirectory directory) {
+  ClusterLookup(SparkContext context, ClusterDirectory directory) {
     this.context = context;
     this.directory = directory;
   }

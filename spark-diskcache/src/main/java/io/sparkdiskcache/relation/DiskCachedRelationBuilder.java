@@ -3,12 +3,10 @@ package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.ArrowCachedBatchSerializer;
 import io.sparkdiskcache.arrow.Compression;
-import io.sparkdiskcache.cluster.ProcessStores;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.fingerprint.PlanClass;
 import io.sparkdiskcache.relation.RelationFingerprint.Identity;
 import io.sparkdiskcache.shim.SparkInternals;
-import io.sparkdiskcache.store.Key;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
@@ -264,20 +262,9 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     if (now.planClass() != PlanClass.RUN_BOUND) {
       return Units.identity(now);
     }
-    Optional<ClusterLookup> cluster = ClusterLookup.of(application.context());
-    if (cluster.isPresent()) {
-      Key setKey = Units.setKey(now);
-      return cluster
-          .get()
-          .directory()
-          .findSet(now.relation(), setKey, Units.partKey(setKey))
-          .filter(set -> !set.createdAt().isBefore(notBefore()))
-          .map(set -> Units.runIdentity(setKey, set.generation(), now));
-    }
-    return ProcessStores.find(application.storeOptions())
-        .flatMap(store -> store.findSet(Units.setKey(now)))
-        .filter(set -> !set.isOlderThan(notBefore()))
-        .map(set -> Units.runIdentity(set.setKey(), set.generation(), now));
+    return Holdings.of(application, this)
+        .generation(now)
+        .map(generation -> Units.runIdentity(Units.setKey(now), generation, now));
   }
 
   /** The next query is to look it up anew; called from any thread. */

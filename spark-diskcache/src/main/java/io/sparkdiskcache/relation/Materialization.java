@@ -5,6 +5,7 @@ import io.sparkdiskcache.cluster.ClusterDirectory;
 import io.sparkdiskcache.fingerprint.ConfDigest;
 import io.sparkdiskcache.fingerprint.InputFile;
 import io.sparkdiskcache.fingerprint.InputStats;
+import io.sparkdiskcache.relation.Holdings.HeldPartitions;
 import io.sparkdiskcache.relation.RelationFingerprint.Identity;
 import io.sparkdiskcache.store.FileLook;
 import java.time.Instant;
@@ -19,14 +20,12 @@ import org.jspecify.annotations.Nullable;
 /** A relation as one application holds it: its RDD and the results of its partitions. */
 final class Materialization {
   private final DiskCachedRDD rdd;
-  private final int partitions;
   private final PartitionResults results;
   private final Optional<Identity> identity;
   private final List<InputFile> inputs;
   private final byte[] confDigest;
   private final Instant notBefore;
-  private final Instant oldest;
-  private final List<String> directories;
+  private final HeldPartitions held;
   private boolean used;
   private @Nullable String checkedIn;
 
@@ -35,36 +34,32 @@ final class Materialization {
    * @param inputs the files that were looked at
    * @param confDigest the settings that held then
    * @param notBefore what was stored before is not used
-   * @param oldest when the oldest of its rows was computed
-   * @param directories on other hosts without which it cannot be read
+   * @param held the partitions of it that were not computed for it
    */
   Materialization(
       DiskCachedRDD rdd,
-      int partitions,
       PartitionResults results,
       Optional<Identity> identity,
       List<InputFile> inputs,
       byte[] confDigest,
       Instant notBefore,
-      Instant oldest,
-      List<String> directories) {
+      HeldPartitions held) {
     this.rdd = rdd;
-    this.partitions = partitions;
     this.results = results;
     this.identity = identity;
     this.inputs = inputs;
     this.confDigest = confDigest;
     this.notBefore = notBefore;
-    this.oldest = oldest;
-    this.directories = directories;
+    this.held = held;
   }
 
   Instant notBefore() {
     return notBefore;
   }
 
+  /** When the oldest of its rows was computed. */
   Instant oldest() {
-    return oldest;
+    return held.oldest();
   }
 
   DiskCachedRDD rdd() {
@@ -76,7 +71,7 @@ final class Materialization {
   }
 
   boolean isComplete() {
-    return results.size() == partitions;
+    return results.size() == rdd.getNumPartitions();
   }
 
   /** Findings about the functions that computed its partitions so far. */
@@ -100,7 +95,7 @@ final class Materialization {
   boolean isReadable(SparkContext context) {
     return !rdd.isDetached()
         || ClusterDirectory.of(context)
-            .map(cluster -> cluster.isReadable(rdd.id(), directories))
+            .map(cluster -> cluster.isReadable(rdd.id(), held.directories()))
             .orElse(true);
   }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
-import io.sparkdiskcache.arrow.KeptEntry;
-import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.fingerprint.ConfDigest;
 import io.sparkdiskcache.fingerprint.EnvironmentIdentity;
 import io.sparkdiskcache.fingerprint.FileChunk;
@@ -12,33 +10,25 @@ import io.sparkdiskcache.fingerprint.FingerprintResult.Refused;
 import io.sparkdiskcache.fingerprint.FunctionProof;
 import io.sparkdiskcache.fingerprint.InputFile;
 import io.sparkdiskcache.fingerprint.InputStats;
+import io.sparkdiskcache.relation.Holdings.Detached;
+import io.sparkdiskcache.relation.Holdings.DetachedRun;
+import io.sparkdiskcache.relation.Holdings.Found;
+import io.sparkdiskcache.relation.Holdings.FoundRun;
+import io.sparkdiskcache.relation.Holdings.HeldPartitions;
 import io.sparkdiskcache.relation.RelationFingerprint.Identity;
-import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.shim.SparkInternals;
-import io.sparkdiskcache.store.DiskStore;
-import io.sparkdiskcache.store.Entry;
-import io.sparkdiskcache.store.EntrySet;
 import io.sparkdiskcache.store.Key;
-import io.sparkdiskcache.store.SetMeta;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
-import java.util.function.BooleanSupplier;
-import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.execution.FileSourceScanExec;
 import org.apache.spark.sql.execution.SparkPlan;
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec;
 import org.apache.spark.sql.execution.datasources.FilePartition;
@@ -65,14 +55,8 @@ final class Materializer {
   private final Configuration hadoopConf;
   private final PartitionResults results;
   private final Instant notBefore;
-  private Instant oldest = Instant.now();
-  private final Map<Integer, PartitionResult> known = new HashMap<>();
-  private final Optional<ClusterLookup> cluster;
+  private final Holdings holdings;
   private final SetPublisher sets;
-
-  /** Directories by partition, of executors that hold it whole; only on a cluster. */
-  private List<List<String>> holders = List.of();
-
   private boolean mayExecute;
 
   /** From then on an exception may be the query's own. */
@@ -86,7 +70,7 @@ final class Materializer {
     this.hadoopConf = builder.fingerprint().hadoopConf();
     this.results = new PartitionResults(application.counters(), description());
     this.notBefore = builder.notBefore();
-    this.cluster = ClusterLookup.of(application.context());
+    this.holdings = Holdings.of(application, builder);
     this.sets = new SetPublisher(application, builder, results);
   }
 
@@ -129,7 +113,6 @@ final class Materializer {
     return plan.execute();
   }
 
-  /** The store of this process is used where it runs the tasks: on a cluster it may have none. */
   private Optional<Materialization> attempt() {
     FingerprintResult result = builder.fingerprint().whenExecuted();
     if (result instanceof Refused refused) {
@@ -140,53 +123,54 @@ final class Materializer {
       return privately(
           Objection.Reason.SETTINGS, "a setting", "it was changed after the plan was made");
     }
-    Optional<DiskStore> store = application.findStore();
-    if (store.isEmpty() && application.needsStoreHere()) {
-      return privately(
-          Objection.Reason.STORE,
-          "the driver",
-          String.join(" ", application.hostsWithoutStore().values()));
+    Optional<Objection> unheld = holdings.obstacle();
+    if (unheld.isPresent()) {
+      return privately(unheld.get());
     }
     Optional<String> obstacle = FunctionProof.obstacle(now.functions());
     if (obstacle.isPresent()) {
       return privately(Objection.Reason.REFUSED, "its functions", obstacle.get());
     }
-    Optional<Path> distrusted = store.flatMap(s -> s.distrusted(now.relation()));
+    Optional<Path> distrusted =
+        application.findStore().flatMap(store -> store.distrusted(now.relation()));
     if (distrusted.isPresent()) {
       return privately(Objection.Reason.AUDIT, "the function", Audit.refusal(distrusted.get()));
     }
     return switch (now.planClass()) {
-      case ROW_LOCAL -> rowLocal(now, store);
-      case PARTITION_LOCAL -> partitionLocal(now, store);
-      case RUN_BOUND -> runBound(now, store, Optional.empty());
+      case ROW_LOCAL -> rowLocal(now);
+      case PARTITION_LOCAL -> partitionLocal(now);
+      case RUN_BOUND -> runBound(now, Optional.empty());
     };
   }
 
   // ---- row-local: one unit per file chunk
 
-  private Optional<Materialization> rowLocal(Accepted now, Optional<DiskStore> store) {
-    FileSourceScanExec scan = now.chunkedScan().orElseThrow();
-    List<List<FileChunk>> packed =
-        cluster.isPresent() ? cluster.get().pack(now, scan) : Units.pack(now.chunks(), scan);
+  private Optional<Materialization> rowLocal(Accepted now) {
+    List<List<FileChunk>> packed = holdings.pack(now, now.chunkedScan().orElseThrow());
     List<List<CacheUnit>> units = Units.ofChunks(now, packed);
-    Found found = find(units, now, store);
+    Found found = holdings.find(units, now);
     if (found.size() > 0 && !mayRead(now)) {
       return privately(Objection.Reason.ACCESS, "an input", NOT_READABLE);
     }
     boolean audited = chooseForAudit(units, found);
     Optional<Identity> identity = Units.identity(now);
+    boolean whole = found.size() == Units.count(units);
     if (PlanShapes.runsJobs(plan)) {
       Optional<Materialization> detached =
-          audited ? Optional.empty() : identity.flatMap(of -> detach(now, units, found, store, of));
+          !whole || audited || identity.isEmpty()
+              ? Optional.empty()
+              : holdings
+                  .detach(units, found, spec(now, Optional.empty()), results)
+                  .map(relation -> ready(relation, identity.get(), now));
       if (detached.isPresent() || !mayExecute) {
         return detached;
       }
-    } else if (!mayExecute && found.size() < count(units)) {
+    } else if (!mayExecute && !whole) {
       return Optional.empty();
     }
     RDD<InternalRow> parent = execute();
     if (!LineageDigest.handsSplitsThrough(parent)) {
-      return runBound(now, store, Optional.of(parent));
+      return runBound(now, Optional.of(parent));
     }
     // Broadcast sides are read by now; the tasks ask for the files of their own chunks only.
     if (!InputStats.unchanged(besides(packed, now), hadoopConf)) {
@@ -201,7 +185,7 @@ final class Materializer {
           new CachedPartition(
               i, units.get(i), List.of(new FilePartition(i, files).preferredLocations()));
     }
-    countFound(units, found);
+    HeldPartitions held = holdings.use(units, found);
     DiskCachedRDD rdd =
         DiskCachedRDD.ofChunks(
             spec(now, Optional.empty()),
@@ -209,7 +193,7 @@ final class Materializer {
             partitions,
             results,
             now.functions());
-    return ready(rdd, partitions.length, identity, now);
+    return Optional.of(ready(rdd, held, identity, now));
   }
 
   private static Set<InputFile> besides(List<List<FileChunk>> units, Accepted now) {
@@ -220,196 +204,77 @@ final class Materializer {
 
   // ---- partition-local: one unit per Spark partition, known by what it reads
 
-  private Optional<Materialization> partitionLocal(Accepted now, Optional<DiskStore> store) {
+  private Optional<Materialization> partitionLocal(Accepted now) {
     if (PlanShapes.runsJobs(plan)) {
-      return runBound(now, store, Optional.empty());
+      return runBound(now, Optional.empty());
     }
     RDD<InternalRow> parent = execute();
     Optional<List<List<CacheUnit>>> laidOut = Units.ofPartitions(now, parent);
     if (laidOut.isEmpty()) {
-      return runBound(now, store, Optional.of(parent));
+      return runBound(now, Optional.of(parent));
     }
     List<List<CacheUnit>> units = laidOut.get();
-    int n = units.size();
-    Found found = find(units, now, store);
+    Found found = holdings.find(units, now);
     if (found.size() > 0 && !mayRead(now)) {
       return privately(Objection.Reason.ACCESS, "an input", NOT_READABLE);
     }
-    if (!mayExecute && found.size() < n) {
+    if (!mayExecute && found.size() < units.size()) {
       return Optional.empty();
     }
     chooseForAudit(units, found);
-    countFound(units, found);
-    DiskCachedRDD rdd =
-        DiskCachedRDD.attached(
-            spec(now, Optional.empty()),
-            ParentRows.of(plan, parent),
-            partitions(units),
-            results,
-            now.functions());
-    return ready(rdd, n, Units.identity(now), now);
+    HeldPartitions held = holdings.use(units, found);
+    DiskCachedRDD rdd = attached(spec(now, Optional.empty()), parent, units, now.functions());
+    return Optional.of(ready(rdd, held, Units.identity(now), now));
   }
 
   // ---- run-bound: all partitions of one run, or none
 
-  private Optional<Materialization> runBound(
-      Accepted now, Optional<DiskStore> ofProcess, Optional<RDD<InternalRow>> executed) {
+  private Optional<Materialization> runBound(Accepted now, Optional<RDD<InternalRow>> executed) {
     if (!now.settled()) {
       return privately(
           Objection.Reason.SETTLING, "an input file", "it changed a moment before it was read");
     }
     Key setKey = Units.setKey(now);
-    // A plan that AQE has already finished has a partitioning of its own, known to Spark's planner:
-    // another run's partitions would not fit it.
-    boolean finished = plan instanceof AdaptiveSparkPlanExec adaptive && adaptive.isFinalPlan();
-    Optional<SetPublisher.Comparison> audit = Optional.empty();
-    if (executed.isEmpty() && !finished && !mayRead(now)) {
-      return privately(Objection.Reason.ACCESS, "an input", NOT_READABLE);
-    }
-    if (executed.isEmpty() && !finished && cluster.isPresent()) {
-      Optional<Materialization> detached = detachSetInCluster(now, setKey);
-      if (detached.isPresent()) {
-        return detached;
+    Optional<SetPublisher.Comparison> toCompare = Optional.empty();
+    if (executed.isEmpty() && !hasFinalPlan()) {
+      if (!mayRead(now)) {
+        return privately(Objection.Reason.ACCESS, "an input", NOT_READABLE);
       }
-    } else if (executed.isEmpty() && !finished) {
-      DiskStore store = ofProcess.orElseThrow();
-      Optional<EntrySet> set = store.findSet(setKey);
-      set = set.filter(found -> !found.isOlderThan(notBefore));
-      if (set.isPresent()) {
-        EntrySet found = set.get();
-        spec(now, Optional.empty()).remoteTier().ifPresent(tier -> tier.used(found));
-      } else if (fetchSet(setKey, now, store)) {
-        set = store.findSet(setKey).filter(found -> !found.isOlderThan(notBefore));
+      FoundRun found = holdings.findRun(setKey, spec(now, Optional.empty()), results, sets);
+      if (found.run().isPresent()) {
+        DetachedRun run = found.run().get();
+        Identity identity = Units.runIdentity(setKey, run.generation(), now);
+        return Optional.of(ready(run.relation(), identity, now));
       }
-      audit = set.flatMap(sets::comparisonWith);
-      if (set.isPresent() && audit.isEmpty()) {
-        Optional<Materialization> detached = detachSet(now, set.get(), store);
-        if (detached.isPresent()) {
-          return detached;
-        }
-        store.dropSet(setKey);
-      }
+      toCompare = found.toCompare();
     }
     if (!mayExecute) {
       return Optional.empty();
     }
     RDD<InternalRow> parent = executed.orElseGet(this::execute);
-    int n = parent.partitions().length;
     Key generation = Units.randomKey();
-    List<List<CacheUnit>> units = new ArrayList<>();
-    boolean local = application.context().isLocal();
-    for (int i = 0; i < n; i++) {
-      units.add(
-          List.of(
-              new CacheUnit(
-                  Units.memberKey(setKey, generation, i),
-                  parent.partitions()[i],
-                  List.of(),
-                  local || cluster.isPresent())));
-    }
-    results.outcome().ofRun(n);
-    RunEvidence evidence = evidence(now);
+    results.outcome().ofRun(parent.partitions().length);
     RelationSpec spec = spec(now, Optional.of(generation));
     DiskCachedRDD rdd =
-        DiskCachedRDD.attached(
-            spec, ParentRows.of(plan, parent), partitions(units), results, now.functions());
-    if (cluster.isPresent()) {
-      SetMeta meta = new SetMeta(spec.description(), spec.components());
-      List<Key> members = rdd.unitKeys();
-      application
-          .unfinished()
-          .begin(
-              rdd.id(),
-              UnfinishedSets.onCluster(
-                  cluster.get().directory(), generation.hex(), () -> builder.forget(rdd.id())));
-      cluster
-          .get()
-          .directory()
-          .begin(
-              Units.partKey(setKey),
-              generation,
-              n,
-              meta,
-              evidence::encoded,
-              () -> sets.mayPublish(spec, now, evidence),
-              () -> {
-                results.outcome().published();
-                spec.remoteTier()
-                    .ifPresent(tier -> tier.uploadSet(setKey, generation, members, meta));
-              });
-      cluster
-          .get()
-          .directory()
-          .whenUnwritten(
-              generation.hex(),
-              directory ->
-                  results
-                      .outcome()
-                      .nothingIsKept(
-                          new Objection(
-                              Objection.Reason.STORE, directory, "its part was not written")));
-      return ready(rdd, n, Optional.of(Units.runIdentity(setKey, generation, now)), now);
-    }
-    Optional<SetPublisher.Comparison> toCompare = audit;
-    BooleanSupplier publish =
-        () ->
-            sets.publish(
-                ofProcess.orElseThrow(),
-                new SetPublisher.Run(setKey, generation, rdd.unitKeys(), evidence),
-                now,
-                spec,
-                toCompare);
-    if (n == 0) {
-      boolean unused = publish.getAsBoolean();
-    } else if (local) {
-      Generations.process()
-          .begin(ofProcess.orElseThrow(), generation.hex(), n, evidence::now, publish);
-      application
-          .unfinished()
-          .begin(rdd.id(), UnfinishedSets.here(generation.hex(), () -> builder.forget(rdd.id())));
-    }
-    return ready(rdd, n, Optional.of(Units.runIdentity(setKey, generation, now)), now);
+        attached(
+            spec,
+            parent,
+            Units.ofRun(setKey, generation, parent, holdings.keepsRuns()),
+            now.functions());
+    holdings.begin(
+        new SetPublisher.Run(
+            setKey, generation, rdd.id(), rdd.unitKeys(), spec, now, evidence(now), toCompare),
+        sets);
+    Identity identity = Units.runIdentity(setKey, generation, now);
+    return Optional.of(ready(rdd, HeldPartitions.none(), Optional.of(identity), now));
   }
 
-  /** Whether a set that this host lacks was found in the remote tier. */
-  private boolean fetchSet(Key setKey, Accepted now, DiskStore store) {
-    if (!application.context().isLocal()) {
-      return false; // this process does not read it
-    }
-    RelationSpec spec = spec(now, Optional.empty());
-    RemoteTier.Wanted wanted =
-        new RemoteTier.Wanted(setKey, spec.relation(), spec.fetchedNotBefore());
-    return spec.remoteTier()
-        .map(
-            tier ->
-                tier.restoreSet(
-                    store,
-                    wanted,
-                    (generation, i) -> new Key(Units.memberKey(setKey, generation, i))))
-        .orElse(false);
-  }
-
-  private Optional<Materialization> detachSet(Accepted now, EntrySet set, DiskStore store) {
-    List<List<CacheUnit>> units = new ArrayList<>();
-    Map<Key, Entry> found = new LinkedHashMap<>();
-    for (Entry entry : set.entries()) {
-      units.add(List.of(new CacheUnit(entry.key().hex(), null, List.of(), true)));
-      found.put(entry.key(), entry);
-    }
-    storedAt(set.createdAt());
-    return detach(
-        now,
-        units,
-        Found.here(found),
-        Optional.of(store),
-        Units.runIdentity(set.setKey(), set.generation(), now));
-  }
-
-  private Optional<Materialization> detachSetInCluster(Accepted now, Key setKey) {
-    return new ClusterDetachment(application, cluster.orElseThrow(), results)
-        .set(setKey, spec(now, Optional.empty()), builder.audits())
-        .flatMap(
-            set -> ready(set.relation(), Units.runIdentity(setKey, set.generation(), now), now));
+  /**
+   * A plan that AQE has already finished has a partitioning of its own, known to Spark's planner:
+   * another run's partitions would not fit it.
+   */
+  private boolean hasFinalPlan() {
+    return plan instanceof AdaptiveSparkPlanExec adaptive && adaptive.isFinalPlan();
   }
 
   /** Marks units among those found; whether there are any. */
@@ -431,130 +296,57 @@ final class Materializer {
 
   private Optional<Materialization> privately(
       Objection.Reason reason, String object, String sentence) {
+    return privately(new Objection(reason, object, sentence));
+  }
+
+  private Optional<Materialization> privately(Objection why) {
     if (!mayExecute) {
       return Optional.empty();
     }
     application.counters().madePrivate();
     // Told with the rows.
-    results.outcome().nothingIsKept(new Objection(reason, object, sentence));
+    results.outcome().nothingIsKept(why);
     RDD<InternalRow> parent = execute();
-    int n = parent.partitions().length;
-    List<List<CacheUnit>> units = new ArrayList<>();
-    for (int i = 0; i < n; i++) {
-      units.add(
-          List.of(
-              new CacheUnit(Units.randomKey().hex(), parent.partitions()[i], List.of(), false)));
-    }
-    Accepted planned = builder.planned();
     DiskCachedRDD rdd =
-        DiskCachedRDD.attached(
-            spec(planned, Optional.empty()),
-            ParentRows.of(plan, parent),
-            partitions(units),
-            results,
+        attached(
+            spec(builder.planned(), Optional.empty()),
+            parent,
+            Units.withoutNames(parent),
             List.of());
     return Optional.of(
         new Materialization(
             rdd,
-            n,
             register(rdd),
             Optional.empty(),
             List.of(),
             ConfDigest.of(SQLConf.get()),
             notBefore,
-            oldest,
-            List.of()));
+            HeldPartitions.none()));
   }
 
   // ---- shared
 
-  /**
-   * An RDD without a parent, if every unit can be opened, verified and held now: what is missing
-   * means a miss here and not a failure later.
-   */
-  private Optional<Materialization> detach(
-      Accepted now,
+  private DiskCachedRDD attached(
+      RelationSpec spec,
+      RDD<InternalRow> parent,
       List<List<CacheUnit>> units,
-      Found found,
-      Optional<DiskStore> ofProcess,
-      Identity identity) {
-    if (found.size() < count(units)) {
-      return Optional.empty();
-    }
-    if (cluster.isPresent()) {
-      return new ClusterDetachment(application, cluster.get(), results)
-          .units(units, found.elsewhere(), spec(now, Optional.empty()))
-          .flatMap(detached -> ready(detached, identity, now));
-    }
-    if (!application.context().isLocal()) {
-      return Optional.empty();
-    }
-    DiskStore store = ofProcess.orElseThrow();
-    List<Entry> entries = List.copyOf(found.here().values());
-    RelationSpec spec = spec(now, Optional.empty());
-    List<Optional<KeptEntry>> mapped =
-        entries.parallelStream().map(entry -> keep(store, spec, entry)).toList();
-    if (mapped.stream().anyMatch(Optional::isEmpty)) {
-      return Optional.empty();
-    }
-    List<List<CacheUnit>> parentless = units.stream().map(CacheUnit::parentless).toList();
-    countFound(parentless, found);
-    DiskCachedRDD rdd =
-        DiskCachedRDD.detached(application.context(), spec, partitions(parentless), results);
-    for (int i = 0; i < entries.size(); i++) {
-      OpenEntries.process()
-          .hold(
-              rdd.id(),
-              entries.get(i).key().hex(),
-              mapped.get(i).orElseThrow(),
-              Findings.ofStored(entries.get(i).reads()));
-      OpenEntries.process().pin(rdd.id(), store.pin(entries.get(i)));
-    }
+      List<FunctionProof> functions) {
+    return DiskCachedRDD.attached(
+        spec, ParentRows.of(plan, parent), CachedPartition.of(units), results, functions);
+  }
+
+  private Materialization ready(Detached relation, Identity identity, Accepted now) {
     application.counters().skipped(PlanShapes.exchanges(plan));
-    return ready(rdd, units.size(), Optional.of(identity), now);
+    return ready(relation.rdd(), relation.held(), Optional.of(identity), now);
   }
 
-  private Optional<Materialization> ready(
-      ClusterDetachment.Detached detached, Identity identity, Accepted now) {
-    holders = detached.holders();
-    known.putAll(detached.known());
-    storedAt(detached.oldest());
-    application.counters().skipped(PlanShapes.exchanges(plan));
-    return ready(detached.rdd(), holders.size(), Optional.of(identity), now);
-  }
-
-  private static Optional<KeptEntry> keep(DiskStore store, RelationSpec spec, Entry entry) {
-    return EntryAccess.map(store, spec, entry).map(MappedEntry::kept);
-  }
-
-  private Optional<Materialization> ready(
-      DiskCachedRDD rdd, int partitions, Optional<Identity> identity, Accepted now) {
+  private Materialization ready(
+      DiskCachedRDD rdd, HeldPartitions held, Optional<Identity> identity, Accepted now) {
     PartitionResults registered = register(rdd);
-    cluster.ifPresent(
-        lookup -> {
-          lookup.announce(rdd.id(), holders, known);
-          lookup.directory().watch(now.relation(), rdd.unitKeys());
-        });
-    known.forEach(
-        (partition, result) -> {
-          registered.add(new Tuple2<>(partition, result));
-          if (cluster.isEmpty() && OpenEntries.process().firstAnnouncement(rdd.id(), partition)) {
-            SparkInternals.announce(rdd.id(), partition, result.bytes());
-          }
-        });
-    return Optional.of(
-        new Materialization(
-            rdd,
-            partitions,
-            registered,
-            identity,
-            now.inputs(),
-            now.confDigest(),
-            notBefore,
-            oldest,
-            rdd.isDetached()
-                ? holders.stream().flatMap(List::stream).distinct().toList()
-                : List.of()));
+    holdings.announce(rdd, held, now.relation());
+    held.known().forEach((partition, result) -> registered.add(new Tuple2<>(partition, result)));
+    return new Materialization(
+        rdd, registered, identity, now.inputs(), now.confDigest(), notBefore, held);
   }
 
   private PartitionResults register(DiskCachedRDD rdd) {
@@ -562,94 +354,6 @@ final class Materializer {
     rdd.setName(builder.cachedName());
     SparkInternals.unpersistWhenGarbage(application.context(), rdd);
     return results;
-  }
-
-  /**
-   * The stored units: entries of this process's store, or on a cluster the directories that should
-   * have them.
-   */
-  private record Found(Map<Key, Entry> here, Map<Key, List<String>> elsewhere) {
-    static Found here(Map<Key, Entry> entries) {
-      return new Found(entries, Map.of());
-    }
-
-    boolean contains(Key key) {
-      return here.containsKey(key) || elsewhere.containsKey(key);
-    }
-
-    int size() {
-      return here.size() + elsewhere.size();
-    }
-  }
-
-  /** Entries that are stored and young enough; those that are too old are recomputed. */
-  private Found find(List<List<CacheUnit>> units, Accepted now, Optional<DiskStore> ofProcess) {
-    if (cluster.isPresent()) {
-      List<Key> published =
-          units.stream()
-              .flatMap(List::stream)
-              .filter(CacheUnit::publish)
-              .map(CacheUnit::storeKey)
-              .toList();
-      return new Found(Map.of(), cluster.get().directory().holders(now.relation(), published));
-    }
-    DiskStore store = ofProcess.orElseThrow();
-    Map<Key, Entry> found =
-        store.findAll(units.stream().flatMap(List::stream).map(CacheUnit::storeKey).toList());
-    found.values().removeIf(entry -> entry.isOlderThan(notBefore));
-    return Found.here(found);
-  }
-
-  /**
-   * Remembers the partitions of which every unit is stored and not to be audited, and counts hits.
-   */
-  private void countFound(List<List<CacheUnit>> units, Found found) {
-    if (cluster.isPresent()) {
-      application.counters().hit(found.size(), 0);
-      holders = units.stream().map(of -> ClusterLookup.common(of, found.elsewhere())).toList();
-      if (found.size() > 0) {
-        storedAt(Instant.EPOCH); // only the executors know
-      }
-      return;
-    }
-    application.counters().hit(found.here().values());
-    found.here().values().forEach(entry -> storedAt(entry.createdAt()));
-    if (!application.context().isLocal()) {
-      return; // this process does not hold them
-    }
-    for (int i = 0; i < units.size(); i++) {
-      List<Entry> entries =
-          units.get(i).stream()
-              .filter(unit -> !unit.audit())
-              .map(unit -> found.here().get(unit.storeKey()))
-              .filter(Objects::nonNull)
-              .toList();
-      if (entries.size() == units.get(i).size()) {
-        known.put(
-            i,
-            PartitionResult.found(
-                entries.stream().mapToLong(Entry::rows).sum(),
-                entries.stream().mapToLong(Entry::dataBytes).sum(),
-                entries.size(),
-                entries.stream()
-                    .map(entry -> Findings.ofStored(entry.reads()))
-                    .reduce(Findings.NONE, Findings::and)));
-      }
-    }
-  }
-
-  private void storedAt(Instant time) {
-    oldest = time.isBefore(oldest) ? time : oldest;
-  }
-
-  private static CachedPartition[] partitions(List<List<CacheUnit>> units) {
-    return IntStream.range(0, units.size())
-        .mapToObj(i -> new CachedPartition(i, units.get(i), List.of()))
-        .toArray(CachedPartition[]::new);
-  }
-
-  private static int count(List<List<CacheUnit>> units) {
-    return (int) units.stream().flatMap(List::stream).map(CacheUnit::key).distinct().count();
   }
 
   private RelationSpec spec(Accepted now, Optional<Key> generation) {

@@ -144,14 +144,7 @@ public final class RelationInspector {
       return refused(builder, cached, refused.refusal());
     }
     Accepted accepted = (Accepted) now;
-    StoredPart stored =
-        ClusterLookup.of(application.context())
-            .map(lookup -> StoredPart.of(builder, accepted, lookup.directory()))
-            .or(
-                () ->
-                    ProcessStores.find(application.storeOptions())
-                        .map(store -> StoredPart.of(builder, accepted, store)))
-            .orElseGet(StoredPart::nothing);
+    StoredPart stored = Holdings.of(application, builder).storedPart(accepted);
     String function = accepted.relation();
     Optional<Refusal> notKept =
         application.settings().admission() == Admission.ALWAYS

@@ -56,40 +56,55 @@ final class SetPublisher {
     return inexact.map(columns -> new Comparison(set, columns));
   }
 
-  boolean mayPublish(RelationSpec spec, Accepted now, RunEvidence evidence) {
+  /** Whether nothing stands in the way of a set any more; the outcome says if something does. */
+  boolean mayPublish(Run run) {
     boolean same =
-        System.currentTimeMillis() < spec.expires()
-            && InputStats.unchanged(now.inputs(), builder.fingerprint().hadoopConf());
+        System.currentTimeMillis() < run.spec().expires()
+            && InputStats.unchanged(run.now().inputs(), builder.fingerprint().hadoopConf());
     if (!same) {
       return withheld(Reason.INPUT, "an input", "it changed before all partitions were computed");
     }
-    Optional<Objection> objection = evidence.now().objections().stream().findFirst();
+    Optional<Objection> objection = run.evidence().now().objections().stream().findFirst();
     objection.ifPresent(results.outcome()::nothingIsKept);
     return objection.isEmpty();
   }
 
-  /** Partitions of one run, all of them stored. */
-  record Run(Key setKey, Key generation, List<Key> members, RunEvidence evidence) {}
+  /**
+   * The partitions of one run, which become a set once all are stored.
+   *
+   * @param members the names of the entries, by partition
+   * @param now the fingerprint that it was executed with
+   * @param toCompare an older set, to be audited with these rows
+   */
+  record Run(
+      Key setKey,
+      Key generation,
+      int rddId,
+      List<Key> members,
+      RelationSpec spec,
+      Accepted now,
+      RunEvidence evidence,
+      Optional<Comparison> toCompare) {}
 
   /** Runs in the task that stored the last partition; whether it is a set now. */
-  boolean publish(
-      DiskStore store, Run run, Accepted now, RelationSpec spec, Optional<Comparison> audit) {
-    if (!mayPublish(spec, now, run.evidence())) {
+  boolean publish(DiskStore store, Run run) {
+    if (!mayPublish(run)) {
       return false;
     }
     if (run.members().isEmpty() && !run.evidence().now().reads().isEmpty()) {
       return withheld(Reason.FILE, "no rows", "no entry can name the files that functions read");
     }
     // Only of the same input the same rows can be asked.
-    if (audit.isPresent() && !isConfirmed(store, spec, audit.get(), run.members())) {
+    if (run.toCompare().isPresent() && !isConfirmed(store, run, run.toCompare().get())) {
       return withheld(Reason.AUDIT, "the function", "an audit found other rows than were stored");
     }
     try {
+      RelationSpec spec = run.spec();
       SetMeta meta = new SetMeta(spec.description(), spec.components());
       if (store.completeSet(run.setKey(), run.generation(), run.members().size(), meta)) {
         spec.remoteTier()
             .ifPresent(tier -> tier.uploadSet(run.setKey(), run.generation(), run.members(), meta));
-        results.outcome().published();
+        published();
         return true;
       }
       return withheld(
@@ -100,14 +115,23 @@ final class SetPublisher {
     }
   }
 
+  void published() {
+    results.outcome().published();
+  }
+
+  /** A host did not write its part of the set. */
+  void partUnwritten(String directory) {
+    boolean unused = withheld(Reason.STORE, directory, "its part was not written");
+  }
+
   private boolean withheld(Reason reason, String object, String sentence) {
     results.outcome().nothingIsKept(new Objection(reason, object, sentence));
     return false;
   }
 
-  private boolean isConfirmed(
-      DiskStore store, RelationSpec spec, Comparison audit, List<Key> members) {
-    Audit.Outcome outcome = Audit.compare(store, spec, audit.older(), members, audit.inexact());
+  private boolean isConfirmed(DiskStore store, Run run, Comparison audit) {
+    Audit.Outcome outcome =
+        Audit.compare(store, run.spec(), audit.older(), run.members(), audit.inexact());
     if (outcome != Audit.Outcome.UNKNOWN) {
       application
           .counters()

@@ -16,6 +16,7 @@ import java.util.HexFormat;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Optional;
+import org.apache.spark.Partition;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.execution.FileSourceScanExec;
@@ -105,6 +106,35 @@ final class Units {
               List.of(new CacheUnit(key.hex(), parent.partitions()[i], inputs, settled))));
     }
     return Optional.of(units);
+  }
+
+  /**
+   * One unit per partition of a run, by its number.
+   *
+   * @param publish whether the partitions may become a set
+   */
+  static List<List<CacheUnit>> ofRun(
+      Key setKey, Key generation, RDD<InternalRow> parent, boolean publish) {
+    List<List<CacheUnit>> units = new ArrayList<>();
+    for (Partition split : parent.partitions()) {
+      String key = memberKey(setKey, generation, split.index());
+      units.add(List.of(new CacheUnit(key, split, List.of(), publish)));
+    }
+    return units;
+  }
+
+  /** One unit per partition, for this application only. */
+  static List<List<CacheUnit>> withoutNames(RDD<InternalRow> parent) {
+    List<List<CacheUnit>> units = new ArrayList<>();
+    for (Partition split : parent.partitions()) {
+      units.add(List.of(new CacheUnit(randomKey().hex(), split, List.of(), false)));
+    }
+    return units;
+  }
+
+  /** Different units. */
+  static int count(List<List<CacheUnit>> units) {
+    return (int) units.stream().flatMap(List::stream).map(CacheUnit::key).distinct().count();
   }
 
   static Key chunkKey(Accepted now, FileChunk chunk) {
