@@ -2,7 +2,6 @@
 package io.sparkdiskcache;
 
 import io.sparkdiskcache.cluster.ClusterDirectory;
-import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.conf.Settings;
 import io.sparkdiskcache.fingerprint.EnvironmentIdentity;
 import io.sparkdiskcache.fingerprint.IgnoredSettings;
@@ -31,7 +30,12 @@ final class DriverSide implements DriverPlugin {
   public Map<String, String> init(SparkContext context, PluginContext pluginContext) {
     Settings settings = Settings.of(CacheApplication.asMap(context.conf()));
     if (!context.isLocal()) {
-      cluster = ClusterDirectory.start(context, settings.lookupWait(), settings.driverDirectory());
+      cluster =
+          ClusterDirectory.start(
+              context,
+              settings.lookupWait(),
+              settings.driverDirectory(),
+              EnvironmentIdentity::facts);
     }
     CacheApplication.redactKey(context.conf(), settings);
     RemoteTier.check(settings.remote(), context.hadoopConfiguration());
@@ -46,12 +50,7 @@ final class DriverSide implements DriverPlugin {
 
   @Override
   public @Nullable Object receive(Object message) {
-    if (cluster == null) {
-      return null;
-    }
-    return ExecutorInventory.asksEnvironment(message)
-        ? EnvironmentIdentity.facts()
-        : cluster.receive(message);
+    return cluster == null ? null : cluster.receive(message);
   }
 
   @Override

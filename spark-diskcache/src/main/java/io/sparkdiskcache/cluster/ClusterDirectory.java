@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -44,13 +45,14 @@ public final class ClusterDirectory {
   private static final int MAX_WATCHED = 1 << 20;
 
   private final SparkContext context;
+  private final Supplier<SortedMap<String, String>> environment;
   private final Arrivals arrivals;
   private final RelationHosts hosts;
   private final SetFills fills = new SetFills();
   private final StoredSets sets = new StoredSets();
   private final Map<String, Directory> directories = new LinkedHashMap<>();
   private final Map<String, String> directoryOf = new HashMap<>();
-  private final Map<String, Object[]> peers = new HashMap<>(); // host and port by executor
+  private final Map<String, PeerEntries.Peer> peers = new HashMap<>(); // by executor
   private final Map<String, String> unusable = new TreeMap<>(); // reasons by host
   private final Departed departed;
   private final Map<String, List<long[]>> unfinished = new HashMap<>();
@@ -63,8 +65,13 @@ public final class ClusterDirectory {
 
   private int watchedKeys;
 
-  private ClusterDirectory(SparkContext context, Duration wait, Optional<Path> notes) {
+  private ClusterDirectory(
+      SparkContext context,
+      Duration wait,
+      Optional<Path> notes,
+      Supplier<SortedMap<String, String>> environment) {
     this.context = context;
+    this.environment = environment;
     this.arrivals = new Arrivals(context, wait, this::isReported, this::isHostServed);
     boolean hostsReturn = RelationHosts.mayReturn(context.master());
     this.hosts = new RelationHosts(notes, hostsReturn);
@@ -76,9 +83,14 @@ public final class ClusterDirectory {
    *
    * @param wait how long a lookup waits at most for executors
    * @param notes a directory for what is to be remembered between applications, if there is one
+   * @param environment the facts that the driver's keys hold for
    */
-  public static ClusterDirectory start(SparkContext context, Duration wait, Optional<Path> notes) {
-    ClusterDirectory started = new ClusterDirectory(context, wait, notes);
+  public static ClusterDirectory start(
+      SparkContext context,
+      Duration wait,
+      Optional<Path> notes,
+      Supplier<SortedMap<String, String>> environment) {
+    ClusterDirectory started = new ClusterDirectory(context, wait, notes, environment);
     synchronized (RUNNING) {
       RUNNING.put(context, started);
     }
@@ -256,63 +268,42 @@ public final class ClusterDirectory {
   // ---- messages of executors
 
   /** Answers a message; called by Spark's one thread for them, so nothing here waits. */
-  @SuppressWarnings("unchecked") // as ExecutorInventory makes them
   public synchronized Object receive(Object message) {
-    Object[] parts = (Object[]) message;
-    return switch ((String) parts[0]) {
-      case "parts" -> {
-        sets.report((String) parts[2], (List<Object[]>) parts[3]);
-        yield true;
-      }
-      case "keys" ->
-          keys((String) parts[1], (String) parts[2], (long[]) parts[3], (Boolean) parts[4]);
-      case "changes" ->
-          changes(
-              (String) parts[1],
-              (String) parts[2],
-              (long[]) parts[3],
-              (long[]) parts[4],
-              (Long) parts[5],
-              (Map<String, String>) parts[6]);
-      case "may" -> fills.mayStore((String) parts[1], (Integer) parts[2], (Integer) parts[3]);
-      case "below" -> fills.below((String) parts[1]);
-      case "stored" ->
-          fills.stored((String) parts[1], (Integer) parts[2], (String) parts[3]).name();
-      case "spoil" -> {
-        fills.spoil((String) parts[1]);
-        yield true;
-      }
-      case "finished" -> {
-        fills.finished((String) parts[1], (String) parts[2], (Boolean) parts[3]);
-        yield true;
-      }
-      case "elsewhere" -> isElsewhere((Long) parts[1], (String) parts[2]);
-      case "peer" -> {
-        peers.put((String) parts[1], new Object[] {parts[2], parts[3]});
-        yield true;
-      }
-      case "peers" -> peers((Long) parts[1], (String) parts[2]);
-      case "served" ->
-          directories.containsKey((String) parts[1]) || departed.mayReturn((String) parts[1]);
-      case "over" -> fills.isOver((String) parts[1]);
-      case "unusable" -> unusable((String) parts[1], (String) parts[2]);
-      case "lost" -> {
-        lost.add((Integer) parts[1]);
-        Directory directory = directories.get((String) parts[3]);
-        if (directory != null) {
-          directory.keys.remove((Long) parts[2]);
-        }
-        yield true;
-      }
-      default -> throw new IllegalArgumentException("unknown message " + parts[0]);
-    };
+    return Wire.encode(((Message<?>) Wire.decode(message)).answer(this));
   }
 
-  private boolean unusable(String host, String reason) {
+  SortedMap<String, String> environment() {
+    return new TreeMap<>(environment.get());
+  }
+
+  SetFills fills() {
+    return fills;
+  }
+
+  void parts(Message.Parts reported) {
+    sets.report(reported.directory(), reported.parts());
+  }
+
+  void peer(String executor, PeerEntries.Peer peer) {
+    peers.put(executor, peer);
+  }
+
+  boolean isServed(String directory) {
+    return directories.containsKey(directory) || departed.mayReturn(directory);
+  }
+
+  void lost(int rddId, long key, String of) {
+    lost.add(rddId);
+    Directory directory = directories.get(of);
+    if (directory != null) {
+      directory.keys.remove(key);
+    }
+  }
+
+  void unusable(String host, String reason) {
     if (!reason.equals(unusable.put(host, reason))) {
       log.warn("Nothing is cached on disk on host {}: {}", host, reason);
     }
-    return true;
   }
 
   /** Hosts whose executors cannot use their cache directories, and why. */
@@ -320,14 +311,14 @@ public final class ClusterDirectory {
     return Map.copyOf(unusable);
   }
 
-  private boolean isElsewhere(long key, String than) {
+  boolean isElsewhere(long key, String than) {
     return departed.mayReturn(key, than)
         || directories.entrySet().stream()
             .anyMatch(of -> !of.getKey().equals(than) && of.getValue().keys.contains(key));
   }
 
   /** Where the executors that read an entry in another directory answer. */
-  private List<Object[]> peers(long key, String than) {
+  List<PeerEntries.Peer> peers(long key, String than) {
     return directories.entrySet().stream()
         .filter(of -> !of.getKey().equals(than) && of.getValue().keys.contains(key))
         .flatMap(of -> of.getValue().executors.stream())
@@ -336,10 +327,12 @@ public final class ClusterDirectory {
         .collect(Collectors.toCollection(ArrayList::new));
   }
 
-  private Object keys(String executor, String directory, long[] keys, boolean last) {
+  void keys(Message.Keys reported) {
+    String executor = reported.executor();
+    String directory = reported.directory();
     List<long[]> chunks = unfinished.computeIfAbsent(executor, e -> new ArrayList<>());
-    chunks.add(keys);
-    if (last) {
+    chunks.add(reported.keys());
+    if (reported.last()) {
       unfinished.remove(executor);
       long[] all = new long[chunks.stream().mapToInt(c -> c.length).sum()];
       int n = 0;
@@ -355,46 +348,34 @@ public final class ClusterDirectory {
       arrivals.reported();
       log.info("Executor {} holds {} entries in {}", executor, all.length, directory);
     }
-    return true;
   }
 
-  private Object changes(
-      String executor,
-      String directory,
-      long[] added,
-      long[] removed,
-      long releasesSeen,
-      Map<String, String> obeyed) {
+  Message.Orders changes(Message.Changes changes) {
+    String directory = changes.directory();
     Directory of = directories.get(directory);
     if (of != null) {
-      for (long key : added) {
+      for (long key : changes.added()) {
         of.keys.add(key);
       }
-      for (long key : removed) {
+      for (long key : changes.removed()) {
         of.keys.remove(key);
       }
     }
-    int from = (int) Math.max(0, releasesSeen - releasedBefore);
+    int from = (int) Math.max(0, changes.releasesSeen() - releasedBefore);
     int[] release =
         released.subList(Math.min(from, released.size()), released.size()).stream()
             .mapToInt(Integer::intValue)
             .toArray();
-    List<Object[]> commands = new ArrayList<>(fills.toFinish(directory));
-    Map<String, SetFills.Due> done = new HashMap<>();
-    obeyed.forEach((generation, order) -> done.put(generation, SetFills.Due.parse(order)));
-    fills.obeyed(directory, done);
-    HashMap<String, String> orders = new HashMap<>();
-    fills
-        .orders(directory)
-        .forEach((generation, order) -> orders.put(generation, order.toString()));
-    return new Object[] {
-      fills.isFilling(directory) ? PollSchedule.ticks(directoryOf.size()) : PollSchedule.IDLE,
-      commands,
-      releasedBefore + released.size(),
-      release,
-      orders,
-      !directoryOf.containsKey(executor) // taken for lost and alive after all: it is to report
-    };
+    List<Message.Finish> toFinish = fills.toFinish(directory);
+    fills.obeyed(directory, changes.obeyed());
+    return new Message.Orders(
+        fills.isFilling(directory) ? PollSchedule.ticks(directoryOf.size()) : PollSchedule.IDLE,
+        toFinish,
+        releasedBefore + released.size(),
+        release,
+        fills.orders(directory),
+        // Taken for lost and alive after all.
+        !directoryOf.containsKey(changes.executor()));
   }
 
   // ---- what is lost

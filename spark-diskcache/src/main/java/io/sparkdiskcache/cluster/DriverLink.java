@@ -34,15 +34,30 @@ final class DriverLink {
     return store.get();
   }
 
-  /** With the class loader of the plugin, as Spark has it when it starts one. */
-  Object ask(Object... message) throws Exception {
+  /** Asks with the class loader of the plugin, as Spark has it when it starts one. */
+  @SuppressWarnings("unchecked") // the driver answers each message with its own type
+  <R> R ask(Message<R> message) throws Exception {
     Thread current = Thread.currentThread();
     ClassLoader before = current.getContextClassLoader();
     current.setContextClassLoader(classes);
     try {
-      return Objects.requireNonNull(context.ask(message));
+      return (R) Wire.decode(Objects.requireNonNull(context.ask(Wire.encode(message))));
     } finally {
       current.setContextClassLoader(before);
+    }
+  }
+
+  /**
+   * Asks, and goes on without an answer if there is none.
+   *
+   * @param problem see {@link #unanswered}
+   */
+  <R> R ask(Message<R> message, String problem, R otherwise) {
+    try {
+      return ask(message);
+    } catch (Exception e) {
+      unanswered(problem, e);
+      return otherwise;
     }
   }
 

@@ -21,7 +21,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -45,7 +44,6 @@ public final class ExecutorInventory implements ExecutorPlugin {
   private static final int PARTS_IN_MESSAGE = 1 << 10;
   private static final long TICK_MILLIS = PollSchedule.TICK_MILLIS;
 
-  private static final String ENVIRONMENT = "environment";
   private static final String NO_DIRECTORY = "/(none)";
 
   private static volatile @Nullable ExecutorInventory process;
@@ -146,7 +144,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
 
   /** Whether another host that can be reached holds an entry, as far as the driver knows. */
   public boolean isElsewhere(Key key) {
-    return answer("elsewhere", prefix(key), directory());
+    return answer(new Message.IsElsewhere(prefix(key), directory()));
   }
 
   /**
@@ -159,39 +157,32 @@ public final class ExecutorInventory implements ExecutorPlugin {
     if (started == null) {
       return Optional.empty();
     }
-    List<PeerEntries.Peer> of = new ArrayList<>();
-    try {
-      for (Object peer : (List<?>) ask("peers", prefix(key), directory())) {
-        Object[] parts = (Object[]) peer;
-        of.add(new PeerEntries.Peer((String) parts[0], (Integer) parts[1]));
-      }
-    } catch (Exception e) {
-      unanswered("No other host is asked for an entry", e);
-    }
+    List<PeerEntries.Peer> of =
+        link()
+            .ask(
+                new Message.Peers(prefix(key), directory()),
+                "No other host is asked for an entry",
+                List.of());
     return started.open(key, of, waiting);
   }
 
   /** Whether executors that are alive read a directory. */
   public boolean isServed(String of) {
-    return answer("served", of);
+    return answer(new Message.IsServed(of));
   }
 
-  private boolean answer(Object... question) {
-    try {
-      return Boolean.TRUE.equals(ask(question));
-    } catch (Exception e) {
-      unanswered("Other hosts are taken not to hold an entry", e);
-      return false;
-    }
+  private boolean answer(Message<Boolean> question) {
+    return link().ask(question, "Other hosts are taken not to hold an entry", false);
   }
 
   /** An RDD without a parent cannot be read any more; a later query computes it anew. */
   public void lost(int rddId, Key key) {
-    try {
-      ask("lost", rddId, prefix(key), directory());
-    } catch (Exception e) {
-      unanswered("A lost entry is looked for again", e);
-    }
+    boolean unused =
+        link()
+            .ask(
+                new Message.Lost(rddId, prefix(key), directory()),
+                "A lost entry is looked for again",
+                false);
   }
 
   // ---- the inventory
@@ -209,13 +200,14 @@ public final class ExecutorInventory implements ExecutorPlugin {
     try {
       PeerEntries started = peers;
       if (started != null) {
-        ask("peer", executor(), started.self().host(), started.self().port());
+        tell(new Message.PeerAt(executor(), started.self()));
       }
-      strange = stranger.apply(environmentOfDriver()).orElse(null);
+      strange = stranger.apply(link().ask(new Message.Environment())).orElse(null);
       Optional<String> problem =
           Optional.ofNullable(strange).or(() -> ProcessStores.problem(options()));
       if (problem.isPresent()) {
-        ask("unusable", SparkEnv.get().blockManager().blockManagerId().host(), problem.get());
+        String host = SparkEnv.get().blockManager().blockManagerId().host();
+        tell(new Message.Unusable(host, problem.get()));
       }
       Optional<DiskStore> store = ofApplication();
       if (store.isPresent() && !listening) {
@@ -230,21 +222,10 @@ public final class ExecutorInventory implements ExecutorPlugin {
       if (store.isPresent()) {
         lastEntry = store.get().forEachKeyPrefix(0, keys);
       }
-      ask("keys", executor(), directory(), keys.rest(), true);
+      tell(new Message.Keys(executor(), directory(), keys.rest(), true));
     } catch (Exception e) { // it asks for the report again
-      unanswered("Entries of this host are not used by others for now", e);
+      link().unanswered("Entries of this host are not used by others for now", e);
     }
-  }
-
-  /** Whether an executor asks for what the driver's keys hold for: a map of facts. */
-  public static boolean asksEnvironment(Object message) {
-    return message instanceof Object[] parts && parts.length == 1 && ENVIRONMENT.equals(parts[0]);
-  }
-
-  private SortedMap<String, String> environmentOfDriver() throws Exception {
-    SortedMap<String, String> facts = new TreeMap<>();
-    ((Map<?, ?>) ask(ENVIRONMENT)).forEach((name, fact) -> facts.put((String) name, (String) fact));
-    return facts;
   }
 
   /** The store, if what it holds is what the driver's keys promise. */
@@ -256,20 +237,19 @@ public final class ExecutorInventory implements ExecutorPlugin {
   private void reportParts(DiskStore store) throws Exception {
     List<SetPart> parts = store.parts(generation -> !toldGenerations.contains(generation));
     for (int from = 0; from < parts.size(); from += PARTS_IN_MESSAGE) {
-      List<Object[]> chunk = new ArrayList<>();
+      List<Message.Part> chunk = new ArrayList<>();
       List<Key> generations = new ArrayList<>();
       for (SetPart part : parts.subList(from, Math.min(parts.size(), from + PARTS_IN_MESSAGE))) {
         generations.add(part.generation());
         chunk.add(
-            new Object[] {
-              part.key().hex(),
-              part.generation().hex(),
-              part.partitions(),
-              part.createdAt().toEpochMilli(),
-              part.members().toLongArray()
-            });
+            new Message.Part(
+                part.key().hex(),
+                part.generation().hex(),
+                part.partitions(),
+                part.createdAt().toEpochMilli(),
+                part.members().toLongArray()));
       }
-      ask("parts", executor(), directory(), new ArrayList<>(chunk));
+      tell(new Message.Parts(directory(), chunk));
       toldGenerations.addAll(generations);
     }
   }
@@ -292,7 +272,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
     public void accept(long key) {
       if (size == chunk.length) {
         try {
-          ask("keys", executor(), directory(), rest(), false);
+          tell(new Message.Keys(executor(), directory(), rest(), false));
         } catch (Exception e) {
           throw new IllegalStateException(e);
         }
@@ -329,23 +309,23 @@ public final class ExecutorInventory implements ExecutorPlugin {
         && due == PollSchedule.Due.NOTHING) {
       return;
     }
-    Object[] reply;
+    Message.Orders orders;
     int hurries = schedule.hurries();
     try {
       sets().tellOfPartitions();
       if (due == PollSchedule.Due.LOOK) {
         lookForOthers(added);
       }
-      reply =
-          (Object[])
-              ask(
-                  "changes",
-                  executor(),
-                  directory(),
-                  added.stream().mapToLong(Long::longValue).toArray(),
-                  removed.stream().mapToLong(Long::longValue).toArray(),
-                  releasesSeen,
-                  new HashMap<>(sets().obeyed()));
+      orders =
+          link()
+              .ask(
+                  new Message.Changes(
+                      executor(),
+                      directory(),
+                      added.stream().mapToLong(Long::longValue).toArray(),
+                      removed.stream().mapToLong(Long::longValue).toArray(),
+                      releasesSeen,
+                      new HashMap<>(sets().obeyed())));
     } catch (Exception e) { // as at the end of every application
       log.debug("The driver does not answer; it is told again", e);
       synchronized (changes) {
@@ -355,23 +335,23 @@ public final class ExecutorInventory implements ExecutorPlugin {
       return;
     }
     try {
-      follow(reply, hurries);
+      follow(orders, hurries);
     } catch (Exception e) {
-      unanswered("An order of the driver is not carried out", e);
+      link().unanswered("An order of the driver is not carried out", e);
     }
   }
 
-  private void follow(Object[] reply, int hurries) throws Exception {
-    schedule.answered((Integer) reply[0], hurries);
-    sets().obey((Map<?, ?>) reply[4]);
-    for (Object command : (List<?>) reply[1]) {
-      sets().finish((Object[]) command);
+  private void follow(Message.Orders orders, int hurries) throws Exception {
+    schedule.answered(orders.pollTicks(), hurries);
+    sets().obey(orders.due());
+    for (Message.Finish part : orders.toFinish()) {
+      sets().finish(part);
     }
-    releasesSeen = (Long) reply[2];
-    for (int rddId : (int[]) reply[3]) {
+    releasesSeen = orders.releases();
+    for (int rddId : orders.released()) {
       release.accept(rddId);
     }
-    if ((Boolean) reply[5]) {
+    if (orders.report()) {
       reportAll();
     }
   }
@@ -380,16 +360,16 @@ public final class ExecutorInventory implements ExecutorPlugin {
     return Objects.requireNonNull(storeOptions);
   }
 
+  private DriverLink link() {
+    return Objects.requireNonNull(link);
+  }
+
   private String executor() {
-    return Objects.requireNonNull(link).executor();
+    return link().executor();
   }
 
-  private Object ask(Object... message) throws Exception {
-    return Objects.requireNonNull(link).ask(message);
-  }
-
-  private void unanswered(String problem, Exception e) {
-    Objects.requireNonNull(link).unanswered(problem, e);
+  private void tell(Message<Boolean> report) throws Exception {
+    boolean unused = link().ask(report);
   }
 
   static long prefix(Key key) {

@@ -40,7 +40,7 @@ public final class ExecutorSets {
   private final Queue<Partition> untold = new ConcurrentLinkedQueue<>();
 
   /** The orders of the driver's last reply, by generation. */
-  private Map<String, String> obeyed = Map.of();
+  private Map<String, SetFills.Due> obeyed = Map.of();
 
   ExecutorSets(
       DriverLink driver, StoreOptions options, Supplier<String> directory, PollSchedule schedule) {
@@ -52,12 +52,10 @@ public final class ExecutorSets {
 
   /** Whether this task may publish a partition of a run-bound set. */
   public boolean mayStore(String generation, int partition, int stageAttempt) {
-    try {
-      return Boolean.TRUE.equals(driver.ask("may", generation, partition, stageAttempt));
-    } catch (Exception e) {
-      driver.unanswered("A partition is not published", e);
-      return false;
-    }
+    return driver.ask(
+        new Message.MayStore(generation, partition, stageAttempt),
+        "A partition is not published",
+        false);
   }
 
   /**
@@ -65,7 +63,7 @@ public final class ExecutorSets {
    */
   public Optional<byte[]> below(String generation) {
     try {
-      return Optional.of((byte[]) driver.ask("below", generation));
+      return Optional.of(driver.ask(new Message.Below(generation)));
     } catch (Exception e) {
       driver.unanswered("Nothing is known of stages below", e);
       return Optional.empty();
@@ -78,9 +76,9 @@ public final class ExecutorSets {
    * @return false if the set was given up meanwhile: the partition is to be removed
    */
   public boolean stored(String generation, int partition) {
-    Object answer;
+    SetFills.Stored answer;
     try {
-      answer = driver.ask("stored", generation, partition, directory.get());
+      answer = driver.ask(new Message.Stored(generation, partition, directory.get()));
     } catch (Exception e) {
       // A set that has been given up is to be removed all the same.
       untold.add(new Partition(generation, partition));
@@ -89,16 +87,16 @@ public final class ExecutorSets {
     } finally {
       schedule.hurry();
     }
-    if (answer.equals(SetFills.Stored.LAST.name())) {
+    if (answer == SetFills.Stored.LAST) {
       awaitPublished(generation);
     }
-    return !answer.equals(SetFills.Stored.TOO_LATE.name());
+    return answer != SetFills.Stored.TOO_LATE;
   }
 
   private void awaitPublished(String generation) {
     long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(PUBLISHING_MILLIS);
     try {
-      while (!Boolean.TRUE.equals(driver.ask("over", generation)) && System.nanoTime() < deadline) {
+      while (!driver.ask(new Message.IsOver(generation)) && System.nanoTime() < deadline) {
         Thread.sleep(PollSchedule.TICK_MILLIS / 2);
       }
     } catch (Exception e) {
@@ -108,11 +106,9 @@ public final class ExecutorSets {
 
   /** A partition of a set is kept for the application only. */
   public void spoil(String generation) {
-    try {
-      driver.ask("spoil", generation);
-    } catch (Exception e) {
-      driver.unanswered("A set that stays unpublished may be waited for", e);
-    }
+    boolean unused =
+        driver.ask(
+            new Message.Spoil(generation), "A set that stays unpublished may be waited for", false);
   }
 
   boolean hasUntold() {
@@ -122,52 +118,49 @@ public final class ExecutorSets {
   /** Tells what tasks could not; one that came too late is removed by an order. */
   void tellOfPartitions() throws Exception {
     for (Partition of = untold.peek(); of != null; of = untold.peek()) {
-      driver.ask("stored", of.generation, of.number, directory.get());
+      var unused = driver.ask(new Message.Stored(of.generation, of.number, directory.get()));
       boolean told = untold.remove(of);
       assert told;
     }
   }
 
   /** Carries out orders about generations that are not a set, and will perhaps be none. */
-  void obey(Map<?, ?> orders) {
-    Map<String, String> done = new HashMap<>();
+  void obey(Map<String, SetFills.Due> orders) {
+    Map<String, SetFills.Due> done = new HashMap<>();
     Optional<DiskStore> store = orders.isEmpty() ? Optional.empty() : driver.store();
     if (store.isPresent()) {
       orders.forEach(
           (generation, order) -> {
-            Key of = new Key((String) generation);
-            if (SetFills.Due.parse((String) order).order() == SetFills.Order.ABANDON) {
+            Key of = new Key(generation);
+            if (order.order() == SetFills.Order.ABANDON) {
               store.get().abandon(of);
             } else {
               store.get().relinquish(of);
             }
-            done.put((String) generation, (String) order);
+            done.put(generation, order);
           });
     }
     obeyed = done;
   }
 
   /** The last orders that have been carried out, for the driver. */
-  Map<String, String> obeyed() {
+  Map<String, SetFills.Due> obeyed() {
     return obeyed;
   }
 
   /** Writes the part of this directory of a set that is whole. */
-  @SuppressWarnings("unchecked") // as SetFills makes it
-  void finish(Object[] command) throws Exception {
-    String generation = (String) command[1];
+  void finish(Message.Finish order) throws Exception {
     boolean written = false;
     try {
-      List<Integer> members = Arrays.stream((int[]) command[3]).boxed().toList();
+      List<Integer> members = Arrays.stream(order.members()).boxed().toList();
       written =
           ProcessStores.get(options)
               .completePart(
-                  new Key((String) command[0]),
-                  new Key(generation),
-                  (Integer) command[2],
+                  new Key(order.partKey()),
+                  new Key(order.generation()),
+                  order.partitions(),
                   members,
-                  new SetMeta(
-                      (String) command[4], new TreeMap<>((Map<String, String>) command[5])));
+                  new SetMeta(order.description(), new TreeMap<>(order.components())));
     } catch (StoreException e) {
       driver
           .store()
@@ -175,6 +168,6 @@ public final class ExecutorSets {
               store -> store.countError("Cannot publish a part of a set", e),
               () -> log.warn("A set is not published: {}", e.getMessage()));
     }
-    driver.ask("finished", generation, directory.get(), written);
+    boolean unused = driver.ask(new Message.Finished(order.generation(), directory.get(), written));
   }
 }

@@ -8,6 +8,7 @@ import io.sparkdiskcache.store.Foreign;
 import io.sparkdiskcache.store.Key;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.Serializable;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -75,7 +76,7 @@ final class PeerEntries implements AutoCloseable {
       };
 
   /** Where an executor answers. */
-  record Peer(String host, int port) {}
+  record Peer(String host, int port) implements Serializable {}
 
   /** How questions come to other executors and theirs to this one. */
   interface Transport extends AutoCloseable {

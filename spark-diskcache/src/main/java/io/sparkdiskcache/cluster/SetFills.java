@@ -4,6 +4,7 @@ package io.sparkdiskcache.cluster;
 import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.SetMeta;
 import io.sparkdiskcache.store.Threads;
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
@@ -52,19 +53,7 @@ final class SetFills {
    *
    * @param number of the order; another with the same words is another order
    */
-  record Due(Order order, long number) {
-    /** Of {@link #toString}. */
-    static Due parse(String told) {
-      int space = told.indexOf(' ');
-      return new Due(
-          Order.valueOf(told.substring(0, space)), Long.parseLong(told.substring(space + 1)));
-    }
-
-    @Override
-    public String toString() {
-      return order + " " + number;
-    }
-  }
+  record Due(Order order, long number) implements Serializable {}
 
   /** By directory and generation, until they have been obeyed. */
   private final Map<String, Map<String, Due>> orders = new HashMap<>();
@@ -247,9 +236,9 @@ final class SetFills {
     }
   }
 
-  /** The parts that a directory is to write: an array a set for {@link ExecutorInventory}. */
-  synchronized List<Object[]> toFinish(String directory) {
-    List<Object[]> commands = new ArrayList<>();
+  /** The parts that a directory is to write. */
+  synchronized List<Message.Finish> toFinish(String directory) {
+    List<Message.Finish> commands = new ArrayList<>();
     fills.forEach(
         (generation, fill) -> {
           Set<Integer> members = fill.members.get(directory);
@@ -257,14 +246,13 @@ final class SetFills {
               && members != null
               && !fill.finished.contains(directory)) {
             commands.add(
-                new Object[] {
-                  fill.partKey.hex(),
-                  generation,
-                  fill.partitions,
-                  members.stream().mapToInt(Integer::intValue).toArray(),
-                  fill.meta.description(),
-                  new HashMap<>(fill.meta.components())
-                });
+                new Message.Finish(
+                    fill.partKey.hex(),
+                    generation,
+                    fill.partitions,
+                    members.stream().mapToInt(Integer::intValue).toArray(),
+                    fill.meta.description(),
+                    new HashMap<>(fill.meta.components())));
           }
         });
     return commands;

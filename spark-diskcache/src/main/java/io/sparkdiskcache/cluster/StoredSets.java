@@ -23,19 +23,16 @@ final class StoredSets {
   /** By directory and key of the set or part. */
   private final Map<String, Map<String, Part>> parts = new LinkedHashMap<>();
 
-  /**
-   * @param reported for each an array of {@link ExecutorInventory}
-   */
-  void report(String directory, List<Object[]> reported) {
+  void report(String directory, List<Message.Part> reported) {
     Map<String, Part> of = parts.computeIfAbsent(directory, d -> new HashMap<>());
-    for (Object[] part : reported) {
+    for (Message.Part part : reported) {
       of.put(
-          (String) part[0],
+          part.key(),
           new Part(
-              (String) part[1],
-              (Integer) part[2],
-              (Long) part[3],
-              BitSet.valueOf((long[]) part[4])));
+              part.generation(),
+              part.partitions(),
+              part.createdMillis(),
+              BitSet.valueOf(part.members())));
     }
   }
 

@@ -29,8 +29,10 @@
  *
  * <h2>Messages</h2>
  *
- * Otherwise from executor to driver only, with replies: Spark has no other way. They are arrays of
- * types of the JDK, because the RPC layer does not see classes that came by {@code spark.jars}.
+ * Otherwise from executor to driver only, with replies: Spark has no other way. Each is a record
+ * ({@link io.sparkdiskcache.cluster.Message}) with the type of its answer; {@link
+ * io.sparkdiskcache.cluster.Wire} makes bytes of it, because the RPC layer does not see classes
+ * that came by {@code spark.jars}.
  */
 @NullMarked
 package io.sparkdiskcache.cluster;

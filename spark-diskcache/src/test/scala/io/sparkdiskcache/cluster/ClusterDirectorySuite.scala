@@ -3,7 +3,7 @@ package io.sparkdiskcache.cluster
 
 import java.nio.file.Files
 import java.time.Duration
-import java.util.{List => JList, Map => JMap, Optional}
+import java.util.{List => JList, Map => JMap, Optional, TreeMap => JTreeMap}
 import java.util.zip.CRC32C
 
 import com.codahale.metrics.MetricRegistry
@@ -39,20 +39,24 @@ class ClusterDirectorySuite extends AnyFunSuite with TestDirectories {
   }
 
   private def withDirectory(name: String)(body: ClusterDirectory => Unit): Unit = {
-    val started = ClusterDirectory.start(context, Duration.ZERO, Optional.of(directory(name)))
+    val started =
+      ClusterDirectory.start(context, Duration.ZERO, Optional.of(directory(name)), () => new JTreeMap[String, String])
     try body(started)
     finally started.stop()
   }
 
+  /** By the bytes that Spark would carry. */
+  private def ask[R](to: ClusterDirectory, message: Message[R]): R =
+    Wire.decode(to.receive(Wire.encode(message))).asInstanceOf[R]
+
   private def longs(of: Seq[Key]): Array[Long] = of.map(key => ExecutorInventory.prefix(key)).toArray
 
   private def report(to: ClusterDirectory, executor: String, dir: String, of: Key*): Unit =
-    to.receive(Array[Object]("keys", executor, dir, longs(of), java.lang.Boolean.TRUE))
+    ask(to, new Message.Keys(executor, dir, longs(of), true))
 
   /** Whether the executor is to report again. */
   private def change(to: ClusterDirectory, executor: String, dir: String, added: Seq[Key], removed: Seq[Key]): Boolean = {
-    val message = Array[Object]("changes", executor, dir, longs(added), longs(removed), java.lang.Long.valueOf(0), JMap.of())
-    to.receive(message).asInstanceOf[Array[Object]].last.asInstanceOf[Boolean]
+    ask(to, new Message.Changes(executor, dir, longs(added), longs(removed), 0L, JMap.of())).report
   }
 
   private def holders(of: ClusterDirectory): Map[Key, Seq[String]] = {
@@ -61,8 +65,7 @@ class ClusterDirectorySuite extends AnyFunSuite with TestDirectories {
   }
 
   private def peers(of: ClusterDirectory, key: Key, than: String): Int = {
-    val message = Array[Object]("peers", java.lang.Long.valueOf(ExecutorInventory.prefix(key)), than)
-    of.receive(message).asInstanceOf[JList[_]].size
+    ask(of, new Message.Peers(ExecutorInventory.prefix(key), than)).size
   }
 
   test("additions, evictions, and executors that share a directory") {
@@ -82,7 +85,7 @@ class ClusterDirectorySuite extends AnyFunSuite with TestDirectories {
 
   test("who serves an entry is told to other hosts only, and not after its end") {
     withDirectory("peers") { cluster =>
-      cluster.receive(Array[Object]("peer", "0", "a", Integer.valueOf(7000)))
+      ask(cluster, new Message.PeerAt("0", new PeerEntries.Peer("a", 7000)))
       report(cluster, "0", "a:/c", one)
       report(cluster, "1", "b:/c", two)
       assert(peers(cluster, one, "b:/c") == 1)
@@ -109,10 +112,7 @@ class ClusterDirectorySuite extends AnyFunSuite with TestDirectories {
     withDirectory("killed") { cluster =>
       val options = new StoreOptions(directory("killed-store"), 1L << 20, VerifyMode.OPEN)
       val generation = new Key("b" * 64)
-      val answers = new Interrupted(
-        message => if (ExecutorInventory.asksEnvironment(message)) JMap.of() else cluster.receive(message),
-        context.getConf
-      )
+      val answers = new Interrupted(cluster.receive, context.getConf)
       val inventory = new ExecutorInventory(_ => options, _ => (), _ => Optional.empty())
       inventory.init(answers, JMap.of())
       try {
