@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.arrow.Precision;
 import io.sparkdiskcache.conf.DiskCacheConf;
 import io.sparkdiskcache.fingerprint.PythonFunctions;
@@ -27,6 +28,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
 /** Methods that the Python package {@code sparkdiskcache} calls; for nobody else. */
+@Internal
 public final class PythonBridge {
   private static final String SETTER = "with";
 

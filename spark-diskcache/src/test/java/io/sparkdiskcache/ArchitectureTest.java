@@ -3,15 +3,23 @@ package io.sparkdiskcache;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+import static org.assertj.core.api.Assertions.assertThat;
 
+import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
+import io.sparkdiskcache.annotation.Internal;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Who may know whom: dependencies point down this list only. */
 class ArchitectureTest {
+  private static final String PROJECT = "io.sparkdiskcache.";
   private static final JavaClasses CLASSES =
       new ClassFileImporter()
           .withImportOption(new ImportOption.DoNotIncludeTests())
@@ -45,6 +53,8 @@ class ArchitectureTest {
             .definedBy("io.sparkdiskcache.shim..")
             .layer("arrow")
             .definedBy("io.sparkdiskcache.arrow..")
+            .layer("annotation")
+            .definedBy("io.sparkdiskcache.annotation..")
             .whereLayer("api")
             .mayNotBeAccessedByAnyLayer()
             .whereLayer("relation")
@@ -69,6 +79,77 @@ class ArchitectureTest {
             .whereLayer("shim")
             .mayOnlyBeAccessedByLayers("api", "relation", "cluster", "memo");
     rule.check(CLASSES);
+  }
+
+  /**
+   * The API: what users name, and what that hands out. All else that is public is marked, and no
+   * type of the API shows a type that is not of it.
+   */
+  @Test
+  void whatIsPublicIsDeclared() {
+    Set<String> handedOut =
+        Set.of(
+            "arrow.ColumnPrecision",
+            "arrow.Precision",
+            "fingerprint.Refusal",
+            "memo.MemoOptions",
+            "relation.Objection",
+            "relation.RelationInspector",
+            "remote.RemoteStats",
+            "store.Entry",
+            "store.EntryMeta",
+            "store.FileRead",
+            "store.Key",
+            "store.MemoEntry",
+            "store.MemoFunction",
+            "store.MemoKey",
+            "store.MemoTotals",
+            "store.MemoUse",
+            "store.StoreStats");
+    Set<String> declared = new TreeSet<>();
+    Set<String> shown = new TreeSet<>();
+    for (JavaClass type : CLASSES) {
+      boolean isApi =
+          type.isTopLevelClass()
+              && type.getModifiers().contains(JavaModifier.PUBLIC)
+              && !type.isAnnotatedWith(Internal.class);
+      if (isApi) {
+        declared.add(type.getName().substring(PROJECT.length()));
+        shown.addAll(typesShownBy(type));
+      }
+    }
+    Set<String> ofOtherPackages = new TreeSet<>(declared);
+    ofOtherPackages.removeIf(name -> !name.contains("."));
+    assertThat(ofOtherPackages).isEqualTo(new TreeSet<>(handedOut));
+    shown.removeAll(declared);
+    assertThat(shown).as("types that the API shows").isEmpty();
+  }
+
+  /** Types of the project in the signatures of public members, nested types included. */
+  private static Set<String> typesShownBy(JavaClass type) {
+    Set<String> shown = new TreeSet<>();
+    for (JavaClass of : CLASSES) {
+      boolean isPartOfIt =
+          of.equals(type)
+              || (of.getName().startsWith(type.getName() + "$")
+                  && of.getModifiers().contains(JavaModifier.PUBLIC));
+      if (!isPartOfIt) {
+        continue;
+      }
+      of.getCodeUnits().stream()
+          .filter(member -> member.getModifiers().contains(JavaModifier.PUBLIC))
+          .flatMap(
+              member ->
+                  Stream.concat(
+                      member.getReturnType().getAllInvolvedRawTypes().stream(),
+                      member.getParameterTypes().stream()
+                          .flatMap(parameter -> parameter.getAllInvolvedRawTypes().stream())))
+          .map(JavaClass::getName)
+          .filter(name -> name.startsWith(PROJECT))
+          .map(name -> name.substring(PROJECT.length()).replaceAll("\\$.*", ""))
+          .forEach(shown::add);
+    }
+    return shown;
   }
 
   /** Threads that inherit a session keep it. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import com.esotericsoftware.kryo.Kryo;
 import com.esotericsoftware.kryo.KryoSerializable;
 import com.esotericsoftware.kryo.io.Input;
@@ -16,6 +17,7 @@ import org.apache.spark.sql.columnar.SimpleMetricsCachedBatch;
  * A record batch of a mapped entry, to which it refers. It means something in this process only, so
  * serializing it is an error that says so; it is declared serializable to be able to.
  */
+@Internal
 public final class ArrowCachedBatch
     implements SimpleMetricsCachedBatch, Serializable, KryoSerializable {
   private static final long serialVersionUID = 1L;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -39,6 +40,7 @@ import scala.runtime.AbstractFunction2;
  * selected columns only, and skips batches by their statistics. Whoever makes the batches refers to
  * their entries until the task ends, for strings that outlive their vectors.
  */
+@Internal
 public final class ArrowCachedBatchSerializer extends SimpleMetricsCachedBatchSerializer {
   private static final long serialVersionUID = 1L;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -47,6 +48,7 @@ import org.jspecify.annotations.Nullable;
  * in the custom metadata, for ours. User-defined types are written as the types that store them:
  * their JSON names a class, and nothing read from a file may choose a class to load.
  */
+@Internal
 public final class ArrowSchemas {
   /** Custom metadata of the schema: Spark's JSON of it. */
   static final String SCHEMA_KEY = "spark.schema";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.arrow.ColumnLayout.Kind;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
@@ -33,6 +34,7 @@ import org.jspecify.annotations.Nullable;
  * are widened, column by column, into memory that is the garbage collector's: it is free when the
  * vector is not referred to any more.
  */
+@Internal
 public final class ArrowViews {
   private ArrowViews() {}
 

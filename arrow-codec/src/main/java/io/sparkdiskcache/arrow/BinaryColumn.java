@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.BinaryView;
 import org.jspecify.annotations.Nullable;
 
 /** Binaries, and the bytes of geometries and geographies. */
+@Internal
 public final class BinaryColumn extends MappedColumn {
   private final long offsets;
   private final byte @Nullable [] base; // what data is an offset in; null if it is an address

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import org.apache.spark.unsafe.Platform;
 
 /** Booleans, one bit each. */
+@Internal
 public final class BooleanColumn extends MappedColumn {
   private final long bits;
 

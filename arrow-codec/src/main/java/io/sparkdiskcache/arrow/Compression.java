@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import org.apache.arrow.flatbuf.CompressionType;
 
 /** Whether the buffers of batches are compressed in the file, by Arrow's own body compression. */
+@Internal
 public enum Compression {
   NONE,
   LZ4,

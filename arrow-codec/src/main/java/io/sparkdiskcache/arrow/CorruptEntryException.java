@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.IOException;
 import java.io.Serial;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /** The file is not an entry this version wrote, or no longer what was written. */
+@Internal
 public final class CorruptEntryException extends IOException {
   @Serial private static final long serialVersionUID = 1L;
 

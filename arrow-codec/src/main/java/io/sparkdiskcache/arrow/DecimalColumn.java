@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.arrow.ColumnLayout.Kind;
 import java.math.BigDecimal;
 import java.math.BigInteger;
@@ -9,6 +10,7 @@ import org.apache.spark.unsafe.Platform;
 import org.jspecify.annotations.Nullable;
 
 /** Decimals of every precision, of 128 bits or as many as the values need. */
+@Internal
 public final class DecimalColumn extends MappedColumn {
   /** 10 to the 18th: from here on Spark does not keep a decimal as a long. */
   private static final long LONG_LIMIT = 1_000_000_000_000_000_000L;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.arrow.ColumnLayout.Kind;
 import org.apache.spark.unsafe.Platform;
 import org.jspecify.annotations.Nullable;
 
 /** Doubles, bit for bit; as floats where every one is a float. */
+@Internal
 public final class DoubleColumn extends MappedColumn {
   private final long data;
   private final boolean areFloats;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
+
 /**
  * When a record batch ends, at the first limit that is reached, and what of its values is kept.
  *
@@ -11,6 +13,7 @@ package io.sparkdiskcache.arrow;
  * @param compact whether columns are stored in less than their types need where that loses nothing
  * @param compression of the buffers of every batch
  */
+@Internal
 public record EncodeOptions(
     int maxRowsPerBatch,
     long maxBytesPerBatch,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import com.google.crypto.tink.subtle.AesGcmHkdfStreaming;
 import com.google.crypto.tink.subtle.AesGcmJce;
 import com.google.crypto.tink.subtle.Hkdf;
@@ -23,6 +24,7 @@ import java.util.Optional;
  * is noticed; its name is authenticated too, so that no file can take the place of another. For any
  * number of threads.
  */
+@Internal
 public final class EntryCipher {
   /** Length of the secret key. */
   public static final int KEY_BYTES = 32;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
+
 /**
  * Summary of a written entry.
  *
@@ -10,4 +12,5 @@ package io.sparkdiskcache.arrow;
  * @param batches record batches
  * @param crc32c CRC-32C of the whole file, see {@link MappedEntry#crc32c}
  */
+@Internal
 public record EntrySummary(long rows, long bytes, long dataBytes, int batches, long crc32c) {}

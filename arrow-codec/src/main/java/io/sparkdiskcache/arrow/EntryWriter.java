@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -41,6 +42,7 @@ import org.jspecify.annotations.Nullable;
  * at most). The file is complete after {@link #finish}; without it, {@link #close} leaves a file
  * that no reader opens. For one thread.
  */
+@Internal
 public final class EntryWriter implements Closeable {
   static final byte[] MAGIC = "ARROW1".getBytes(StandardCharsets.UTF_8);
 

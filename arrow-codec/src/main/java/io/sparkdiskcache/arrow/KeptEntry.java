@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.IOException;
 
 /**
@@ -8,6 +9,7 @@ import java.io.IOException;
  * mapped file. It is unmapped once nothing refers to it. Of an encrypted entry the rows are in
  * memory only while somebody refers to them.
  */
+@Internal
 public interface KeptEntry {
   /**
    * The entry's rows.

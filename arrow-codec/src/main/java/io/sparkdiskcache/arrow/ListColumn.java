@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarArray;
 import org.apache.spark.unsafe.Platform;
 import org.jspecify.annotations.Nullable;
 
 /** Arrays. */
+@Internal
 public final class ListColumn extends MappedColumn {
   private final long offsets;
   private final MappedColumn elements;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.arrow.ColumnLayout.Kind;
 import org.apache.spark.unsafe.Platform;
 import org.jspecify.annotations.Nullable;
 
 /** Longs, timestamps, times of day and day-time intervals; longs also in fewer bytes. */
+@Internal
 public final class LongColumn extends MappedColumn {
   private final long data;
   private final int width;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.arrow.ColumnLayout.Kind;
 import org.apache.spark.sql.types.FloatType;
 import org.apache.spark.unsafe.Platform;
@@ -11,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * of a relation may store a column otherwise, but generated code knows one class: so this is the
  * class of all floating-point columns of such a relation, those stored as declared included.
  */
+@Internal
 public final class LoweredColumn extends MappedColumn {
   private final Kind kind;
   private final long data;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarMap;
 import org.apache.spark.unsafe.Platform;
 import org.jspecify.annotations.Nullable;
 
 /** Maps. */
+@Internal
 public final class MapColumn extends MappedColumn {
   private final long offsets;
   private final MappedColumn keys;

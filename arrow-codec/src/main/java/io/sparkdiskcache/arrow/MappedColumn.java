@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import org.apache.spark.sql.types.Decimal;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarArray;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * public for generated code only. A slot number is not checked: it has to be one of the vector's.
  * Closing does nothing: the memory lives as long as the vector can be reached.
  */
+@Internal
 public abstract class MappedColumn extends ColumnVector {
   final Slots slots;
   private final boolean hasNull;

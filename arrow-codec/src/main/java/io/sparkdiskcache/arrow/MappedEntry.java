@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.arrow.BatchBuffers.InvalidBatchException;
 import io.sparkdiskcache.arrow.EntryStats.InvalidStatsException;
 import java.io.IOException;
@@ -40,6 +41,7 @@ import org.jspecify.annotations.Nullable;
  * #crc32c} with what the writer reported, before the first row and before {@link
  * ArrowCachedBatch#stats} decide that a batch is skipped.
  */
+@Internal
 public final class MappedEntry implements KeptEntry {
   private static final int CONTINUATION = -1;
 

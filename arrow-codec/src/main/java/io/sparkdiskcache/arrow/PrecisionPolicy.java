@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -29,6 +30,7 @@ import org.apache.spark.sql.types.StructType;
  * @param maxRelativeError of every value, as a share of its magnitude; infinite for any
  * @param maxAbsoluteError of every value; infinite for any. If both bounds are given both hold
  */
+@Internal
 public record PrecisionPolicy(
     Map<String, Precision> columns, double maxRelativeError, double maxAbsoluteError)
     implements Serializable {

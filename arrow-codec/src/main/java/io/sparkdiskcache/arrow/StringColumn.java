@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
+import io.sparkdiskcache.annotation.Internal;
 import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
 import org.jspecify.annotations.Nullable;
@@ -9,6 +10,7 @@ import org.jspecify.annotations.Nullable;
  * Strings of any collation, one after the other or as numbers of a dictionary; what is returned
  * points into the mapping, or to what was decompressed.
  */
+@Internal
 public final class StringColumn extends MappedColumn {
   private final long offsets;
   private final byte @Nullable [] base; // what data is an offset in; null if it is an address

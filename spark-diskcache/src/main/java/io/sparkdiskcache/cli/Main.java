@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.cli;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.store.HostDirectory;
 import io.sparkdiskcache.store.StoreException;
 import java.io.PrintWriter;
@@ -49,6 +50,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       RemoteCommand.class,
       GenerateCompletion.class
     })
+@Internal
 public final class Main {
   @Option(
       names = "--dir",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.cluster;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.shim.SparkInternals;
 import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.SetMeta;
@@ -36,6 +37,7 @@ import org.slf4j.LoggerFactory;
  * there. Takes eight bytes an entry. Forgets a directory with its last executor, but for {@link
  * Departed}.
  */
+@Internal
 public final class ClusterDirectory {
   private static final Logger log = LoggerFactory.getLogger(ClusterDirectory.class);
   private static final Map<SparkContext, ClusterDirectory> RUNNING = new HashMap<>();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.cluster;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.store.ChangeListener;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.HostDirectory;
@@ -35,6 +36,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** An executor's half: tells the driver what this host holds, and does what its replies ask for. */
+@Internal
 public final class ExecutorInventory implements ExecutorPlugin {
   private static final Logger log = LoggerFactory.getLogger(ExecutorInventory.class);
 

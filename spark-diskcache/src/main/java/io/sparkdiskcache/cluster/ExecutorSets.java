@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.cluster;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.SetMeta;
@@ -24,6 +25,7 @@ import org.slf4j.LoggerFactory;
  * Questions and reports of tasks may be lost, because tasks are killed while they send them; the
  * executor's own thread reports the partitions that are stored and not reported.
  */
+@Internal
 public final class ExecutorSets {
   private static final Logger log = LoggerFactory.getLogger(ExecutorSets.class);
   private static final long PUBLISHING_MILLIS = 10_000;

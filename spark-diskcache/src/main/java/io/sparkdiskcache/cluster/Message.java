@@ -2,7 +2,6 @@
 package io.sparkdiskcache.cluster;
 
 import io.sparkdiskcache.cluster.PeerEntries.Peer;
-import java.io.Serializable;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -13,10 +12,10 @@ import java.util.SortedMap;
  * by the first eight bytes of their keys, directories as {@link ExecutorInventory#directory} does,
  * executors by Spark's number, sets by their generation.
  *
- * @param <R> the type of the answer, which is serializable
+ * @param <R> the type of the answer
  */
 @SuppressWarnings("ArrayRecordComponent") // messages are never compared
-sealed interface Message<R> extends Serializable {
+sealed interface Message<R> {
   /** On the driver, with its monitor held: returns at once. */
   R answer(ClusterDirectory driver);
 
@@ -59,7 +58,7 @@ sealed interface Message<R> extends Serializable {
    * @param members a bit for each partition that is here
    */
   record Part(String key, String generation, int partitions, long createdMillis, long[] members)
-      implements Serializable {}
+      {}
 
   /**
    * The changes of a directory; asks what there is to do.
@@ -98,7 +97,7 @@ sealed interface Message<R> extends Serializable {
       int[] released,
       Map<String, SetFills.Due> due,
       boolean report)
-      implements Serializable {}
+      {}
 
   /**
    * The order to write the part of a set.
@@ -113,7 +112,7 @@ sealed interface Message<R> extends Serializable {
       int[] members,
       String description,
       Map<String, String> components)
-      implements Serializable {}
+      {}
 
   /** Whether a task may publish a partition of a set. */
   record MayStore(String generation, int partition, int stageAttempt) implements Message<Boolean> {

@@ -8,7 +8,6 @@ import io.sparkdiskcache.store.Foreign;
 import io.sparkdiskcache.store.Key;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.Serializable;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -76,7 +75,7 @@ final class PeerEntries implements AutoCloseable {
       };
 
   /** Where an executor answers. */
-  record Peer(String host, int port) implements Serializable {}
+  record Peer(String host, int port) {}
 
   /** How questions come to other executors and theirs to this one. */
   interface Transport extends AutoCloseable {

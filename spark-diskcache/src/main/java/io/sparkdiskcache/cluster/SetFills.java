@@ -4,7 +4,6 @@ package io.sparkdiskcache.cluster;
 import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.SetMeta;
 import io.sparkdiskcache.store.Threads;
-import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
@@ -53,7 +52,7 @@ final class SetFills {
    *
    * @param number of the order; another with the same words is another order
    */
-  record Due(Order order, long number) implements Serializable {}
+  record Due(Order order, long number) {}
 
   /** By directory and generation, until they have been obeyed. */
   private final Map<String, Map<String, Due>> orders = new HashMap<>();

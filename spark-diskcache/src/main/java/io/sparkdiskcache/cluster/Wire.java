@@ -1,57 +1,112 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.cluster;
 
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.ObjectInputFilter;
-import java.io.ObjectInputStream;
-import java.io.ObjectOutputStream;
-import java.io.ObjectStreamClass;
-import java.io.UncheckedIOException;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.RecordComponent;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /**
- * Messages and answers as bytes: Spark's RPC layer does not see classes that came by {@code
- * spark.jars}, and hands bytes through. Nothing is read but types of this package and values and
- * collections of the JDK.
+ * Messages and answers as types of the JDK, because Spark's RPC layer does not see classes that
+ * came by {@code spark.jars}. A record is an array of its name and its components, a constant an
+ * array of its name and its own; lists and maps hold such values, all else is what it is. Nothing
+ * is made of it but records and constants of this package.
  */
 final class Wire {
-  private static final ObjectInputFilter ONLY_MESSAGES =
-      ObjectInputFilter.Config.createFilter(
-          "io.sparkdiskcache.cluster.*;java.lang.*;java.util.*;!*");
+  private static final String PACKAGE = Wire.class.getPackageName() + ".";
 
   private Wire() {}
 
-  static byte[] encode(Object message) {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {
-      out.writeObject(message);
-    } catch (IOException e) {
-      throw new UncheckedIOException("Cannot encode " + message.getClass().getName(), e);
+  static Object encode(Object value) {
+    if (value instanceof Record message) {
+      RecordComponent[] components = message.getClass().getRecordComponents();
+      Object[] encoded = new Object[components.length + 1];
+      encoded[0] = name(message.getClass());
+      for (int i = 0; i < components.length; i++) {
+        encoded[i + 1] = encode(component(message, components[i]));
+      }
+      return encoded;
     }
-    return bytes.toByteArray();
+    if (value instanceof Enum<?> constant) {
+      return new Object[] {name(constant.getDeclaringClass()), constant.name()};
+    }
+    if (value instanceof List<?> list) {
+      List<Object> encoded = new ArrayList<>(list.size());
+      list.forEach(element -> encoded.add(encode(element)));
+      return encoded;
+    }
+    if (value instanceof Map<?, ?> map) {
+      Map<Object, Object> encoded = map instanceof SortedMap ? new TreeMap<>() : new HashMap<>();
+      map.forEach((key, of) -> encoded.put(key, encode(of)));
+      return encoded;
+    }
+    return value;
   }
 
-  static Object decode(Object bytes) {
-    try (ObjectInputStream in = new OwnClasses((byte[]) bytes)) {
-      in.setObjectInputFilter(ONLY_MESSAGES);
-      return in.readObject();
-    } catch (IOException | ClassNotFoundException e) {
-      throw new IllegalArgumentException("Cannot decode a message: " + e, e);
+  static Object decode(Object value) {
+    if (value instanceof Object[] encoded) {
+      return decode((String) encoded[0], Arrays.copyOfRange(encoded, 1, encoded.length));
+    }
+    if (value instanceof List<?> list) {
+      List<Object> decoded = new ArrayList<>(list.size());
+      list.forEach(element -> decoded.add(decode(element)));
+      return decoded;
+    }
+    if (value instanceof Map<?, ?> map) {
+      Map<Object, Object> decoded = map instanceof SortedMap ? new TreeMap<>() : new HashMap<>();
+      map.forEach((key, of) -> decoded.put(key, decode(of)));
+      return decoded;
+    }
+    return value;
+  }
+
+  private static Object decode(String name, Object[] content) {
+    try {
+      Class<?> type = Class.forName(PACKAGE + name, true, Wire.class.getClassLoader());
+      if (type.isEnum()) {
+        for (Object constant : type.getEnumConstants()) {
+          if (((Enum<?>) constant).name().equals(content[0])) {
+            return constant;
+          }
+        }
+      } else if (type.isRecord()) {
+        Object[] values = Arrays.stream(content).map(Wire::decode).toArray();
+        return constructor(type).newInstance(values);
+      }
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalArgumentException("Cannot decode a message: " + name, e);
+    }
+    throw new IllegalArgumentException("Cannot decode a message: " + name + " is none");
+  }
+
+  private static Constructor<?> constructor(Class<?> type) throws NoSuchMethodException {
+    Class<?>[] types =
+        Arrays.stream(type.getRecordComponents())
+            .map(RecordComponent::getType)
+            .toArray(Class<?>[]::new);
+    Constructor<?> canonical = type.getDeclaredConstructor(types);
+    canonical.setAccessible(true);
+    return canonical;
+  }
+
+  private static Object component(Record message, RecordComponent component) {
+    try {
+      component.getAccessor().setAccessible(true);
+      return component.getAccessor().invoke(message);
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalArgumentException("Cannot encode a message: " + message, e);
     }
   }
 
-  private static final class OwnClasses extends ObjectInputStream {
-    OwnClasses(byte[] bytes) throws IOException {
-      super(new ByteArrayInputStream(bytes));
+  private static String name(Class<?> type) {
+    if (!type.getName().startsWith(PACKAGE)) {
+      throw new IllegalArgumentException("Cannot encode a message: " + type + " is none");
     }
-
-    @Override
-    protected Class<?> resolveClass(ObjectStreamClass of)
-        throws IOException, ClassNotFoundException {
-      return of.getName().startsWith(Wire.class.getPackageName())
-          ? Class.forName(of.getName(), false, Wire.class.getClassLoader())
-          : super.resolveClass(of);
-    }
+    return type.getName().substring(PACKAGE.length());
   }
 }

@@ -31,7 +31,7 @@
  *
  * Otherwise from executor to driver only, with replies: Spark has no other way. Each is a record
  * ({@link io.sparkdiskcache.cluster.Message}) with the type of its answer; {@link
- * io.sparkdiskcache.cluster.Wire} makes bytes of it, because the RPC layer does not see classes
+ * io.sparkdiskcache.cluster.Wire} makes arrays of it, because the RPC layer does not see classes
  * that came by {@code spark.jars}.
  */
 @NullMarked

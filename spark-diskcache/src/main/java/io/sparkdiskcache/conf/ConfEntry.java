@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.conf;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.util.function.Function;
 
 /**
@@ -13,6 +14,7 @@ import java.util.function.Function;
  * @param scope whether it is read once per application or for each query
  * @param parser text to value; throws IllegalArgumentException on anything else
  */
+@Internal
 public record ConfEntry<T>(
     String key,
     String defaultText,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.conf;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.arrow.Compression;
 import io.sparkdiskcache.arrow.Precision;
 import io.sparkdiskcache.arrow.PrecisionPolicy;
@@ -26,6 +27,7 @@ import java.util.stream.Collectors;
 import org.apache.spark.network.util.JavaUtils;
 
 /** The registry of configuration keys. The tables in the documentation are generated from it. */
+@Internal
 public final class DiskCacheConf {
   /** Start of every key. */
   public static final String PREFIX = "spark.diskcache.";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.conf;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.IOException;
 import java.io.Serializable;
 import java.nio.file.Files;
@@ -15,6 +16,7 @@ import java.util.Optional;
  * @param file path of a file that holds it, or empty
  * @param env name of an environment variable that holds it, or empty
  */
+@Internal
 public record KeySource(String file, String env) implements Serializable {
   private static final int KEY_BYTES = 32;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.conf;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.arrow.Compression;
 import io.sparkdiskcache.arrow.Precision;
 import io.sparkdiskcache.arrow.PrecisionPolicy;
@@ -52,6 +53,7 @@ import java.util.stream.Collectors;
  * @param maxAbsoluteError how far that may move a value
  * @param compression of the entries written
  */
+@Internal
 public record Settings(
     boolean enabled,
     String directory,

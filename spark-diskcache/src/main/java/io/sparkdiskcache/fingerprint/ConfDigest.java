@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.time.ZoneId;
 import java.util.List;
 import java.util.Map;
@@ -26,6 +27,7 @@ import org.apache.spark.sql.internal.SQLConf;
  * what Spark carries into tasks, so it can be computed again there: another digest means that the
  * rows are not those the key promises.
  */
+@Internal
 public final class ConfDigest {
   /**
    * Settings that say how to run, where, and as whom. Of those that shape a plan (broadcast

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.nio.charset.Charset;
 import java.time.zone.ZoneRulesProvider;
 import java.util.List;
@@ -16,6 +17,7 @@ import java.util.TreeSet;
  * The environment of the JVM that computes rows: parts of the JDK that change results between
  * builds, and defaults that code reads behind Spark's back. Mixed into keys on the executor.
  */
+@Internal
 public final class EnvironmentIdentity {
   private static final String TIMEZONE = "timezone";
   private static final String MESSAGES = String.valueOf(saysWhatIsNull());

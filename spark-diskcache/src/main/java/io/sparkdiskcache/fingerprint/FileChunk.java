@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.Serializable;
 import org.apache.spark.sql.execution.datasources.PartitionedFile;
 
@@ -14,6 +15,7 @@ import org.apache.spark.sql.execution.datasources.PartitionedFile;
  * @param settled false where the file is so young that its identity may hold for its next content
  *     too: then nothing may be stored or looked up under it
  */
+@Internal
 @SuppressWarnings("ArrayRecordComponent") // never compared as records
 public record FileChunk(InputFile file, PartitionedFile split, byte[] identity, boolean settled)
     implements Serializable {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Optional;
@@ -16,6 +17,7 @@ import java.util.Optional;
  * @param clock compared with the files' timestamps
  * @param opaque stands in for inputs without an identity; empty where they are refused
  */
+@Internal
 public record FingerprintOptions(
     Duration settle,
     long chunkBytes,

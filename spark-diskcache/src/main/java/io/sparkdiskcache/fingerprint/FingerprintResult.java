@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.time.Instant;
 import java.util.HexFormat;
 import java.util.List;
@@ -11,6 +12,7 @@ import org.apache.spark.sql.execution.FileSourceScanExec;
 /**
  * The answer of {@link PlanFingerprinter} for a plan: a key's ingredients, or why there are none.
  */
+@Internal
 public sealed interface FingerprintResult {
 
   /** The plan is left to Spark's own cache. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.IOException;
 import java.io.ObjectOutputStream;
 import java.io.OutputStream;
@@ -27,6 +28,7 @@ import java.util.WeakHashMap;
  * the task before the first row, with the classes that the executor has loaded and the values that
  * came along, and again after the last row, by when the function may have changed what it holds.
  */
+@Internal
 public final class FunctionProof implements Serializable {
   private static final long serialVersionUID = 1;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
 import java.util.HashMap;
@@ -9,6 +10,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Notes on objects, by identity, for as long as the objects live. Thread-safe. */
+@Internal
 public final class IdentityWeakMap<K, V> {
   private final Map<Ref<K>, V> map = new HashMap<>();
   private final ReferenceQueue<K> collected = new ReferenceQueue<>();

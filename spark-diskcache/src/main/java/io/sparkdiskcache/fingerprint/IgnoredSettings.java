@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
@@ -14,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * lies below {@link #NEVER} counts whatever a pattern says, and a pattern that may match any of it
  * is an error when the application starts.
  */
+@Internal
 public final class IgnoredSettings {
   /** The key, which tasks see as well. */
   static final String KEY = "spark.diskcache.key.ignoredSettings";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.Serializable;
 
 /**
@@ -11,6 +12,7 @@ import java.io.Serializable;
  * @param modificationTime milliseconds since the epoch
  * @param version the eTag; for a local file its change time and inode; never empty in a key
  */
+@Internal
 public record InputFile(String path, long length, long modificationTime, String version)
     implements Serializable {
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.store.Threads;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -48,6 +49,7 @@ import org.slf4j.LoggerFactory;
  * has passed since its last change, so that the next change cannot fall into the same tick; what is
  * computed from an unsettled file is never stored.
  */
+@Internal
 public final class InputStats {
   private static final Logger LOG = LoggerFactory.getLogger(InputStats.class);
   private static final int PARALLELISM = 16;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.util.Collection;
 import java.util.List;
 
@@ -8,6 +9,7 @@ import java.util.List;
  * All keys, derived in one place. A key is 32 bytes. The executor's environment is not in them yet:
  * {@link #inEnvironment} mixes it in where the rows are computed.
  */
+@Internal
 public final class Keys {
   private Keys() {}
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.lang.invoke.MethodType;
 import java.lang.invoke.SerializedLambda;
 import java.lang.reflect.Method;
@@ -20,6 +21,7 @@ import java.util.List;
  * @param parameters what it was declared to take, erased; empty if that cannot be told
  * @param proof for where it runs
  */
+@Internal
 public record MemoizableFunction(
     String digest, String name, List<String> code, List<Class<?>> parameters, FunctionProof proof) {
   private static final String PLACE = "";

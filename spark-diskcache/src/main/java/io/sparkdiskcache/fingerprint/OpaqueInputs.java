@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 
 /**
@@ -10,6 +11,7 @@ import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
  * @param analyzed the plan before sources took filters, limits and aggregates out of it
  * @param places tells two inputs of one application apart that look the same
  */
+@Internal
 public record OpaqueInputs(String version, LogicalPlan analyzed, Places places) {
 
   /** Remembers for an application which RDDs were meant by a function. */

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
+
 /** How much of a plan's output one piece of its input determines, and so has one key. */
+@Internal
 public enum PlanClass {
   /**
    * The output of a list of file chunks is the outputs of the chunks, one after the other. A unit

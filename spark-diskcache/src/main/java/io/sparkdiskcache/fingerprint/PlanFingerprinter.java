@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Refused;
 import java.time.Instant;
@@ -27,6 +28,7 @@ import org.apache.spark.sql.internal.SQLConf;
  * does not know; {@link PlanShape} then says which piece of input determines which piece of output,
  * and that decides which files are named by the units and which by the function hash.
  */
+@Internal
 public final class PlanFingerprinter {
   private static final String MAGIC = "diskcache.function.1";
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.Serializable;
 import java.util.LinkedHashSet;
 import java.util.Set;
@@ -13,6 +14,7 @@ import java.util.Set;
  * @param elsewhere below an exchange, in a broadcast side or a subquery, or on one of several ways:
  *     only where they run
  */
+@Internal
 public record Proofs(Set<String> ofUnits, Set<String> elsewhere) implements Serializable {
   public static final Proofs NONE = new Proofs(Set.of(), Set.of());
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,6 +31,7 @@ import org.apache.spark.sql.catalyst.expressions.PythonUDTF;
  * are therefore the source files that it covers, and whenever a plan is fingerprinted they are
  * compared again.
  */
+@Internal
 public final class PythonFunctions {
   private static final String HASH_SEED = "PYTHONHASHSEED";
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.util.HexFormat;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -10,6 +11,7 @@ import java.util.regex.Pattern;
  * rule is our own and wide: Spark's {@code spark.redaction.regex} does not know that a variable
  * holds a key. Nothing of it decides what is in a key.
  */
+@Internal
 public final class Redaction {
   /**
    * Words of a name, which begin at a separator or at a capital letter, that speak of a secret.

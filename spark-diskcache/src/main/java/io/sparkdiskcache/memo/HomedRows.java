@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.memo;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.shim.SparkInternals;
 import java.nio.charset.StandardCharsets;
 import java.util.Collection;
@@ -29,6 +30,7 @@ import scala.reflect.ClassTag$;
  * <p>A preference only: where the home is busy for {@code spark.locality.wait}, another host runs
  * the task and calls for what it does not have.
  */
+@Internal
 public final class HomedRows {
   private HomedRows() {}
 

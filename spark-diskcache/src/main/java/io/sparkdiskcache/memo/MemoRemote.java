@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.memo;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.remote.RemoteMemo;
 import io.sparkdiskcache.remote.RemoteOptions;
 import io.sparkdiskcache.remote.RemoteTier;
@@ -16,6 +17,7 @@ import scala.reflect.ClassTag$;
  * Where copies of results are, told to executors with the function. Hadoop's settings are a
  * broadcast, because a function goes with every task.
  */
+@Internal
 public final class MemoRemote implements Serializable {
   /** No remote tier. */
   public static final MemoRemote NONE = new MemoRemote(new RemoteOptions("", Duration.ZERO), null);

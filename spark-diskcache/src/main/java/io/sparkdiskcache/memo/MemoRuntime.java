@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.memo;
 
-import io.sparkdiskcache.store.HostDirectory;
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.store.MemoFunction;
 import io.sparkdiskcache.store.MemoStore;
+import io.sparkdiskcache.store.OpenDirectories;
 import io.sparkdiskcache.store.StoreException;
-import io.sparkdiskcache.store.Threads;
-import java.nio.file.Path;
-import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -20,15 +16,16 @@ import org.slf4j.LoggerFactory;
  * what of it is in memory, and the calls that are under way. Opened at the first use, closed with
  * the application, or when the JVM ends.
  */
+@Internal
 public final class MemoRuntime {
-  private static final Logger log = LoggerFactory.getLogger(MemoRuntime.class);
   private static final long FRONT_BYTES = 128L << 20;
-  private static final Map<Path, MemoRuntime> OPEN = new HashMap<>();
-  private static final Map<Path, StoreException> FAILED = new HashMap<>();
 
-  static {
-    Threads.atExit(MemoRuntime::closeAll, "memo-close");
-  }
+  private static final OpenDirectories<MemoRuntime> RUNTIMES =
+      new OpenDirectories<>(
+          LoggerFactory.getLogger(MemoRuntime.class),
+          "memo-close",
+          "Memoised functions are called for every row in this process",
+          MemoRuntime::close);
 
   private static final Map<MemoFunction, Pace> PACES = new ConcurrentHashMap<>();
 
@@ -42,25 +39,8 @@ public final class MemoRuntime {
     store.onEviction(front::clear);
   }
 
-  private static synchronized MemoRuntime get(String configured) throws StoreException {
-    Path directory = HostDirectory.of(configured);
-    MemoRuntime runtime = OPEN.get(directory);
-    if (runtime != null) {
-      return runtime;
-    }
-    StoreException failure = FAILED.get(directory);
-    if (failure != null) {
-      throw failure;
-    }
-    try {
-      runtime = new MemoRuntime(MemoStore.open(directory));
-    } catch (StoreException e) {
-      log.warn("Memoised functions are called for every row in this process: {}", e.getMessage());
-      FAILED.put(directory, e);
-      throw e;
-    }
-    OPEN.put(directory, runtime);
-    return runtime;
+  private static MemoRuntime get(String configured) throws StoreException {
+    return RUNTIMES.get(configured, directory -> new MemoRuntime(MemoStore.open(directory)));
   }
 
   /** Empty if the directory cannot be used; said once in the log. */
@@ -81,33 +61,14 @@ public final class MemoRuntime {
     return get(directory).store;
   }
 
-  /** Writes what waits and closes; a later use opens anew. */
+  /** Writes the results that wait and closes; a later use opens anew. */
   public static void close(String configured) {
-    try {
-      close(HostDirectory.of(configured));
-    } catch (StoreException e) {
-      return; // none was opened
-    }
+    RUNTIMES.close(configured);
   }
 
-  private static void close(Path directory) {
-    MemoRuntime closing;
-    synchronized (MemoRuntime.class) {
-      FAILED.remove(directory);
-      closing = OPEN.remove(directory);
-    }
-    if (closing != null) {
-      closing.closed = true;
-      closing.store.close();
-    }
-  }
-
-  private static void closeAll() {
-    List<Path> directories;
-    synchronized (MemoRuntime.class) {
-      directories = List.copyOf(OPEN.keySet());
-    }
-    directories.forEach(MemoRuntime::close);
+  private void close() {
+    closed = true;
+    store.close();
   }
 
   boolean isClosed() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.memo;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.fingerprint.MemoizableFunction;
 import io.sparkdiskcache.store.MemoFunction;
 import java.io.Serializable;
@@ -25,6 +26,7 @@ import org.jspecify.annotations.Nullable;
   "unchecked", // the types of a function are those of the columns it is used on
   "overloads" // a lambda needs a cast to UDF1 or Function
 })
+@Internal
 public final class Memoizer {
   private final ClassLoader loader;
   private final String directory;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.arrow.ArrowViews;
 import io.sparkdiskcache.fingerprint.TransparentNode;
 import java.util.Arrays;
@@ -26,6 +27,7 @@ import scala.jdk.javaapi.CollectionConverters;
  * Hands some columns of a kept relation to Python as vectors of Arrow ({@link ArrowViews}): Spark
  * then sends their buffers as they are, where it would make rows of other vectors.
  */
+@Internal
 public final class ArrowColumnsExec extends SparkPlan implements TransparentNode {
   private static final long serialVersionUID = 1L;
 

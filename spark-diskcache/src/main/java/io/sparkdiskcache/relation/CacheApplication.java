@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.arrow.PrecisionPolicy;
 import io.sparkdiskcache.cluster.ClusterDirectory;
 import io.sparkdiskcache.cluster.ProcessStores;
@@ -45,6 +46,7 @@ import scala.jdk.javaapi.CollectionConverters;
  * The state that the driver keeps for one Spark application: the settings that hold for all of it,
  * the decisions on its cached relations, the counters. Closed by Spark's end of the application.
  */
+@Internal
 public final class CacheApplication {
   private static final Logger log = LoggerFactory.getLogger(CacheApplication.class);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.arrow.ArrowViews;
 import java.util.BitSet;
 import java.util.List;
@@ -33,6 +34,7 @@ import scala.runtime.AbstractFunction1;
  *
  * <p>A scan at the root stays as it is: whether columns are wanted there is not in the plan.
  */
+@Internal
 public final class ColumnarReads extends ColumnarRule {
   @Override
   public Rule<SparkPlan> postColumnarTransitions() {

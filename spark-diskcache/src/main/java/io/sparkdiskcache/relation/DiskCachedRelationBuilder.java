@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.arrow.ArrowCachedBatchSerializer;
 import io.sparkdiskcache.arrow.Compression;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
@@ -37,6 +38,7 @@ import scala.Option;
  * All state is guarded by the builder's monitor, as in Spark's class. A relation over another takes
  * the other's monitor while it holds its own; plans have no cycles, so never the other way round.
  */
+@Internal
 public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
   private final CacheApplication application;
   private final CachedBatchSerializer sparksSerializer;

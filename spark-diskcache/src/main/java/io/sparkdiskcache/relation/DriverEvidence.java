@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.store.FileRead;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -15,6 +16,7 @@ import java.util.Set;
  * began to be computed: another relation with the same function, computed at the same time, is not
  * told apart, which costs a hit at most.
  */
+@Internal
 public final class DriverEvidence {
   private static final DriverEvidence PROCESS = new DriverEvidence();
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.store.FileRead;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -11,6 +12,7 @@ import java.util.Set;
  * The facts that are found out about functions while they compute. Any thread may report; nothing
  * here throws and nothing is lost: who asks later gets all of it, each fact once.
  */
+@Internal
 public class Evidence {
   /** More objections say nothing new. */
   private static final int MAX_OBJECTIONS = 64;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.cluster.ClusterDirectory;
 import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.cluster.ProcessStores;
@@ -28,6 +29,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Has the hosts of a cluster remove what they hold: a job with a task for each directory. */
+@Internal
 public final class HostEviction {
   private static final Logger log = LoggerFactory.getLogger(HostEviction.class);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.annotation.Internal;
 import org.apache.spark.SparkContext;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.python.PythonAccumulatorV2;
@@ -16,6 +17,7 @@ import scala.collection.immutable.Seq;
  * ProofAccumulator}), so that it belongs to one task attempt and to no other. A task asks for the
  * bytes when it sends them to a worker: from then on it owes a verdict.
  */
+@Internal
 public final class ProvenFunction extends SimplePythonFunction {
   private static final long serialVersionUID = 1;
 

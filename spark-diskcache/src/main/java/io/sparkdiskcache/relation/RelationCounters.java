@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.fingerprint.Refusal;
 import io.sparkdiskcache.store.Entry;
 import java.util.Collection;
@@ -10,6 +11,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
 
 /** Write side of an application's counters. */
+@Internal
 public final class RelationCounters {
   private final LongAdder hits = new LongAdder();
   private final LongAdder savedMillis = new LongAdder();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.arrow.ArrowSchemas;
 import io.sparkdiskcache.conf.DiskCacheConf;
 import io.sparkdiskcache.conf.Settings;
@@ -24,6 +25,7 @@ import org.slf4j.LoggerFactory;
 import scala.jdk.javaapi.CollectionConverters;
 
 /** Decides, once per cached relation, whether it is kept on the SSD or left to Spark. */
+@Internal
 public final class RelationPlanner {
   private static final Logger log = LoggerFactory.getLogger(RelationPlanner.class);
 

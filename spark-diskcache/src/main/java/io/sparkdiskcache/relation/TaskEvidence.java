@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Map;
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * In a task that computes no unit reports are kept for nobody. The evidence about functions that
  * run there has to reach {@link DriverEvidence}, by an accumulator.
  */
+@Internal
 public final class TaskEvidence {
   private static final Map<Long, TaskEvidence> ATTEMPTS = new ConcurrentHashMap<>();
 

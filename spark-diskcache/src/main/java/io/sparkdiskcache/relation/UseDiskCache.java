@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
+import io.sparkdiskcache.annotation.Internal;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.catalyst.rules.Rule;
 import org.apache.spark.sql.classic.SparkSession;
@@ -12,6 +13,7 @@ import scala.runtime.AbstractFunction1;
  * that keeps it. Everything else about the relation stays Spark's. The same plan is returned where
  * nothing changes.
  */
+@Internal
 public final class UseDiskCache extends Rule<LogicalPlan> {
   private final RelationPlanner planner;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.remote;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntryDescription;
 import io.sparkdiskcache.store.Key;
@@ -27,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * and others may use it meanwhile. A directory ({@code file:}) needs nothing but Java, others the
  * jars of Hadoop.
  */
+@Internal
 public final class RemoteAdmin implements AutoCloseable {
   private static final Pattern ENTRY = Pattern.compile("../../([0-9a-f]{64})\\.arrow");
   private static final Pattern SET = Pattern.compile("sets/../../([0-9a-f]{64})\\.set");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.remote;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.store.MemoEntry;
 import io.sparkdiskcache.store.MemoKey;
 import io.sparkdiskcache.store.MemoObject;
@@ -23,6 +24,7 @@ import org.slf4j.LoggerFactory;
  * <p>Looking fails as if there were nothing, writing drops; only {@link #remove} and {@link
  * #removeAll}, which people call, say what went wrong.
  */
+@Internal
 public final class RemoteMemo {
   private static final Logger log = LoggerFactory.getLogger(RemoteMemo.class);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.remote;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.Serializable;
 import java.net.URI;
 import java.net.URISyntaxException;
@@ -12,6 +13,7 @@ import java.time.Duration;
  * @param directory URI of a directory, or empty for no remote tier
  * @param flush how long the end of an application waits for what is still to be written
  */
+@Internal
 public record RemoteOptions(String directory, Duration flush) implements Serializable {
 
   /** Whether there is a remote tier. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.remote;
 
+import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntryDescription;
@@ -55,6 +56,7 @@ import org.slf4j.LoggerFactory;
  *
  * If the tier is unreachable, reads miss and writes are dropped; see {@link Availability}.
  */
+@Internal
 public final class RemoteTier {
   private static final Logger log = LoggerFactory.getLogger(RemoteTier.class);
   private static final Map<String, RemoteTier> OPEN = new HashMap<>();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.shim;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -33,6 +34,7 @@ import scala.Tuple2;
  * {@code spark.ssl.rpc.*} hold for it as they do for blocks. The port is a free one, or with {@code
  * spark.blockManager.port} the next free one from there, within {@code spark.port.maxRetries}.
  */
+@Internal
 public final class PeerTransport implements AutoCloseable {
   /** Settings of Spark's transport for blocks hold for this one. */
   private static final String MODULE = "shuffle";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.shim;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -43,6 +44,7 @@ import scala.jdk.javaapi.CollectionConverters;
 import scala.jdk.javaapi.OptionConverters;
 
 /** Spark 4.2's internals, by the thing wanted from them. */
+@Internal
 public final class SparkInternals {
   private static final Logger log = LoggerFactory.getLogger(SparkInternals.class);
 

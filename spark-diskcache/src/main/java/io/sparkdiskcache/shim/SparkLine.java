@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.shim;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -10,6 +11,7 @@ import org.slf4j.LoggerFactory;
  * before a class is loaded that another line may lack: there the cache does nothing, and says so
  * once.
  */
+@Internal
 public final class SparkLine {
   /** The line of {@code spark.version} in the build. */
   static final String BUILT_FOR = "4.2";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.shim;
 
+import io.sparkdiskcache.annotation.Internal;
 import org.apache.arrow.memory.AllocationListener;
 import org.apache.spark.TaskContext;
 import org.apache.spark.memory.MemoryConsumer;
@@ -18,6 +19,7 @@ import org.slf4j.LoggerFactory;
  * is taken, or wants some for another operator, {@link #isWanted} says so, once, and who holds
  * memory gives back what he can. For one thread, except for what Spark calls.
  */
+@Internal
 public final class TaskMemory extends MemoryConsumer implements AllocationListener, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(TaskMemory.class);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.Serializable;
 import java.math.BigDecimal;
 
@@ -10,6 +11,7 @@ import java.math.BigDecimal;
  * @param bytes the limit; 0 if it is a share
  * @param share above 0 and up to 1; 0 if it is a number of bytes
  */
+@Internal
 public record ByteLimit(long bytes, double share) implements Serializable {
   private static final double PERCENT = 100;
 

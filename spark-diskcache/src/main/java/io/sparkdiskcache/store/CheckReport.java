@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.util.List;
 
 /**
@@ -13,6 +14,7 @@ import java.util.List;
  * @param index what SQLite says of the index; "ok" if it is sound
  * @param fixed whether all of it was put right: damaged files quarantined, rows and orphans removed
  */
+@Internal
 public record CheckReport(
     long entries,
     long bytes,

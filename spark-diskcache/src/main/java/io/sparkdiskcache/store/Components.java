@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -17,6 +18,7 @@ import java.util.TreeMap;
  * which have the same and sometimes thousands of them, and counted, so that the last entry takes
  * them along.
  */
+@Internal
 public final class Components {
   /** Stands alone for components that were encrypted by the writer. */
   public static final String ENCRYPTED = "encrypted";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
@@ -26,6 +27,7 @@ import java.util.stream.Collectors;
  * @param limits of all entries together
  * @param eviction which entries go first
  */
+@Internal
 public record DirectoryLimits(StoreLimits limits, EvictionPolicy eviction) {
   private static final String FILE = "limits";
   private static final String TAG = "tag.";

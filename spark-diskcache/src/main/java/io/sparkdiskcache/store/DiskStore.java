@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -58,6 +59,7 @@ import java.util.function.Predicate;
  * after processes that died, {@link IndexFile} replaces a damaged index, {@link Evictor} keeps the
  * limit.
  */
+@Internal
 public final class DiskStore implements AutoCloseable {
   private static final long FLUSH_SECONDS = 10;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.IOException;
 import java.io.StringReader;
 import java.io.StringWriter;
@@ -37,6 +38,7 @@ import java.util.zip.CRC32C;
  * @param meta with the length of the file and the checksum of all of it
  * @param schema of the rows, as the writer gave it
  */
+@Internal
 public record EntryDescription(Key key, EntryMeta meta, Instant createdAt, String schema) {
   static final String MARK = "sealed-entry:";
   private static final Pattern SEAL =

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -10,6 +11,7 @@ import java.util.Map;
  *
  * @param entries in partition order, 0 to n-1; empty for a relation of no partitions
  */
+@Internal
 public record EntrySet(
     Key setKey,
     Key generation,

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
+
 /**
  * The entry, or the unfinished generation it belongs to, does not fit below the limit even if all
  * else is evicted.
  */
+@Internal
 public final class EntryTooLargeException extends NoRoomException {
   private final long bytes;
   private final long maxBytes;

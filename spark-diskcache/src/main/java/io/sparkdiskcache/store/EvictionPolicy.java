@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
+
 /**
  * Which entries go first when room is needed. A policy is a function of what the index keeps of
  * every entry anyway, so that it can be changed on an existing cache.
  */
+@Internal
 public enum EvictionPolicy {
   /**
    * Least computing time saved per byte and time kept: hyperbolic caching (Blankstein, Sen,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -11,6 +12,7 @@ import java.util.Optional;
  * One look at files that functions have read: a file of many entries is asked for once. Used by one
  * thread, and for one answer.
  */
+@Internal
 public final class FileLook {
   private final Map<FileRead, Boolean> unchanged = new HashMap<>();
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
@@ -12,6 +13,7 @@ import java.util.function.Consumer;
  * other hosts, what they sent. Whatever they do wrong is an {@link IOException}, which every caller
  * takes as "go on without": nothing else comes out of here, except for what ends the process.
  */
+@Internal
 public final class Foreign {
   private Foreign() {}
 

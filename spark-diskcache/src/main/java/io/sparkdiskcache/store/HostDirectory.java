@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.nio.charset.Charset;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -13,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * driver's home is not that of executors. As {@code SPARK_LOCAL_DIRS} does for Spark, an
  * environment variable speaks for the host.
  */
+@Internal
 public final class HostDirectory {
   /** The default: the user's directory for caches, by the environment. */
   public static final String DEFAULT = "default";

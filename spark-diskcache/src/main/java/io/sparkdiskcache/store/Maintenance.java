@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +13,7 @@ import java.util.Optional;
  * The operations of operators on a cache as a whole. Unlike lookups they say when they fail. Others
  * may use the cache meanwhile.
  */
+@Internal
 public final class Maintenance {
   private final DiskStore store;
   private final CacheDirectory directory;

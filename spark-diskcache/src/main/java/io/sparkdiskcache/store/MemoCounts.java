@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.util.concurrent.atomic.DoubleAdder;
 import java.util.concurrent.atomic.LongAdder;
 
 /** Counters of one function, version and tag in this process: the write side of the ledger. */
+@Internal
 public final class MemoCounts {
   private final LongAdder calls = new LongAdder();
   private final LongAdder hits = new LongAdder();

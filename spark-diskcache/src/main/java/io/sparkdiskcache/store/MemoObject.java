@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
@@ -21,6 +22,7 @@ import java.util.zip.CRC32;
  *
  * @param arguments of {@link MemoEntry#join}
  */
+@Internal
 public record MemoObject(MemoKey key, MemoFunction function, String arguments, MemoResult result) {
   private static final byte[] MAGIC = "SDCMEMO1".getBytes(StandardCharsets.US_ASCII);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.time.Instant;
 import java.util.Optional;
 
@@ -13,6 +14,7 @@ import java.util.Optional;
  * @param nanos what the call took
  * @param price what the call cost, in the user's unit
  */
+@Internal
 @SuppressWarnings("ArrayRecordComponent") // never compared
 public record MemoResult(byte[] value, long created, long expires, long nanos, double price) {
   public static final long NEVER = Long.MAX_VALUE;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -49,6 +50,7 @@ import org.jspecify.annotations.Nullable;
  * No method throws because of the files but {@link #entries}, {@link #ledger} and {@link #remove},
  * which people call: elsewhere a failure is counted, and means that nothing is known.
  */
+@Internal
 public final class MemoStore implements AutoCloseable {
   static final Duration FLUSH_PERIOD = Duration.ofMillis(250);
   private static final Duration TIDY_PERIOD = Duration.ofMinutes(10);

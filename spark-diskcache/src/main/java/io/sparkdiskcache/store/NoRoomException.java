@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** The data that was to be stored does not fit: below a limit, or on the disk. */
+@Internal
 public class NoRoomException extends StoreException {
   /** The words of operating systems for a full disk and a used-up quota. */
   private static final String[] FULL = {"no space left", "quota exceeded", "not enough space"};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -14,6 +15,7 @@ import java.util.Optional;
  * An entry being written: a file name to write to, then {@link #publish}, then close. If it was not
  * published, closing deletes the file. Used by one thread.
  */
+@Internal
 public final class PendingEntry implements AutoCloseable {
   private static final int BUFFER = 1 << 18;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -35,6 +36,7 @@ import java.util.regex.Pattern;
  * <p>In {@code function}, {@code source}, {@code table}, {@code name} and {@code arg}, {@code *}
  * stands for any text and {@code ?} for any character.
  */
+@Internal
 public final class Selector {
   /** For people: the fields there are. */
   public static final String FIELDS =

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.util.Map;
 
 /**
@@ -9,6 +10,7 @@ import java.util.Map;
  * @param description for people, or empty
  * @param components what the set's key was made of
  */
+@Internal
 public record SetMeta(String description, Map<String, String> components) {
   public SetMeta {
     components = Map.copyOf(components);

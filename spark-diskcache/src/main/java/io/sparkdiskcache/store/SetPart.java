@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -16,6 +17,7 @@ import java.util.function.Predicate;
  * @param partitions of the whole set
  * @param members the partitions that are here
  */
+@Internal
 public record SetPart(Key key, Key generation, int partitions, Instant createdAt, BitSet members) {
 
   static List<SetPart> all(Session session, Predicate<Key> wanted) throws SQLException {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import org.jspecify.annotations.Nullable;
 
 /** The store could not do what was asked; the caller goes on without the cache. */
+@Internal
 public class StoreException extends Exception {
   public StoreException(String problem, String reason, String cure) {
     this(problem, reason, cure, null);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.Serializable;
 import java.time.Duration;
 import java.util.Map;
@@ -13,6 +14,7 @@ import java.util.Map;
  * @param ttl after which an entry is neither served nor kept; zero for never
  * @param tags of all entries with that tag
  */
+@Internal
 public record StoreLimits(
     ByteLimit maxBytes, long minFreeBytes, Duration ttl, Map<String, ByteLimit> tags)
     implements Serializable {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
 import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.Set;
@@ -15,6 +16,7 @@ import java.util.Set;
  * @param fileSystems types of file systems that are local by the user's word
  * @param changes which of the limits become those of the directory, whatever it had
  */
+@Internal
 public record StoreOptions(
     String directory,
     StoreLimits limits,

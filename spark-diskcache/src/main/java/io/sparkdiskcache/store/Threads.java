@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import io.sparkdiskcache.annotation.Internal;
+
 /**
  * Threads of the cache, which live as long as the process. They inherit no thread locals: the
  * session that was active when one is made would not be let go of when its application has ended.
  */
+@Internal
 public final class Threads {
   private Threads() {}
 

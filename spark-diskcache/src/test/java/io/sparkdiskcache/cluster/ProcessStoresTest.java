@@ -4,6 +4,7 @@ package io.sparkdiskcache.cluster;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.sparkdiskcache.store.OpenDirectories;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreOptions;
 import io.sparkdiskcache.store.VerifyMode;
@@ -28,7 +29,7 @@ final class ProcessStoresTest {
         .as("not yet")
         .hasMessageContaining("is a file");
     assertThat(directory).doesNotExist();
-    long later = now + ProcessStores.RETRY.toNanos() + 1;
+    long later = now + OpenDirectories.RETRY.toNanos() + 1;
     assertThatThrownBy(() -> ProcessStores.get(options, later))
         .as("while it is tried")
         .isInstanceOf(StoreException.class);
