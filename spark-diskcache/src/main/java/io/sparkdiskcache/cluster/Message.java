@@ -57,8 +57,7 @@ sealed interface Message<R> {
    * @param partitions of the whole set
    * @param members a bit for each partition that is here
    */
-  record Part(String key, String generation, int partitions, long createdMillis, long[] members)
-      {}
+  record Part(String key, String generation, int partitions, long createdMillis, long[] members) {}
 
   /**
    * The changes of a directory; asks what there is to do.
@@ -96,8 +95,7 @@ sealed interface Message<R> {
       long releases,
       int[] released,
       Map<String, SetFills.Due> due,
-      boolean report)
-      {}
+      boolean report) {}
 
   /**
    * The order to write the part of a set.
@@ -111,8 +109,7 @@ sealed interface Message<R> {
       int partitions,
       int[] members,
       String description,
-      Map<String, String> components)
-      {}
+      Map<String, String> components) {}
 
   /** Whether a task may publish a partition of a set. */
   record MayStore(String generation, int partition, int stageAttempt) implements Message<Boolean> {

@@ -32,8 +32,7 @@ public final class ProcessStores {
   }
 
   static DiskStore get(StoreOptions options, long now) throws StoreException {
-    return STORES.get(
-        options.directory(), directory -> DiskStore.open(options.at(directory)), now);
+    return STORES.get(options.directory(), directory -> DiskStore.open(options.at(directory)), now);
   }
 
   /** The store if it can be had; a task without one computes. */

@@ -65,6 +65,8 @@ public final class OpenDirectories<T> {
   }
 
   /**
+   * The same at a time.
+   *
    * @param now of {@link System#nanoTime}
    */
   public synchronized T get(String configured, Opener<T> opener, long now) throws StoreException {

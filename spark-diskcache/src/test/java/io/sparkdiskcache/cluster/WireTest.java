@@ -14,12 +14,18 @@ import org.junit.jupiter.api.Test;
 final class WireTest {
   private static final Map<Class<?>, Object> SAMPLES =
       Map.of(
-          String.class, "text",
-          int.class, 7,
-          long.class, -7L,
-          boolean.class, true,
-          long[].class, new long[] {1, -2},
-          int[].class, new int[] {3});
+          String.class,
+          "text",
+          int.class,
+          7,
+          long.class,
+          -7L,
+          boolean.class,
+          true,
+          long[].class,
+          new long[] {1, -2},
+          int[].class,
+          new int[] {3});
 
   /** By type; lists and maps hold what the record's own components need. */
   private static Object sample(RecordComponent component) throws ReflectiveOperationException {
