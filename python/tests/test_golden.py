@@ -15,7 +15,7 @@ import golden_memo as golden
 import pyarrow as pa
 import pytest
 
-from sparkdiskcache import _memostore
+from sparkdiskcache import _memofile
 from sparkdiskcache import _memovalues as values
 from sparkdiskcache._memostore import Counts, Store
 
@@ -53,7 +53,7 @@ def test_memo_files_of_both_languages_are_read_and_written_on(files: Path, tmp_p
     assert store.find([more])[more].value == golden.result(0).value
     store.close()
     with closing(sqlite3.connect(tmp_path / "memo" / "memo-4.db")) as shard:
-        assert shard.execute("PRAGMA user_version").fetchone() == (_memostore._FORMAT,)
+        assert shard.execute("PRAGMA user_version").fetchone() == (_memofile.FORMAT,)
         functions = shard.execute("SELECT digest, name, version, tag, code FROM functions").fetchall()
         assert functions == [tuple(vars(golden.FUNCTION).values())]  # also after the one that was added
         arguments = shard.execute("SELECT arguments FROM results WHERE key = ?", [golden.key(3)]).fetchone()

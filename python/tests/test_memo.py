@@ -520,7 +520,7 @@ import urllib.request
 import pyarrow as pa
 from pyspark.cloudpickle import cloudpickle
 from pyspark.sql import types as t
-from sparkdiskcache import _memo
+from sparkdiskcache import _memo, _memocalls
 
 directory, url, lease = sys.argv[1:]
 
@@ -528,7 +528,7 @@ def ask(k):
     return urllib.request.urlopen(url + k).read().decode()
 
 options = _memo.memoize(ask, lease=float(lease))._options
-calls = _memo._Calls(cloudpickle.dumps(ask), "digest", "", t.StringType(), options, directory)
+calls = _memocalls.Calls(cloudpickle.dumps(ask), "digest", "", t.StringType(), options, directory)
 print("asking", flush=True)
 print(calls.answers([pa.array(["one"])]), flush=True)
 """

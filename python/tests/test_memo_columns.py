@@ -18,7 +18,7 @@ from pyspark.sql import Row
 from pyspark.sql.functions import PandasUDFType, arrow_udf, col, pandas_udf, struct
 from workers import in_this_process
 
-from sparkdiskcache import DiskCache, DiskCacheError, _memo, _memofront, memoize
+from sparkdiskcache import DiskCache, DiskCacheError, _memocalls, _memofront, memoize
 
 ASK = """
 import urllib.request
@@ -154,8 +154,8 @@ def test_arguments_arrive_as_in_sparks_own_functions_of_columns(spark: Any, cach
     assert (sum(line.calls for line in lines), sum(line.hits for line in lines)) == (3, 3)
 
 
-def sent_in_this_process(function: Any, directory: Path) -> _memo.Sent:
-    return _memo.Sent(in_this_process(function, directory))
+def sent_in_this_process(function: Any, directory: Path) -> _memocalls.Sent:
+    return _memocalls.Sent(in_this_process(function, directory))
 
 
 def test_rows_that_look_alike_to_python_are_told_apart(tmp_path: Path) -> None:

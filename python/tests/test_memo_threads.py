@@ -21,7 +21,7 @@ import pytest
 from counting import Service
 from workers import in_this_process, proven_in_this_process
 
-from sparkdiskcache import DiskCacheError, _memofront, _memostore
+from sparkdiskcache import DiskCacheError, _memofile, _memofront, _memostore
 
 THREADS = 16
 KEYS = 200
@@ -157,7 +157,7 @@ def test_a_function_may_use_itself_with_inputs_of_the_batch_that_it_is_called_fo
 def test_what_cannot_be_kept_is_counted_and_the_ledger_catches_up(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_memostore, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(_memofile, "_BUSY_SECONDS", 0.05)
     calls = in_this_process(counting(tmp_path / "log"), tmp_path)
     calls.answers([pa.array([f"k{i}" for i in range(100)])])
     held = [sqlite3.connect(path, isolation_level=None) for path in (tmp_path / "memo").glob("*.db")]

@@ -8,7 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from sparkdiskcache import _memostore
+from sparkdiskcache import _memofile
 
 ROOT = Path(__file__).parents[2]
 DESIGN = ROOT / "docs/design"
@@ -77,10 +77,10 @@ def test_the_index_has_the_columns_of_its_page() -> None:
 def test_memo_files_of_both_languages_have_the_columns_of_their_page() -> None:
     source = re.sub(r'"\s*\+\s*"', "", (STORE / "MemoSchema.java").read_text())
     of_java = re.findall(r'"(CREATE TABLE [^"]+)"', source)
-    of_python = [*_memostore._SHARD, *_memostore._LEDGER]
+    of_python = [*_memofile.SHARD, *_memofile.LEDGER]
     assert of_java == of_python
     assert told("format-memo.md") == made(of_java)
     assert (
-        f"| version | `user_version` of each database: {_memostore._FORMAT} ("
+        f"| version | `user_version` of each database: {_memofile.FORMAT} ("
         in (DESIGN / "format-memo.md").read_text()
     )

@@ -187,15 +187,14 @@ def assert_counted(spark: Any, data: str) -> None:
     assert seen.value == 600
 
 
-def test_a_worker_that_is_not_used_again_and_one_that_dies_prove_as_well(
-    programs: Programs, data: str
-) -> None:
+def test_a_worker_that_is_not_used_again_proves_as_well(programs: Programs, data: str) -> None:
     programs.write("program.py", (Path(__file__).parent / "programs" / "edits.py").read_text())
     for name in ("acme", "linked"):
         programs.write(f"{name}.py", "def rate(x):\n    return x * 2\n")
     programs.conf["spark.python.worker.reuse"] = "false"
-    first = programs.run("program.py", data, "look")
+    names = ("rated", "shows_context")
+    first = programs.run("program.py", data, "look", *names)
     assert first["rated"]["computed"] > 0
-    second = programs.run("program.py", data, "look")
-    for name in ("rated", "through_link", "shows_context"):
+    second = programs.run("program.py", data, "look", *names)
+    for name in names:
         assert second[name]["hits"] > 0 and second[name]["computed"] == 0, (name, second[name])

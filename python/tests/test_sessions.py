@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import pyspark
 from changed import install
 from conftest import Programs, warnings_of
+from servers import standalone
 
 PROGRAM = (Path(__file__).parent / "programs" / "sessions.py").read_text()
 NAMES = {"of_edited", "of_auto", "of_library", "of_package", "of_data", "of_added"}
@@ -135,41 +135,43 @@ def test_two_notebooks_with_different_code_of_one_module(programs: Programs, dat
         assert found["hits"] > 0 and found["computed"] == 0, found
 
 
-PYTHON = """#!/bin/sh
-case "$PWD" in */work/*/1) export PYTHONPATH="{other}:$PYTHONPATH" ;; esac
-exec "{python}" "$@"
-"""
-
-
-def test_executors_with_another_library_keep_nothing_of_it(programs: Programs, data: str) -> None:
-    """Two executors of a cluster in this host; the second one finds another content of the same version."""
+def test_hosts_with_another_library_keep_nothing_of_it(programs: Programs, data: str) -> None:
+    """A standalone cluster of two hosts; the second one has another content of the same version."""
     root = programs.directory
-    for name, factor in (("usual", 2), ("other", 3)):
+    for name, factor in (("driver", 2), ("usual", 2), ("other", 3)):
         install(
             root / name, "shared_module", {"shared_module.py": f"def rate(x):\n    return x * {factor}\n"}
         )
-    python = root / "python"
-    python.write_text(PYTHON.format(other=root / "other", python=sys.executable))
-    python.chmod(0o755)
-    home = root / "home"
-    home.mkdir()
-    for name in ("bin", "jars", "python", "sbin"):
-        if (Path(pyspark.__file__).parent / name).exists():
-            (home / name).symlink_to(Path(pyspark.__file__).parent / name)
     programs.write("program.py", NOTEBOOK)
+    # Both executors are there before the first task, and have tasks: there are three for two cores.
     programs.conf["spark.locality.wait"] = "0s"
-    there = {"PYTHONPATH": str(root / "usual"), "PYSPARK_PYTHON": str(python), "SPARK_HOME": str(home)}
-    result = root / "result.json"
-    arguments = [str(result), json.dumps(programs.conf), data, "usual"]
-    done = programs.attempt("program.py", *arguments, "local-cluster[2,1,1024]", **there)
-    assert done.returncode == 0, done.stderr
-    cluster = json.loads(result.read_text())
+    programs.conf["spark.cores.max"] = "2"
+    programs.conf["spark.executor.memory"] = "512m"
+    programs.conf["spark.scheduler.minRegisteredResourcesRatio"] = "1.0"
+    programs.conf["spark.scheduler.maxRegisteredResourcesWaitingTime"] = "120s"
     two, three = times(2), times(3)
-    assert all(row in (a, b) for row, a, b in zip(cluster["rows"], two, three))
-    assert any(row == b and row != a for row, a, b in zip(cluster["rows"], two, three)), (
-        "the second executor had tasks"
-    )
-    done = programs.attempt("program.py", *arguments, "local[2]", **there)
-    assert done.returncode == 0, done.stderr
-    alone = json.loads(result.read_text())
+
+    def run(name: str, master: str) -> Any:
+        result = root / "result.json"
+        arguments = [str(result), json.dumps(programs.conf), data, name, master]
+        done = programs.attempt("program.py", *arguments, PYTHONPATH=str(root / name))
+        assert done.returncode == 0, done.stderr
+        return json.loads(result.read_text())
+
+    hosts = {
+        "127.0.0.1": {"PYTHONPATH": str(root / "usual")},
+        "localhost": {"PYTHONPATH": str(root / "other")},
+    }
+    with standalone(root, hosts) as master:
+        mixed = run("driver", master)
+    assert all(row in (a, b) for row, a, b in zip(mixed["rows"], two, three))
+    by_others = sum(row != a for row, a in zip(mixed["rows"], two))
+    assert 0 < by_others < len(two), "both hosts had tasks"
+    assert sum(mixed["withheld"].values()) > 0, mixed
+    # What the host with the driver's library has computed is found, and nothing of the other one.
+    alone = run("driver", "local[2]")
     assert alone["rows"] == two
+    assert alone["hits"] > 0 and alone["computed"] > 0, alone
+    other = run("other", "local[2]")
+    assert other["rows"] == three
+    assert other["hits"] == 0 and other["computed"] > 0, other

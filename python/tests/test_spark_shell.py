@@ -37,10 +37,10 @@ class Shell:
         self.directory, self.data = directory, data
         self.runs = 0
 
-    def run(self, cells: str) -> tuple[str, str]:
-        """Counters, and rows, of the cells typed one after the other into a new shell."""
+    def run(self, *programs: str) -> list[tuple[str, str]]:
+        """Counters, and rows, of cells typed one after the other into a new shell, for each program."""
         self.runs += 1
-        result = self.directory / f"result-{self.runs}"
+        results = [self.directory / f"result-{self.runs}-{i}" for i in range(len(programs))]
         home = Path(pyspark.__file__).parent
         jar = next((Path(sparkdiskcache.__file__).parent / "jars").glob("*.jar"))
         conf = {
@@ -51,7 +51,8 @@ class Shell:
         command = [str(home / "bin" / "spark-shell"), "--master", "local[2]", "--jars", str(jar)]
         for key, value in conf.items():
             command += ["--conf", f"{key}={value}"]
-        text = cells.replace("DATA", self.data).replace("RESULT", str(result)) + "\n:quit\n"
+        typed = [cells.replace("RESULT", str(result)) for cells, result in zip(programs, results)]
+        text = "\nspark.catalog.clearCache()\n".join(typed).replace("DATA", self.data) + "\n:quit\n"
         done: Any = subprocess.run(
             command,
             input=text,
@@ -62,40 +63,43 @@ class Shell:
             timeout=TIMEOUT_SECONDS,
             check=False,
         )
-        assert result.exists(), done.stdout + done.stderr
+        assert all(result.exists() for result in results), done.stdout + done.stderr
         assert " WARN " in done.stderr, "what is logged at WARN is there: Hadoop's native library is not"
         assert warnings_of(done.stdout + done.stderr) == []
-        counters, _, rows = result.read_text().partition("\n")
-        return counters, rows
+        texts = [result.read_text().partition("\n") for result in results]
+        return [(counters, rows) for counters, _, rows in texts]
 
 
 def test_cells_at_other_lines_hit_and_edited_ones_do_not(tmp_path: Path, data: str) -> None:
     shell = Shell(tmp_path, data)
-    computed, rows = shell.run(CELLS)
+    ((computed, rows),) = shell.run(CELLS)
     assert rows.startswith("1 3 5 ")
     assert computed.endswith("{}"), "nothing is refused"
-    hits, fresh, _ = computed.split(" ", 2)
-    assert int(hits) == 0 and int(fresh) > 0
+    hits, number, _ = computed.split(" ", 2)
+    fresh = int(number)
+    assert int(hits) == 0 and fresh > 0
 
     moved = "val other = 1 + 1\n\n// a remark\nval more = other + 1\n" + CELLS.replace(
         "\ndef helper", "\n// more\n\n\ndef helper"
     )
-    counters, again = shell.run(moved)
+    edited = CELLS.replace("x * rate.factor", "x * rate.factor + 1")
+    both = CELLS.replace("Rate(2,", "Rate(3,")
+    both = both.replace("label: String)", "label: String) { def twice = 2 * factor }")
+    # One after the other into one shell, whose counters go on.
+    (counters, again), (edited_counters, edited_rows), (both_counters, both_rows) = shell.run(
+        moved, edited, both
+    )
     assert again == rows
     assert counters == f"{fresh} 0 {{}}"
 
     # Of two relations over the same files one has the edited function.
-    half = int(fresh) // 2
-    counters, edited = shell.run(CELLS.replace("x * rate.factor", "x * rate.factor + 1"))
-    assert edited.startswith("2 4 6 ")
-    assert counters == f"{half} {half} {{}}"
+    half = fresh // 2
+    assert edited_rows.startswith("2 4 6 ")
+    assert edited_counters == f"{fresh + half} {half} {{}}"
 
     # Another value in what one function captures, and another class for the other's rows.
-    both = CELLS.replace("Rate(2,", "Rate(3,")
-    both = both.replace("label: String)", "label: String) { def twice = 2 * factor }")
-    counters, recaptured = shell.run(both)
-    assert recaptured.startswith("1 4 7 ")
-    assert counters == computed
+    assert both_rows.startswith("1 4 7 ")
+    assert both_counters == f"{fresh + half} {half + fresh} {{}}"
 
 
 def test_spark_sql_starts_without_a_warning(tmp_path: Path, data: str) -> None:

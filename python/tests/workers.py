@@ -11,19 +11,19 @@ import psutil
 from pyspark.cloudpickle import cloudpickle
 from pyspark.sql import types as t
 
-from sparkdiskcache import _memo, memoize
+from sparkdiskcache import _memocalls, memoize
 from sparkdiskcache.fnhash import hash_function
 
 
-def in_this_process(function: Any, directory: Path, **options: Any) -> _memo._Calls:
+def in_this_process(function: Any, directory: Path, **options: Any) -> _memocalls.Calls:
     """The calls of a function whose results are strings, kept in the directory."""
     directory.chmod(0o700)
     pickled = cloudpickle.dumps(function)
     chosen = memoize(function, **options)._options
-    return _memo._Calls(pickled, "digest", "", t.StringType(), chosen, str(directory))
+    return _memocalls.Calls(pickled, "digest", "", t.StringType(), chosen, str(directory))
 
 
-def proven_in_this_process(function: Any, directory: Path) -> _memo._Calls:
+def proven_in_this_process(function: Any, directory: Path) -> _memocalls.Calls:
     """As :func:`in_this_process`, of a function that is watched, so that files which it reads are inputs."""
     calls = in_this_process(function, directory)
     found = hash_function(function, of_service=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hashes every function at the moment PySpark pickles it.
+"""Hashes every function at the moment PySpark pickles it, and tells which frames are made of lists.
 
 Classic PySpark makes the JVM's object for a function of any kind in ``_wrap_function``: its bytes
 are fixed there, and the plans carry that very object. So that is the one place to register a hash,
@@ -13,8 +13,10 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import pyspark.sql.session
 import pyspark.sql.udf
 import pyspark.sql.udtf
+from pyspark.core.rdd import RDD
 
 from . import _environment, _observe
 from ._environment import Environment
@@ -26,6 +28,7 @@ from .fnhash import FunctionHash, hash_function
 if TYPE_CHECKING:
     from py4j.java_gateway import JavaObject
     from pyspark.core.context import SparkContext
+    from pyspark.sql import SparkSession
 
 _log = logging.getLogger(__name__)
 _BRIDGE = "io.sparkdiskcache.PythonBridge"
@@ -40,6 +43,9 @@ def install() -> None:
         original = module._wrap_function
         if not hasattr(original, _INSTALLED):
             module._wrap_function = _hashing(original)
+    session: Any = pyspark.sql.session.SparkSession
+    if not hasattr(session._create_dataframe, _INSTALLED):
+        session._create_dataframe = _noting(session._create_dataframe)
 
 
 def _hashing(original: Callable[..., JavaObject]) -> Callable[..., JavaObject]:
@@ -60,6 +66,25 @@ def _hashing(original: Callable[..., JavaObject]) -> Callable[..., JavaObject]:
 
     setattr(wrap, _INSTALLED, original)
     return wrap
+
+
+def _noting(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Tells the JVM which frames PySpark has made of lists: their rows have an identity, those of RDDs have none."""
+
+    @functools.wraps(original)
+    def create(self: SparkSession, data: Any, *arguments: Any, **keywords: Any) -> Any:
+        df = original(self, data, *arguments, **keywords)
+        if not isinstance(data, RDD):
+            try:
+                bridge = _bridge(self._sc)
+                if bridge is not None:
+                    bridge.madeOfList(df._jdf)
+            except Exception:  # an RDD that nobody has registered is refused, so the query still computes
+                _log.warning("Cannot register a local list; it is not cached", exc_info=True)
+        return df
+
+    setattr(create, _INSTALLED, original)
+    return create
 
 
 def bridge_class(sc: SparkContext) -> Any:

@@ -11,29 +11,22 @@ from __future__ import annotations
 import datetime
 import decimal
 import functools
-import hashlib
 import inspect
 import logging
 import os
-import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pyspark.cloudpickle import cloudpickle
 from pyspark.sql import types as t
 
-from . import _hooks, _memoreads
+from . import _hooks
 from . import _memocolumns as columns_
 from . import _memovalues as values
-from ._hostdirectory import of_this_process
-from ._memobatch import Batch, ColumnBatch
-from ._memofront import front
+from ._memocalls import Calls, Options, Sent, in_memory
 from ._memokinds import kind_of
-from ._memoproof import Proof
-from ._memoremote import Remote
-from ._memostore import NEVER, Function, Store
+from ._memostore import NEVER
 from ._refusal import FunctionRefused
 from .errors import DiskCacheError
 from .fnhash import FunctionHash, hash_function
@@ -44,26 +37,8 @@ if TYPE_CHECKING:
     from pyspark.sql._typing import ColumnOrName
 
 _log = logging.getLogger(__name__)
-_KEY_FORMAT = "memo-python-2"
 _ON_ERROR = ("fail", "null", "report")
 _PLAIN = (str, bytes, bool, int, float, decimal.Decimal, datetime.date, datetime.datetime, datetime.timedelta)
-
-
-@dataclass(frozen=True)
-class _Options:
-    name: str
-    version: str
-    tag: str
-    ttl_millis: int
-    params: tuple[tuple[str, bytes], ...]
-    price: float | Callable[[Any], float]
-    cache_nulls: bool
-    on_error: str
-    retries: int
-    back_off: float
-    lease_millis: int
-    kind: str
-    max_bytes: int | None
 
 
 def memoize(
@@ -125,7 +100,7 @@ def memoize(
             f"Cannot memoize with ttl={ttl}, lease={lease}, retries={retries}, back_off={back_off}: ttl and"
             " lease must be more than zero, and the others not negative."
         )
-    options = _Options(
+    options = Options(
         name or str(getattr(func, "__name__", type(func).__name__)),
         version or "",
         _joined(tag or ""),
@@ -147,7 +122,7 @@ def _require_callable(func: Any) -> None:
     name = getattr(func, "__name__", type(func).__name__)
     called = func.func if isinstance(func, functools.partial) else func
     if not inspect.isroutine(called) and not isinstance(called, type):
-        called = getattr(type(called), "__call__", called)
+        called = getattr(type(called), "__call__", called)  # noqa: B004
     if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
         raise DiskCacheError(
             f"Cannot memoize {name}: it is an async def, whose call returns a coroutine and no result; memoize a"
@@ -209,7 +184,7 @@ def memo_apply(df: DataFrame, name: str, function: Memoized, *columns: ColumnOrN
 class Memoized:
     """The result of :func:`memoize`: call it with columns, or register it."""
 
-    def __init__(self, func: Callable[..., Any], return_type: str | t.DataType, options: _Options) -> None:
+    def __init__(self, func: Callable[..., Any], return_type: str | t.DataType, options: Options) -> None:
         functools.update_wrapper(self, func)  # with its attributes, which must not hide these
         self._function = func
         self._return_type = return_type
@@ -218,7 +193,7 @@ class Memoized:
 
     def __call__(self, *columns: Any) -> Any:
         """With columns of a data frame, or with columns in memory, of pandas or Arrow."""
-        if _in_memory(columns):
+        if in_memory(columns):
             return self._sent().__call__(*columns)
         column: Column = self._udf()(*columns)
         return column
@@ -240,7 +215,7 @@ class Memoized:
                 self._options.name,
             )
             pickled = cloudpickle.dumps(self._function)
-            self.__dict__["unkept"] = Sent(_Calls(pickled, "", "", self.returnType, self._options, "", ""))
+            self.__dict__["unkept"] = Sent(Calls(pickled, "", "", self.returnType, self._options, "", ""))
         unkept: Sent = self.__dict__["unkept"]
         return unkept
 
@@ -278,7 +253,7 @@ class Memoized:
                 return pandas_udf(evaluator, calls.declared, PandasUDFType.SCALAR)
             return arrow_udf(evaluator, calls.declared, ArrowUDFType.SCALAR)
 
-    def _calls(self) -> _Calls:
+    def _calls(self) -> Calls:
         declared = self.returnType
         if not values.supported(declared):
             raise DiskCacheError(
@@ -293,7 +268,7 @@ class Memoized:
         pickled, found = self._identified()
         digest = f"{found.digest}-{os.environ.get('PYTHONHASHSEED')}" if found.depends_on_hash_seed else ""
         parts = "\n".join(p for p in found.parts if not p.startswith("version."))
-        return _Calls(
+        return Calls(
             pickled, digest or found.digest, parts, declared, self._options, *_directories(), found.proof
         )
 
@@ -315,27 +290,6 @@ class Memoized:
             return hash_function(self._function, _hooks._environment_of(sc), of_service=True)
         except FunctionRefused as e:
             raise DiskCacheError(f"Cannot memoize {self._options.name}: {e}") from e
-
-
-def _in_memory(columns: Sequence[Any]) -> bool:
-    return any(columns_.is_pandas(c) or columns_.is_arrow(c) for c in columns)
-
-
-class Sent:
-    """A memoised function where another one uses it, in a worker."""
-
-    def __init__(self, calls: _Calls) -> None:
-        self._calls = calls
-
-    def __call__(self, *columns: Any) -> Any:
-        """With columns of pandas or Arrow, or, if it is a plain function, with single values."""
-        calls = self._calls
-        if _in_memory(columns):
-            return columns_.like(calls.answers(columns), calls.declared, columns[0])
-        if calls.options.kind != "plain":
-            raise TypeError(f"{calls.options.name} takes columns of {calls.options.kind}, not single values")
-        (answer,) = calls.answers_of([columns[0] if len(columns) == 1 else columns], len(columns) == 1)
-        return dict(answer) if isinstance(calls.declared, t.MapType) and answer is not None else answer
 
 
 def _directories() -> tuple[str, str]:
@@ -360,150 +314,10 @@ def _bridge(session: SparkSession) -> Any:
     return bridge
 
 
-def _evaluator(calls: _Calls, name: str) -> Callable[..., Any]:
+def _evaluator(calls: Calls, name: str) -> Callable[..., Any]:
     def evaluate(*columns: Any) -> Any:
         return calls.evaluate(columns)
 
     evaluate.__name__ = evaluate.__qualname__ = name
     setattr(evaluate, _hooks.MEMOIZED, True)
     return evaluate
-
-
-@dataclass
-class _Calls:
-    """The memoised function in a worker."""
-
-    pickled: bytes
-    digest: str
-    code: str
-    declared: t.DataType
-    options: _Options
-    directory: str
-    remote_directory: str = ""
-    proof_digest: str = ""
-    _here: dict[Any, Any] = field(default_factory=dict, compare=False)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_here": {}}
-
-    def evaluate(self, columns: Sequence[Any]) -> Any:
-        """A batch of Spark's, of the kind that the function has been declared for."""
-        answers = self.answers(columns)
-        if self.options.kind == "pandas":
-            return columns_.series(answers, self.declared)
-        import pyarrow as pa
-        from pyspark.sql.pandas.types import to_arrow_type
-
-        return pa.array(answers, to_arrow_type(self.declared, timezone="UTC"))
-
-    def answers(self, columns: Sequence[Any]) -> list[Any]:
-        """One a row."""
-        if self.options.kind != "plain":
-            return self._answers_together(columns)
-        lists = [columns_.values_of(column) for column in columns]
-        # A single argument is looked up as it is, several as a tuple.
-        rows: list[Any] = lists[0] if len(lists) == 1 else list(zip(*lists))
-        prefix, files = self._prefix_and_files(self.prefix)
-        known = self._known(prefix, columns_.exact_types(columns, lists))
-        return Batch(self, self._store(), prefix, len(lists) == 1, self.prefix, files).answers(rows, known)
-
-    def answers_of(self, rows: list[Any], single: bool) -> list[Any]:
-        """As :meth:`answers`, for rows that are in no columns."""
-        prefix, files = self._prefix_and_files(self.prefix)
-        return Batch(self, self._store(), prefix, single, self.prefix, files).answers(rows, None)
-
-    def _answers_together(self, columns: Sequence[Any]) -> list[Any]:
-        """The types of columns count: a function of columns sees them."""
-        convert = columns_.as_pandas if self.options.kind == "pandas" else columns_.as_arrow
-        columns = [convert(column) for column in columns]
-        lists = [columns_.keys_of(column) for column in columns]
-        rows: list[Any] = lists[0] if len(lists) == 1 else list(zip(*lists))
-        types = b"".join(values.argument(columns_.type_name(column)) for column in columns)
-        plain = hashlib.sha256(self.prefix + types).digest()
-        prefix, files = self._prefix_and_files(plain)
-        known = self._known(prefix, columns_.exact_types(columns, lists))
-        return ColumnBatch(self, self._store(), prefix, columns, plain, files).answers(rows, known)
-
-    def _prefix_and_files(self, plain: bytes) -> tuple[bytes, dict[str, str]]:
-        """What keys begin with, and the content of the files that it speaks of."""
-        reads = self.reads
-        files = _memoreads.contents(reads.paths()) if reads is not None else {}
-        return _memoreads.prefix(plain, files), files
-
-    @property
-    def reads(self) -> _memoreads.Reads | None:
-        """Files that the function was seen to read, by anybody who uses the directory."""
-        if not self.directory:
-            return None
-        reads: _memoreads.Reads = self._once(
-            "reads", lambda: _memoreads.Reads(of_this_process(self.directory), self.digest)
-        )
-        return reads
-
-    def _known(self, prefix: bytes, types: tuple[str, ...]) -> dict[Any, Any] | None:
-        if self._store() is None:  # which makes the directory that the front looks at
-            return None
-        front().forget_evicted(of_this_process(self.directory))
-        return front().of(prefix, types)
-
-    @property
-    def function(self) -> Callable[..., Any]:
-        return self.proof.function
-
-    @property
-    def proof(self) -> Proof:
-        """Whether the function here is the one that was hashed."""
-        proof: Proof = self._once("proof", lambda: Proof(self.pickled, self.options.name, self.proof_digest))
-        return proof
-
-    @property
-    def identity(self) -> Function:
-        return Function(self.digest, self.options.name, self.options.version, self.options.tag, self.code)
-
-    @functools.cached_property
-    def prefix(self) -> bytes:
-        """All of the key but the arguments."""
-        o = self.options
-        parts = [_KEY_FORMAT, self.digest, o.version, self.declared.json(), str(len(o.params))]
-        encoded = [values.argument(part) for part in parts]
-        encoded += [part for name, value in o.params for part in (values.argument(name), value)]
-        if o.kind != "plain":
-            encoded.append(values.argument(o.kind))
-        return hashlib.sha256(b"".join(encoded)).digest()
-
-    def _store(self) -> Store | None:
-        if not self.directory:
-            return None
-        try:
-            return Store.of(of_this_process(self.directory))
-        except (OSError, DiskCacheError) as e:
-            if not self._here.get("warned"):
-                self._here["warned"] = True
-                _log.warning("Cannot keep results of %s: %s. It is called for all rows", self.options.name, e)
-            return None
-
-    def remote(self) -> Remote | None:
-        """Where copies of results are."""
-        if not self.remote_directory:
-            return None
-        directory = self.remote_directory
-        remote: Remote = self._once((os.getpid(), directory), lambda: Remote(directory))
-        return remote
-
-    def _once(self, name: Any, make: Callable[[], Any]) -> Any:
-        if name not in self._here:
-            with _MAKING:
-                if name not in self._here:
-                    self._here[name] = make()
-        return self._here[name]
-
-
-_MAKING = threading.RLock()
-
-
-def _reset_lock() -> None:
-    global _MAKING
-    _MAKING = threading.RLock()
-
-
-os.register_at_fork(after_in_child=_reset_lock)  # another thread of the parent may have held it

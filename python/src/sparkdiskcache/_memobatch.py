@@ -23,7 +23,7 @@ from ._memovalues import Unkeyed
 from .errors import DiskCacheError
 
 if TYPE_CHECKING:
-    from ._memo import _Calls
+    from ._memocalls import Calls
 
 _log = logging.getLogger(__name__)
 _COMMIT_SECONDS = 0.5
@@ -43,7 +43,7 @@ class Batch:
 
     def __init__(
         self,
-        calls: _Calls,
+        calls: Calls,
         store: Store | None,
         prefix: bytes,
         single: bool,
@@ -96,7 +96,7 @@ class Batch:
                 return self._hit(hits)
             asked = dict(zip(missing, self._asked([rows[i] for i in missing], known, missing)))
             self._hit([hit for i, hit in enumerate(hits) if i not in asked])
-            return [asked[i] if i in asked else hit.value for i, hit in enumerate(hits)]  # type: ignore[union-attr]
+            return [asked[i] if i in asked else hit.value for i, hit in enumerate(hits)]  # type: ignore[union-attr] # noqa: SIM401
         finally:
             if self._store is not None:
                 self._commit()
@@ -400,7 +400,7 @@ class ColumnBatch(Batch):
 
     def __init__(
         self,
-        calls: _Calls,
+        calls: Calls,
         store: Store | None,
         prefix: bytes,
         columns: Sequence[Any],

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from ._memostore import Function, Result
+from ._memofile import Function
+from ._memostore import Result
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem

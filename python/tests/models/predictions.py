@@ -44,6 +44,19 @@ def by_xgboost(x: pd.Series) -> pd.Series:
 
 
 @pandas_udf("double")
+def by_xgboost_classifier(x: pd.Series) -> pd.Series:
+    model = joblib.load(f"{here}/classifier.joblib")
+    return pd.Series(model.predict_proba(x.to_frame().to_numpy())[:, 1].astype("float64"))
+
+
+@pandas_udf("double")
+def by_xgboost_classifier_of_its_own_format(x: pd.Series) -> pd.Series:
+    model = xgboost.XGBClassifier()
+    model.load_model(f"{here}/classifier.json")
+    return pd.Series(model.predict_proba(x.to_frame().to_numpy())[:, 1].astype("float64"))
+
+
+@pandas_udf("double")
 def by_onnx(x: pd.Series) -> pd.Series:
     session = onnxruntime.InferenceSession(f"{here}/model.onnx", providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {"x": x.to_frame().to_numpy().astype(np.float32)})
@@ -61,7 +74,16 @@ def by_onnx_loaded_once(x: pd.Series) -> pd.Series:
 
 rows = spark.read.parquet(data)
 found = {}
-for function in (by_sklearn, by_lightgbm, by_xgboost, by_onnx, by_onnx_loaded_once):
+FUNCTIONS = (
+    by_sklearn,
+    by_lightgbm,
+    by_xgboost,
+    by_xgboost_classifier,
+    by_xgboost_classifier_of_its_own_format,
+    by_onnx,
+    by_onnx_loaded_once,
+)
+for function in FUNCTIONS:
     query = rows.select("id", function("id").alias("v")).cache()
     (relation,) = cache.explain(query).relations
     before = cache.stats()

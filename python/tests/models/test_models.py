@@ -20,7 +20,15 @@ from onnx import TensorProto, helper, numpy_helper
 from sklearn.linear_model import LinearRegression
 
 PROGRAM = (Path(__file__).parent / "predictions.py").read_text()
-FUNCTIONS = {"by_sklearn", "by_lightgbm", "by_xgboost", "by_onnx", "by_onnx_loaded_once"}
+FUNCTIONS = {
+    "by_sklearn",
+    "by_lightgbm",
+    "by_xgboost",
+    "by_xgboost_classifier",
+    "by_xgboost_classifier_of_its_own_format",
+    "by_onnx",
+    "by_onnx_loaded_once",
+}
 ID = np.arange(300.0).reshape(-1, 1)
 
 
@@ -35,6 +43,18 @@ def lightgbm_model(path: Path, factor: int) -> None:
 
 def xgboost_model(path: Path, factor: int) -> None:
     xgboost.train({"nthread": 1}, xgboost.DMatrix(ID, factor * ID[:, 0]), num_boost_round=3).save_model(path)
+
+
+def classifier(factor: int) -> xgboost.XGBClassifier:
+    return xgboost.XGBClassifier(n_estimators=3, n_jobs=1).fit(ID, (ID[:, 0] > 4 * factor).astype(int))
+
+
+def classifier_model(path: Path, factor: int) -> None:
+    joblib.dump(classifier(factor), path)
+
+
+def classifier_of_its_own_format(path: Path, factor: int) -> None:
+    classifier(factor).save_model(path)
 
 
 def onnx_model(path: Path, factor: int) -> None:
@@ -54,6 +74,8 @@ MODELS = {
     "model.joblib": sklearn_model,
     "lightgbm.txt": lightgbm_model,
     "xgboost.ubj": xgboost_model,
+    "classifier.joblib": classifier_model,
+    "classifier.json": classifier_of_its_own_format,
     "model.onnx": onnx_model,
 }
 

@@ -4,6 +4,7 @@ package io.sparkdiskcache;
 import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.arrow.Precision;
 import io.sparkdiskcache.conf.DiskCacheConf;
+import io.sparkdiskcache.fingerprint.LocalLists;
 import io.sparkdiskcache.fingerprint.PythonFunctions;
 import io.sparkdiskcache.fingerprint.PythonFunctions.Identity;
 import io.sparkdiskcache.fingerprint.PythonFunctions.SourceFile;
@@ -26,6 +27,7 @@ import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.execution.LogicalRDD;
 
 /** Methods that the Python package {@code sparkdiskcache} calls; for nobody else. */
 @Internal
@@ -72,6 +74,14 @@ public final class PythonBridge {
   /** Why Python could not hash a function; {@code code} names a {@code Refusal.Code}. */
   public static void refuse(PythonFunction function, String code, String sentence) {
     PythonFunctions.refuse(function, Refusal.Code.valueOf(code), sentence);
+  }
+
+  /** Notes that PySpark has just made a frame of a list. */
+  public static void madeOfList(Dataset<Row> rows) {
+    var classic = (org.apache.spark.sql.classic.Dataset<Row>) rows;
+    if (classic.queryExecution().logical() instanceof LogicalRDD list) {
+      LocalLists.register(list.rdd());
+    }
   }
 
   /**

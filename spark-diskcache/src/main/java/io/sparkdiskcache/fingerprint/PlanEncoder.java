@@ -202,6 +202,10 @@ final class PlanEncoder {
       byArguments(plan);
     } else if (opaque.isPresent() && OpaqueSources.reads(plan)) {
       opaque(plan);
+    } else if (plan instanceof RDDScanExec scan && LocalLists.reads(scan)) {
+      open(plan);
+      LocalLists.encode(scan, encoding);
+      attributes(ScalaInterop.list(plan.output()));
     } else {
       throw refusedNode(plan);
     }

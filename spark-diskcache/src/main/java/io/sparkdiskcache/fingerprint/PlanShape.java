@@ -133,7 +133,7 @@ record PlanShape(PlanClass planClass, List<SparkPlan> leaves) {
         PlanEncoder.isWrapper(plan)
             || ROW_LOCAL.contains(plan.getClass())
             || PARTITION_LOCAL.contains(plan.getClass())
-            || LOCAL_LEAVES.contains(plan.getClass())
+            || isLocalLeaf(plan)
             || PythonNodes.isPartitionLocal(plan)
             || PythonNodes.isRowLocal(plan)
             || plan instanceof FileSourceScanExec
@@ -147,6 +147,10 @@ record PlanShape(PlanClass planClass, List<SparkPlan> leaves) {
     return ROW_LOCAL.contains(plan.getClass()) || plan instanceof MapPartitionsExec;
   }
 
+  private static boolean isLocalLeaf(SparkPlan plan) {
+    return LOCAL_LEAVES.contains(plan.getClass()) || LocalLists.reads(plan);
+  }
+
   private static boolean partitionLocal(SparkPlan plan, List<SparkPlan> leaves) {
     if (plan instanceof AdaptiveSparkPlanExec || hasSubqueries(plan)) {
       return false;
@@ -154,7 +158,7 @@ record PlanShape(PlanClass planClass, List<SparkPlan> leaves) {
     if (isBroadcastJoin(plan)) {
       return streamedSide(plan).filter(side -> partitionLocal(side, leaves)).isPresent();
     }
-    if (plan instanceof FileSourceScanExec || LOCAL_LEAVES.contains(plan.getClass())) {
+    if (plan instanceof FileSourceScanExec || isLocalLeaf(plan)) {
       leaves.add(plan);
       return true;
     }
@@ -214,7 +218,7 @@ record PlanShape(PlanClass planClass, List<SparkPlan> leaves) {
     if (plan instanceof AdaptiveSparkPlanExec || hasSubqueries(plan)) {
       return false;
     }
-    if (plan instanceof FileSourceScanExec || LOCAL_LEAVES.contains(plan.getClass())) {
+    if (plan instanceof FileSourceScanExec || isLocalLeaf(plan)) {
       return true;
     }
     if (PlanEncoder.isWrapper(plan)
