@@ -38,7 +38,6 @@ import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.execution.FileSourceScanExec;
 import org.apache.spark.sql.execution.SparkPlan;
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec;
 import org.apache.spark.sql.execution.datasources.FilePartition;
@@ -165,10 +164,7 @@ final class Materializer {
   // ---- row-local: one unit per file chunk
 
   private Optional<Materialization> rowLocal(Accepted now, Optional<DiskStore> store) {
-    FileSourceScanExec scan = now.chunkedScan().orElseThrow();
-    List<List<FileChunk>> packed =
-        cluster.isPresent() ? cluster.get().pack(now, scan) : Units.pack(now.chunks(), scan);
-    List<List<CacheUnit>> units = Units.ofChunks(now, packed);
+    List<List<CacheUnit>> units = Units.ofChunks(now);
     Found found = find(units, now, store);
     if (found.size() > 0 && !mayRead(now)) {
       return privately(Objection.Reason.ACCESS, "an input", NOT_READABLE);
@@ -185,18 +181,18 @@ final class Materializer {
       return Optional.empty();
     }
     RDD<InternalRow> parent = execute();
-    if (!LineageDigest.handsSplitsThrough(parent)) {
+    if (!LineageDigest.handsSplitsThrough(parent) || parent.partitions().length != units.size()) {
       return runBound(now, store, Optional.of(parent));
     }
     // Broadcast sides are read by now; the tasks ask for the files of their own chunks only.
-    if (!InputStats.unchanged(besides(packed, now), hadoopConf)) {
+    if (!InputStats.unchanged(besides(now), hadoopConf)) {
       return privately(
           Objection.Reason.INPUT, "an input of a broadcast side", "it changed while it was read");
     }
     CachedPartition[] partitions = new CachedPartition[units.size()];
     for (int i = 0; i < partitions.length; i++) {
       PartitionedFile[] files =
-          packed.get(i).stream().map(FileChunk::split).toArray(PartitionedFile[]::new);
+          now.partitions().get(i).stream().map(FileChunk::split).toArray(PartitionedFile[]::new);
       partitions[i] =
           new CachedPartition(
               i, units.get(i), List.of(new FilePartition(i, files).preferredLocations()));
@@ -212,9 +208,9 @@ final class Materializer {
     return ready(rdd, partitions.length, identity, now);
   }
 
-  private static Set<InputFile> besides(List<List<FileChunk>> units, Accepted now) {
+  private static Set<InputFile> besides(Accepted now) {
     Set<InputFile> others = new LinkedHashSet<>(now.inputs());
-    units.forEach(chunks -> chunks.forEach(chunk -> others.remove(chunk.file())));
+    now.chunks().forEach(chunk -> others.remove(chunk.file()));
     return others;
   }
 
@@ -606,7 +602,7 @@ final class Materializer {
   private void countFound(List<List<CacheUnit>> units, Found found) {
     if (cluster.isPresent()) {
       application.counters().hit(found.size(), 0);
-      holders = units.stream().map(of -> ClusterLookup.common(of, found.elsewhere())).toList();
+      holders = units.stream().map(of -> ClusterLookup.nearest(of, found.elsewhere())).toList();
       if (found.size() > 0) {
         storedAt(Instant.EPOCH); // only the executors know
       }
