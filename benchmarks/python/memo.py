@@ -17,7 +17,7 @@ import pyarrow as pa
 from pyspark.cloudpickle import cloudpickle
 from pyspark.sql import types as t
 
-from sparkdiskcache import _memo, _memofront
+from sparkdiskcache import _memo, _memocalls, _memofront
 
 RUNS = 7
 WARM_UP = 3
@@ -50,10 +50,10 @@ def ours(directory: Path, distinct: int, what: str, function: Callable[..., obje
     batches = [[piece if options.kind == "pandas" else pa.Array.from_pandas(piece)] for piece in pieces]
     pickled = cloudpickle.dumps(function)
 
-    def calls() -> _memo._Calls:
-        return _memo._Calls(pickled, f"benchmark {what}", "", t.StringType(), options, str(directory))
+    def calls() -> _memocalls.Calls:
+        return _memocalls.Calls(pickled, f"benchmark {what}", "", t.StringType(), options, str(directory))
 
-    def all_batches(of: _memo._Calls) -> None:
+    def all_batches(of: _memocalls.Calls) -> None:
         for batch in batches:
             if len(of.evaluate(batch)) != len(batch[0]):
                 raise RuntimeError("an answer is missing")

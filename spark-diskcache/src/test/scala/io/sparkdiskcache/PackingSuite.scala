@@ -26,7 +26,7 @@ class PackingSuite extends AnyFunSuite with Applications {
 
   override protected def beforeAll(): Unit = {
     super.beforeAll()
-    assert(input.toFile.isDirectory)
+    assert(input.toFile.isDirectory && large.toFile.isDirectory)
   }
 
   private def table(spark: SparkSession): DataFrame = spark.read.parquet(s"$input/t")
@@ -69,6 +69,77 @@ class PackingSuite extends AnyFunSuite with Applications {
       perPartition(table(s)).createOrReplaceTempView("cuts")
       table(s).filter("id < (select count(*) from cuts)").select("id")
     })
+
+  /** Files that are cut, between cuts of the cache too, and one that cannot be. */
+  private lazy val large: Path = {
+    val dir = directory("large")
+    application(directory("unused"), "spark.diskcache.enabled" -> "false") { spark =>
+      def lines(from: Int, to: Int) = spark.range(from, to, 1, 1).selectExpr("sha2(cast(id as string), 512)")
+      lines(0, 45000).write.text(s"$dir/t/one")
+      lines(45000, 52000).write.text(s"$dir/t/two")
+      lines(52000, 60000).write.option("compression", "gzip").text(s"$dir/t/three")
+    }
+    dir
+  }
+
+  /** Of rows that come from a relation: what shows its partitions and their order. */
+  private val above: Seq[(String, DataFrame => DataFrame)] = Seq(
+    "sizes of partitions" -> { df =>
+      import df.sparkSession.implicits._
+      df.as[String].mapPartitions(rows => Iterator.single(rows.length)).toDF("n")
+    },
+    "sizes of partitions of the RDD" -> { df =>
+      import df.sparkSession.implicits._
+      df.rdd.mapPartitionsWithIndex((i, rows) => Iterator.single((i, rows.map(_.getString(0).hashCode).sum))).toDF()
+    },
+    "numbers of partitions" -> (_.groupBy(spark_partition_id().as("p")).agg(count("*"), max("value"))),
+    "increasing numbers" -> (_.select(monotonically_increasing_id().as("i"), col("value")).filter("i % 1000 = 3")),
+    "a sample" -> (_.sample(0.01, 7)),
+    "random numbers" -> (_.select(col("value"), rand(5).as("r")).filter("r < 0.01")),
+    "the first rows" -> (_.limit(3)),
+    "the first of each partition" -> (_.coalesce(3).groupBy().agg(first("value"), last("value"))))
+
+  /** Largest partition, and the least number of partitions. */
+  private val cuts: Seq[(String, String)] =
+    Seq("100m" -> "1", "2m" -> "1", "1500k" -> "1", "700k" -> "1", "128m" -> "7", "3m" -> "2")
+
+  /** Rows above a relation under each of the cuts, and what was computed and found for them. */
+  private def aboveRelation(cache: Path, enabled: Boolean): Seq[(Map[String, Seq[String]], Long, Long)] =
+    application(
+      cache,
+      "spark.diskcache.enabled" -> enabled.toString,
+      "spark.diskcache.inputs.chunkBytes" -> "1m",
+      "spark.sql.files.openCostInBytes" -> "1") { spark =>
+      cuts.map { case (most, least) =>
+        spark.conf.set("spark.sql.files.maxPartitionBytes", most)
+        spark.conf.set("spark.sql.files.minPartitionNum", least)
+        val before = if (enabled) stats(spark) else null
+        val relation = spark.read.option("recursiveFileLookup", "true").text(s"$large/t").filter("value > '1'").cache()
+        val rows = above.map { case (name, query) => name -> ExactRows.of(query(relation)) }.toMap
+        val (computed, hits) =
+          if (enabled) (stats(spark).computed - before.computed, stats(spark).hits - before.hits) else (0L, 0L)
+        relation.unpersist()
+        (rows, computed, hits)
+      }
+    }
+
+  test("above a relation partitions are Spark's, when it is filled and when it is found") {
+    val cache = directory("above")
+    val plain = aboveRelation(directory("unused"), enabled = false).map(_._1)
+    val filled = aboveRelation(cache, enabled = true)
+    val found = aboveRelation(cache, enabled = true)
+    for (i <- cuts.indices; (name, _) <- above) withClue(s"$name under ${cuts(i)}: ") {
+      assert(filled(i)._1(name) == plain(i)(name), "filled")
+      assert(found(i)._1(name) == plain(i)(name), "found")
+    }
+    assert(filled.head._2 > 0)
+    assert(found.forall(_._2 == 0) && found.forall(_._3 > 0), "hits under the same cuts")
+    val (whole, cut) = filled.drop(1).partition(_._2 == 0)
+    assert(whole.size == 2, "chunks between cuts at multiples of them")
+    assert(cut.forall(_._3 > 0), "only chunks that are cut are computed again")
+    val differing = above.map(_._1).filter(name => plain.map(_(name)).distinct.size == cuts.size)
+    assert(differing.size >= 5, differing)
+  }
 
   private def settings(few: Boolean, adaptive: Boolean = true): Seq[(String, String)] = Seq(
     "spark.sql.adaptive.enabled" -> adaptive.toString,

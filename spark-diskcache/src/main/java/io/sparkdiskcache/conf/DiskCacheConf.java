@@ -205,8 +205,9 @@ public final class DiskCacheConf {
           PREFIX + "inputs.chunkBytes",
           "32m",
           "a size of at least 1m, such as 32m",
-          "Files of a splittable format are cached in chunks that begin at multiples of"
-              + " this size, so that neither the number of cores nor other files change a chunk."
+          "Files of a splittable format are cached in chunks: they are cut where Spark's own"
+              + " partitions end, and at multiples of this size, so that few chunks change with the"
+              + " number of cores or with other files."
               + " With another value, the entries that are stored are a miss.",
           Scope.APPLICATION,
           DiskCacheConf::atLeastOneMebibyte);

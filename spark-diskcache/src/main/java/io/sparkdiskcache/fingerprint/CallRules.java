@@ -60,7 +60,6 @@ final class CallRules {
 
   private final CodeGraph graph;
   private final String at;
-  private @Nullable String text;
   private @Nullable String cipher;
   private @Nullable Type supplied;
   private boolean calendarOfNow;
@@ -74,7 +73,6 @@ final class CallRules {
   }
 
   void text(String value) {
-    text = value;
     if (WITHOUT_VECTOR.matcher(value).matches()) {
       cipher = value;
     }
@@ -138,11 +136,17 @@ final class CallRules {
   /**
    * Looks at one call.
    *
+   * @param first argument, where it is a text that is known before the method runs
    * @param operands internal names of the types on the stack, the last argument first; null where
    *     one is not known
    * @return true if the call needs no other leave
    */
-  boolean call(String owner, String name, String desc, List<@Nullable String> operands) {
+  boolean call(
+      String owner,
+      String name,
+      String desc,
+      @Nullable String first,
+      List<@Nullable String> operands) {
     boolean logging = graph.files.origin(owner) == ClassFiles.Origin.LOGGING || isJdkLogger(owner);
     if (asksLogger) {
       throw deciding();
@@ -166,7 +170,7 @@ final class CallRules {
       return true;
     }
     boolean judged =
-        calendar(owner, name, desc) || format(owner, name, desc) || inOneThread(owner, name);
+        calendar(owner, name, desc) || format(owner, name, first) || inOneThread(owner, name);
     last = -1;
     if (owner.equals("java/lang/ThreadLocal") && name.equals("withInitial")) {
       judged = true;
@@ -192,7 +196,6 @@ final class CallRules {
     }
     throwables(owner, name, desc, operands);
     paths(owner, name, operands);
-    text = null;
     return judged;
   }
 
@@ -241,7 +244,7 @@ final class CallRules {
             + " (setTime, setTimeInMillis, clear), or use java.time");
   }
 
-  private boolean format(String owner, String name, String desc) {
+  private boolean format(String owner, String name, @Nullable String pattern) {
     boolean takesPattern =
         (owner.equals("java/text/SimpleDateFormat")
                 && (name.equals("<init>") || name.startsWith("applyPattern")))
@@ -249,13 +252,15 @@ final class CallRules {
     if (!takesPattern) {
       return false;
     }
-    if (text == null || !desc.contains("Ljava/lang/String;") || readsTwoDigits(text)) {
+    if (pattern == null || readsTwoDigits(pattern)) {
       throw graph.refuse(
           Refusal.Code.FUNCTION,
           at
               + " makes a "
               + owner.substring(owner.lastIndexOf('/') + 1)
-              + (text == null ? " of a pattern that is no constant" : " of pattern '" + text + "'")
+              + (pattern == null
+                  ? " of a pattern that is no constant"
+                  : " of pattern '" + pattern + "'")
               + ", and years of two digits are read relative to today; write the pattern as a"
               + " constant with four digits (yyyy), or use java.time");
     }

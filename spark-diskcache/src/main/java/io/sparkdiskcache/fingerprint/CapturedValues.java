@@ -335,7 +335,11 @@ final class CapturedValues {
       into.tag('z');
       lazyField = place;
       if (!declared.name().startsWith("bitmap$")) {
-        LazyValues.check(graph, declared.desc(), read(object, slot, place), place, shared);
+        Object value = read(object, slot, place);
+        if (value == null && shared) {
+          value = LazyValues.ask(graph, object, declared, place);
+        }
+        LazyValues.check(graph, slot.owner(), declared, value, place, shared);
       }
       return;
     }
@@ -354,8 +358,8 @@ final class CapturedValues {
       }
       mutable(place);
     }
-    if (shared && LibraryObjects.isDeclared(graph.files, declared)) {
-      LibraryObjects.check(graph, slot.owner(), declared, place);
+    if (shared && declared.isFinal() && LibraryObjects.isDeclared(graph.files, declared)) {
+      LibraryObjects.check(graph, slot.owner(), declared, place, "<clinit>");
       into.tag('L');
       return;
     }

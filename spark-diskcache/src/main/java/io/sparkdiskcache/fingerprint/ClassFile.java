@@ -72,6 +72,7 @@ final class ClassFile {
   private final List<Field> fields = new ArrayList<>();
   private final List<Method> methods = new ArrayList<>();
   private final Map<String, Method> methodsByKey = new HashMap<>();
+  private final Set<String> nest = new TreeSet<>();
   private @Nullable String signature;
   private volatile @Nullable Map<String, Set<String>> writers;
 
@@ -90,6 +91,16 @@ final class ClassFile {
               @Nullable String superName,
               String @Nullable [] interfaces) {
             signature = sig;
+          }
+
+          @Override
+          public void visitNestHost(String host) {
+            nest.add(host);
+          }
+
+          @Override
+          public void visitNestMember(String member) {
+            nest.add(member);
           }
 
           @Override
@@ -268,14 +279,24 @@ final class ClassFile {
     return Optional.ofNullable(found[0]).map(name -> name.replaceFirst("\\$\\d+$", ""));
   }
 
+  /** The host of its nest, or if it is the host the members: these may use what is private. */
+  Set<String> nest() {
+    return nest;
+  }
+
   /** The names of this class's own methods that assign one of its own fields. */
   Set<String> writers(String field) {
+    return writers(name(), field);
+  }
+
+  /** The names of this class's own methods that assign a field of a class. */
+  Set<String> writers(String owner, String field) {
     Map<String, Set<String>> found = writers;
     if (found == null) {
       found = findWriters();
       writers = found;
     }
-    return found.getOrDefault(field, Set.of());
+    return found.getOrDefault(owner + "." + field, Set.of());
   }
 
   private Map<String, Set<String>> findWriters() {
@@ -292,8 +313,8 @@ final class ClassFile {
             return new MethodVisitor(API) {
               @Override
               public void visitFieldInsn(int op, String owner, String name, String desc) {
-                if ((op == Opcodes.PUTFIELD || op == Opcodes.PUTSTATIC) && owner.equals(name())) {
-                  found.computeIfAbsent(name, k -> new TreeSet<>()).add(method);
+                if (op == Opcodes.PUTFIELD || op == Opcodes.PUTSTATIC) {
+                  found.computeIfAbsent(owner + "." + name, k -> new TreeSet<>()).add(method);
                 }
               }
             };

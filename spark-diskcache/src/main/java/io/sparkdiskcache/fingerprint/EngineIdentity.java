@@ -3,15 +3,18 @@ package io.sparkdiskcache.fingerprint;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.univocity.parsers.csv.CsvParser;
+import io.sparkdiskcache.store.MachineTable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URISyntaxException;
 import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -52,6 +55,35 @@ record EngineIdentity(byte[] digest, SortedMap<String, String> parts) {
           JsonParser.class,
           CsvParser.class);
 
+  /** One class of each other jar that takes part in computing rows; a Spark may do without. */
+  private static final List<String> MORE_WITNESSES =
+      List.of(
+          "scala.Option",
+          "com.fasterxml.jackson.databind.ObjectMapper",
+          "com.github.luben.zstd.Zstd",
+          "com.ibm.icu.text.Collator",
+          "io.airlift.compress.Decompressor",
+          "net.jpountz.lz4.LZ4Factory",
+          "org.apache.arrow.vector.ValueVector",
+          "org.apache.avro.Schema",
+          "org.apache.commons.codec.binary.Base64",
+          "org.apache.commons.lang3.StringUtils",
+          "org.apache.datasketches.hll.HllSketch",
+          "org.apache.datasketches.memory.Memory",
+          "org.apache.hadoop.hive.ql.exec.vector.ColumnVector",
+          "org.apache.orc.OrcProto",
+          "org.apache.orc.mapred.OrcStruct",
+          "org.apache.parquet.bytes.BytesInput",
+          "org.apache.parquet.column.values.bitpacking.BytePacker",
+          "org.apache.parquet.format.Util",
+          "org.apache.spark.SparkException",
+          "org.apache.spark.util.sketch.BloomFilter",
+          "org.apache.ws.commons.schema.XmlSchema",
+          "org.codehaus.commons.compiler.CompileException",
+          "org.codehaus.janino.ClassBodyEvaluator",
+          "org.roaringbitmap.RoaringBitmap",
+          "org.xerial.snappy.Snappy");
+
   private static final int SHOWN_DIGITS = 16;
 
   private static volatile @Nullable EngineIdentity known;
@@ -72,24 +104,40 @@ record EngineIdentity(byte[] digest, SortedMap<String, String> parts) {
     parts.put("scala", scala.util.Properties.versionNumberString());
     CanonicalHasher hasher = new CanonicalHasher();
     Set<String> jars = new HashSet<>();
-    for (Class<?> witness : WITNESSES) {
+    ClassLoader loader = EngineIdentity.class.getClassLoader();
+    for (Class<?> witness : witnesses(loader)) {
       Path path = jarOf(witness);
       if (Files.isRegularFile(path)) {
         jars.add(path.toString());
       }
       String content = content(path);
-      hasher.putString(content);
+      hasher.putString(witness.getName()).putString(content);
       parts.put("jar." + path.getFileName(), content.substring(0, SHOWN_DIGITS));
     }
-    ClassLoader loader = EngineIdentity.class.getClassLoader();
     ClassPathIdentity.inFrontOf(jars, loader)
         .forEach(
             (name, crc) -> {
               hasher.tag('p').putString(name).putLong(crc);
               parts.put("patch." + name, Long.toHexString(crc));
             });
+    MachineTable.ofUser().save();
     hasher.putString(parts.getOrDefault("spark", "")).putString(parts.getOrDefault("scala", ""));
     return new EngineIdentity(hasher.digest(), parts);
+  }
+
+  static List<Class<?>> witnesses(ClassLoader loader) {
+    List<Class<?>> all = new ArrayList<>(WITNESSES);
+    MORE_WITNESSES.forEach(name -> find(name, loader).ifPresent(all::add));
+    return all;
+  }
+
+  /** Empty if it is missing: then nothing can use it, and the digest lacks its name. */
+  private static Optional<Class<?>> find(String name, ClassLoader loader) {
+    try {
+      return Optional.of(Class.forName(name, false, loader));
+    } catch (ClassNotFoundException e) {
+      return Optional.empty();
+    }
   }
 
   private static Path jarOf(Class<?> type) {

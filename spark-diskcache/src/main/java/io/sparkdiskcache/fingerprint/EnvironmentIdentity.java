@@ -4,14 +4,18 @@ package io.sparkdiskcache.fingerprint;
 import io.sparkdiskcache.annotation.Internal;
 import java.nio.charset.Charset;
 import java.time.zone.ZoneRulesProvider;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Properties;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TimeZone;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The environment of the JVM that computes rows: parts of the JDK that change results between
@@ -20,7 +24,6 @@ import java.util.TreeSet;
 @Internal
 public final class EnvironmentIdentity {
   private static final String TIMEZONE = "timezone";
-  private static final String MESSAGES = String.valueOf(saysWhatIsNull());
 
   /** Properties that the JDK may read while it computes, whoever set them. */
   private static final List<String> OF_THE_JDK = List.of("java.", "javax.", "jdk.", "sun.");
@@ -74,13 +77,71 @@ public final class EnvironmentIdentity {
           "sun.security.",
           "sun.std");
 
+  /** What cannot change in a running JVM. */
+  private static final SortedMap<String, String> FIXED = fixed();
+
+  private static volatile @Nullable Look last;
+  private static volatile @Nullable Digested digested;
+
   private EnvironmentIdentity() {}
 
-  /** The digest of this JVM's environment. */
+  /**
+   * What code can change in a running JVM, as it was at one moment, with the facts that follow from
+   * it. Comparing is far cheaper than finding the facts, and asked for with every unit.
+   */
+  private record Look(
+      Properties source,
+      Map<Object, Object> properties,
+      List<Locale> locales,
+      String zone,
+      SortedMap<String, String> facts) {
+
+    static Look now() {
+      Look known = last;
+      if (known != null && known.holds()) {
+        return known;
+      }
+      Properties source = System.getProperties();
+      Map<Object, Object> properties = Map.copyOf(source);
+      List<Locale> locales = defaultLocales();
+      String zone = TimeZone.getDefault().getID();
+      Look look = new Look(source, properties, locales, zone, factsOf(source, locales, zone));
+      if (source.stringPropertyNames().equals(properties.keySet())) { // it has no defaults below
+        last = look;
+      }
+      return look;
+    }
+
+    @SuppressWarnings("ReferenceEquality") // another object may have defaults below
+    private boolean holds() {
+      return System.getProperties() == source
+          && source.equals(properties)
+          && defaultLocales().equals(locales)
+          && TimeZone.getDefault().getID().equals(zone);
+    }
+  }
+
+  @SuppressWarnings("ArrayRecordComponent") // never compared as records
+  private record Digested(SortedMap<String, String> facts, byte[] digest) {}
+
+  /** The digest of this JVM's environment. It is not to be changed. */
   public static byte[] current() {
-    CanonicalHasher hasher = new CanonicalHasher().putBytes(EngineIdentity.current().digest());
-    facts().forEach((name, value) -> hasher.putString(name).putString(value));
-    return hasher.digest();
+    SortedMap<String, String> facts = facts();
+    Digested known = digested;
+    if (known == null || !known.facts.equals(facts)) {
+      CanonicalHasher hasher = new CanonicalHasher().putBytes(EngineIdentity.current().digest());
+      facts.forEach((name, value) -> hasher.putString(name).putString(value));
+      known = new Digested(facts, hasher.digest());
+      digested = known;
+    }
+    return known.digest;
+  }
+
+  private static List<Locale> defaultLocales() {
+    return List.of(
+        Locale.getDefault(),
+        Locale.getDefault(Locale.Category.FORMAT),
+        Locale.getDefault(Locale.Category.DISPLAY));
   }
 
   /** -XX:-ShowCodeDetailsInExceptionMessages. */
@@ -105,6 +166,9 @@ public final class EnvironmentIdentity {
   /** The first fact that differs between the driver and this JVM, or that only one of them has. */
   public static Optional<Difference> difference(SortedMap<String, String> driver) {
     SortedMap<String, String> here = facts();
+    if (here.equals(driver)) {
+      return Optional.empty();
+    }
     SortedSet<String> names = new TreeSet<>(driver.keySet());
     names.addAll(here.keySet());
     for (String name : names) {
@@ -135,27 +199,37 @@ public final class EnvironmentIdentity {
         + zone.getDisplayName(true, style, Locale.ROOT);
   }
 
-  /** The facts by name, for people. */
+  /** The facts by name, for people; a view that cannot be changed. */
   public static SortedMap<String, String> facts() {
-    SortedMap<String, String> facts = new TreeMap<>();
-    for (String name : new String[] {"java.vendor", "java.runtime.version", "os.arch"}) {
-      facts.put(name, System.getProperty(name, ""));
-    }
-    facts.put("charset", Charset.defaultCharset().name());
-    facts.put("locale", Locale.getDefault().toLanguageTag());
-    facts.put("locale.format", Locale.getDefault(Locale.Category.FORMAT).toLanguageTag());
-    facts.put("locale.display", Locale.getDefault(Locale.Category.DISPLAY).toLanguageTag());
-    for (String name : new String[] {"os.name", "line.separator"}) {
-      facts.put(name, System.getProperty(name, ""));
-    }
-    for (String name : System.getProperties().stringPropertyNames()) {
+    return Look.now().facts();
+  }
+
+  private static SortedMap<String, String> factsOf(
+      Properties properties, List<Locale> locales, String zone) {
+    SortedMap<String, String> facts = new TreeMap<>(FIXED);
+    for (String name : properties.stringPropertyNames()) {
       if (OF_THE_JDK.stream().anyMatch(name::startsWith)
           && WITHOUT_EFFECT.stream().noneMatch(name::startsWith)) {
-        facts.put(name, System.getProperty(name, ""));
+        facts.put(name, properties.getProperty(name, ""));
       }
     }
-    facts.put("messages", MESSAGES);
-    facts.put(TIMEZONE, TimeZone.getDefault().getID());
+    for (String name :
+        new String[] {
+          "java.vendor", "java.runtime.version", "os.arch", "os.name", "line.separator"
+        }) {
+      facts.put(name, properties.getProperty(name, ""));
+    }
+    facts.put("locale", locales.get(0).toLanguageTag());
+    facts.put("locale.format", locales.get(1).toLanguageTag());
+    facts.put("locale.display", locales.get(2).toLanguageTag());
+    facts.put(TIMEZONE, zone);
+    return Collections.unmodifiableSortedMap(facts);
+  }
+
+  private static SortedMap<String, String> fixed() {
+    SortedMap<String, String> facts = new TreeMap<>();
+    facts.put("charset", Charset.defaultCharset().name());
+    facts.put("messages", String.valueOf(saysWhatIsNull()));
     facts.put("tzdata", ZoneRulesProvider.getVersions("Europe/London").lastKey());
     return facts;
   }

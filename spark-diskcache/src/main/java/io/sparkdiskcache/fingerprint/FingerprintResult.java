@@ -7,7 +7,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
-import org.apache.spark.sql.execution.FileSourceScanExec;
 
 /**
  * The answer of {@link PlanFingerprinter} for a plan: a key's ingredients, or why there are none.
@@ -26,10 +25,8 @@ public sealed interface FingerprintResult {
    *     plans with several leaves (partition-local)
    * @param planClass which of the keys in {@link Keys} to make
    * @param inputs every file of every scan, broadcast sides and subqueries included, in plan order
-   * @param chunkedScan row-local only: the scan whose chunks are the units
-   * @param chunks row-local only: the units, in the order of the listing
-   * @param partitions partition-local over one file scan only: what each Spark partition reads, by
-   *     index; empty otherwise
+   * @param partitions row-local, and partition-local over one file scan: what each Spark partition
+   *     reads, by index and in order; empty otherwise. Row-local chunks are units
    * @param packing how the input is cut into partitions, where rows may show it: part of the keys
    *     of all rows together; empty otherwise
    * @param confDigest {@link ConfDigest} of the settings the plan was made under; rows computed
@@ -45,8 +42,6 @@ public sealed interface FingerprintResult {
       byte[] function,
       PlanClass planClass,
       List<InputFile> inputs,
-      Optional<FileSourceScanExec> chunkedScan,
-      List<FileChunk> chunks,
       List<List<FileChunk>> partitions,
       byte[] packing,
       byte[] confDigest,
@@ -62,8 +57,12 @@ public sealed interface FingerprintResult {
      * refused.
      */
     public boolean settled() {
-      return chunks.stream().allMatch(FileChunk::settled)
-          && partitions.stream().flatMap(List::stream).allMatch(FileChunk::settled);
+      return chunks().stream().allMatch(FileChunk::settled);
+    }
+
+    /** What all partitions read, in order. */
+    public List<FileChunk> chunks() {
+      return partitions.stream().flatMap(List::stream).toList();
     }
 
     /** {@link #function} in hexadecimal: the name of the relation for the store and for people. */
@@ -77,8 +76,6 @@ public sealed interface FingerprintResult {
           function,
           planClass,
           value,
-          chunkedScan,
-          chunks,
           partitions,
           packing,
           confDigest,

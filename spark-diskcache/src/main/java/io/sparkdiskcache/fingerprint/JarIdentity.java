@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.store.MachineTable;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -22,12 +27,13 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.jar.Attributes;
 import java.util.jar.JarFile;
 import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The content of a jar, read off its central directory: SHA-256 of the sorted names, sizes and CRCs
- * of its entries. Timestamps, order and compression do not matter. Remembered per process for as
- * long as path, length, modification time and inode stay the same.
+ * of its entries. Timestamps, order and compression do not matter. Remembered for as long as path,
+ * length, times and inode stay the same, in this process and by the user's {@link MachineTable}.
  */
 final class JarIdentity {
   private record Stamp(String path, long length, long modified, String inode) {}
@@ -37,7 +43,6 @@ final class JarIdentity {
    * @param libraries of the classes of well-known libraries: what a jar that packs its libraries
    *     has besides its own code
    * @param resources of what are no classes
-   * @param classes CRCs of class files by name
    * @param services names of the services it provides
    * @param classPath the other jars that the manifest puts on the class path
    */
@@ -45,12 +50,58 @@ final class JarIdentity {
       String digest,
       String libraries,
       String resources,
-      Map<String, Long> classes,
       List<String> services,
-      List<String> classPath) {}
+      List<String> classPath) {
+
+    byte[] encoded() {
+      ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+      try (DataOutputStream out = new DataOutputStream(bytes)) {
+        out.writeUTF(digest);
+        out.writeUTF(libraries);
+        out.writeUTF(resources);
+        for (List<String> texts : List.of(services, classPath)) {
+          out.writeInt(texts.size());
+          for (String text : texts) {
+            out.writeUTF(text);
+          }
+        }
+      } catch (IOException e) {
+        throw new UncheckedIOException("a name in a jar has 64 KiB or more", e);
+      }
+      return bytes.toByteArray();
+    }
+
+    static Content decoded(byte[] bytes) {
+      try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(bytes))) {
+        return new Content(in.readUTF(), in.readUTF(), in.readUTF(), texts(in), texts(in));
+      } catch (IOException e) {
+        throw new UncheckedIOException("not what was encoded", e);
+      }
+    }
+
+    private static List<String> texts(DataInputStream in) throws IOException {
+      int count = in.readInt();
+      List<String> texts = new ArrayList<>();
+      for (int i = 0; i < count; i++) {
+        texts.add(in.readUTF());
+      }
+      return List.copyOf(texts);
+    }
+  }
+
+  /**
+   * @param classes CRCs of class files by name, as this release of Java finds them
+   * @param resources CRCs of what are no classes by name, but for what jars say of themselves
+   */
+  private record Names(Map<String, Long> classes, Map<String, Long> resources) {}
+
+  /** Of the encoding and of what is looked at. */
+  private static final String KIND = "jar.1";
 
   private static final ConcurrentHashMap<Stamp, Content> KNOWN = new ConcurrentHashMap<>();
-  private static final String SERVICES = "META-INF/services/";
+  private static final ConcurrentHashMap<Stamp, Names> NAMES = new ConcurrentHashMap<>();
+  private static final String ABOUT = "META-INF/";
+  private static final String SERVICES = ABOUT + "services/";
 
   private JarIdentity() {}
 
@@ -70,7 +121,12 @@ final class JarIdentity {
   }
 
   static Map<String, Long> classes(String jar) {
-    return content(jar).classes;
+    return names(jar).classes;
+  }
+
+  /** What it has besides classes and META-INF. */
+  static Map<String, Long> named(String jar) {
+    return names(jar).resources;
   }
 
   static List<String> services(String jar) {
@@ -80,7 +136,7 @@ final class JarIdentity {
   /**
    * Jars and directories that a loader loads from, in the order in which it asks them, each once.
    */
-  static List<String> classPath(ClassLoader loader) {
+  static List<String> classPath(@Nullable ClassLoader loader) {
     List<ClassLoader> chain = new ArrayList<>();
     for (ClassLoader l = loader; l != null; l = l.getParent()) {
       boolean childFirst = l.getClass().getName().contains("ChildFirst");
@@ -130,7 +186,16 @@ final class JarIdentity {
 
   private static Content content(String jar) {
     File file = new File(jar);
-    return KNOWN.computeIfAbsent(stamp(file.toPath()), stamp -> read(file));
+    return KNOWN.computeIfAbsent(
+        stamp(file.toPath()),
+        stamp ->
+            Content.decoded(
+                MachineTable.ofUser().ofFile(KIND, file.toPath(), () -> read(file).encoded())));
+  }
+
+  private static Names names(String jar) {
+    File file = new File(jar);
+    return NAMES.computeIfAbsent(stamp(file.toPath()), stamp -> readNames(file));
   }
 
   private static Stamp stamp(Path jar) {
@@ -147,35 +212,54 @@ final class JarIdentity {
   }
 
   private static Content read(File file) {
-    try (JarFile zip = new JarFile(file, false)) {
+    try (JarFile zip = open(file)) {
       List<byte[]> all = new ArrayList<>();
+      zip.stream().forEach(entry -> all.add(digest(entry)));
       List<byte[]> libraries = new ArrayList<>();
       List<byte[]> resources = new ArrayList<>();
-      Map<String, Long> classes = new TreeMap<>();
       List<String> services = new ArrayList<>();
-      for (ZipEntry entry : zip.stream().toList()) {
+      for (ZipEntry entry : zip.versionedStream().toList()) {
         String name = entry.getName();
-        byte[] digest = digest(entry);
-        all.add(digest);
         if (name.endsWith(".class")) {
-          if (!name.endsWith("module-info.class")) { // many jars have one, and no code names it
-            classes.put(name, entry.getCrc());
-          }
           if (Libraries.isKnown(name)) {
-            libraries.add(digest);
+            libraries.add(digest(entry));
           }
         } else if (!entry.isDirectory()) {
-          resources.add(digest);
+          resources.add(digest(entry));
           if (name.startsWith(SERVICES)) {
             services.add(name.substring(SERVICES.length()));
           }
         }
       }
-      return new Content(
-          hex(all), hex(libraries), hex(resources), classes, services, classPathOf(zip));
+      return new Content(hex(all), hex(libraries), hex(resources), services, classPathOf(zip));
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file, e);
     }
+  }
+
+  private static Names readNames(File file) {
+    try (JarFile zip = open(file)) {
+      Map<String, Long> classes = new TreeMap<>();
+      Map<String, Long> resources = new TreeMap<>();
+      for (ZipEntry entry : zip.versionedStream().toList()) {
+        String name = entry.getName();
+        if (name.endsWith(".class")) {
+          if (!name.endsWith("module-info.class")) { // many jars have one, and no code names it
+            classes.put(name, entry.getCrc());
+          }
+        } else if (!entry.isDirectory() && !name.startsWith(ABOUT)) {
+          resources.put(name, entry.getCrc());
+        }
+      }
+      return new Names(classes, resources);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + file, e);
+    }
+  }
+
+  /** With the classes for this release of Java. */
+  private static JarFile open(File file) throws IOException {
+    return new JarFile(file, false, ZipFile.OPEN_READ, JarFile.runtimeVersion());
   }
 
   private static List<String> classPathOf(JarFile zip) throws IOException {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import java.lang.reflect.Method;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -32,14 +33,38 @@ final class LazyValues {
 
   private LazyValues() {}
 
+  /** The value of a lazy val of an object that every process has one of: it is asked for here. */
+  static @Nullable Object ask(CodeGraph graph, Object object, ClassFile.Field field, String path) {
+    try {
+      Method accessor = object.getClass().getDeclaredMethod(field.name());
+      accessor.setAccessible(true);
+      return accessor.invoke(object);
+    } catch (NoSuchMethodException e) {
+      return null; // it has another name in the class file
+    } catch (ReflectiveOperationException | LinkageError | RuntimeException e) {
+      throw graph.refuse(
+          Refusal.Code.FUNCTION, path + " is lazy and cannot be computed here: " + e);
+    }
+  }
+
   /** Refuses a lazy val that may hold something mutable. */
   static void check(
-      CodeGraph graph, String desc, @Nullable Object value, String path, boolean shared) {
+      CodeGraph graph,
+      String owner,
+      ClassFile.Field field,
+      @Nullable Object value,
+      String path,
+      boolean shared) {
+    String desc = field.desc();
     boolean immutable =
         (!desc.startsWith("L") && !desc.startsWith("["))
             || IMMUTABLE.contains(desc)
             || (desc.startsWith("Ljava/time/") && !desc.startsWith("Ljava/time/Clock"));
     if (immutable) {
+      return;
+    }
+    if (LibraryObjects.isDeclared(graph.files, field)) {
+      LibraryObjects.check(graph, owner, field, path, field.name() + "$lzycompute");
       return;
     }
     if (value == null) {

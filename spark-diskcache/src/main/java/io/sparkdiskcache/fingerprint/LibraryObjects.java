@@ -2,6 +2,7 @@
 package io.sparkdiskcache.fingerprint;
 
 import java.io.File;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -55,8 +56,13 @@ final class LibraryObjects {
   private final String owner;
   private final ClassFile.Field field;
   private final String type;
+  private final String maker;
 
-  private LibraryObjects(ClassFiles files, String owner, ClassFile.Field field) {
+  /** Methods that return the object, by class and name: who calls one reads the field. */
+  private final Set<String> givers = new HashSet<>();
+
+  private LibraryObjects(ClassFiles files, String owner, ClassFile.Field field, String maker) {
+    this.maker = maker;
     this.files = files;
     this.owner = owner;
     this.field = field;
@@ -65,18 +71,22 @@ final class LibraryObjects {
 
   /** Whether the field is declared to hold an object of a well-known library. */
   static boolean isDeclared(ClassFiles files, ClassFile.Field field) {
-    return field.isFinal()
-        && field.desc().startsWith("L")
+    return field.desc().startsWith("L")
         && files.origin(Type.getType(field.desc()).getInternalName()) == ClassFiles.Origin.LIBRARY;
   }
 
-  /** Refuses a field whose object may be changed after its initializer has run. */
-  static void check(CodeGraph graph, String owner, ClassFile.Field field, String path) {
+  /**
+   * Refuses a field whose object may be changed after it was made.
+   *
+   * @param maker the method of the owner that makes the object, besides constructors
+   */
+  static void check(
+      CodeGraph graph, String owner, ClassFile.Field field, String path, String maker) {
     ClassFiles files = graph.files;
     String changed =
         KNOWN.computeIfAbsent(
             List.of(System.identityHashCode(files.loader()), owner, field.name()),
-            k -> new LibraryObjects(files, owner, field).change());
+            k -> new LibraryObjects(files, owner, field, maker).change());
     if (!changed.isEmpty()) {
       throw graph.refuse(
           Refusal.Code.FUNCTION,
@@ -93,12 +103,16 @@ final class LibraryObjects {
     if (classes.size() > MOST_CLASSES) {
       return "more than " + MOST_CLASSES + " classes beside it may change it";
     }
-    for (String name : classes) {
-      String changed = change(name);
-      if (!changed.isEmpty()) {
-        return changed;
+    int known;
+    do {
+      known = givers.size();
+      for (String name : classes) {
+        String changed = change(name);
+        if (!changed.isEmpty()) {
+          return changed;
+        }
       }
-    }
+    } while (givers.size() > known);
     return "";
   }
 
@@ -135,7 +149,14 @@ final class LibraryObjects {
   }
 
   private String change(String name) {
-    if (!files.isApplication(name) || !files.read(name).mentions(field.name())) {
+    if (!files.isApplication(name)) {
+      return "";
+    }
+    ClassFile file = files.read(name);
+    boolean mentions =
+        file.mentions(field.name())
+            || givers.stream().anyMatch(of -> file.mentions(of.substring(of.indexOf('.') + 1)));
+    if (!mentions) {
       return "";
     }
     String[] found = {""};
@@ -152,7 +173,10 @@ final class LibraryObjects {
                   @Nullable String signature,
                   String @Nullable [] exceptions) {
                 boolean makes =
-                    name.equals(owner) && (method.equals("<clinit>") || method.equals("<init>"));
+                    name.equals(owner) && (method.equals(maker) || method.equals("<init>"));
+                if (makes && Type.getReturnType(desc).getInternalName().equals(type)) {
+                  givers.add(name + "." + method);
+                }
                 return makes ? null : new Uses(name, access, method, desc, found);
               }
             },
@@ -166,6 +190,7 @@ final class LibraryObjects {
     private final String method;
     private final String[] found;
     private boolean reads;
+    private boolean gives;
     private String changes = "";
 
     Uses(String name, int access, String method, String desc, String[] found) {
@@ -187,7 +212,9 @@ final class LibraryObjects {
     @Override
     public void visitMethodInsn(
         int opcode, String target, String called, String desc, boolean isInterface) {
-      reads |= called.equals(field.name()) && target.equals(owner) && desc.startsWith("()");
+      reads |=
+          (called.equals(field.name()) && target.equals(owner) && desc.startsWith("()"))
+              || givers.contains(target + "." + called);
       int arguments = Type.getArgumentTypes(desc).length;
       if (opcode != Opcodes.INVOKESTATIC
           && !called.equals("<init>")
@@ -208,6 +235,12 @@ final class LibraryObjects {
         }
       }
       super.visitMethodInsn(opcode, target, called, desc, isInterface);
+    }
+
+    @Override
+    public void visitInsn(int opcode) {
+      gives |= opcode == Opcodes.ARETURN && isOne(0);
+      super.visitInsn(opcode);
     }
 
     /** The result of a reader must not be a part of the object that can be changed. */
@@ -237,6 +270,9 @@ final class LibraryObjects {
     public void visitEnd() {
       if (reads && !changes.isEmpty()) {
         found[0] = changes;
+      }
+      if (reads && gives) {
+        givers.add(name + "." + method);
       }
       super.visitEnd();
     }

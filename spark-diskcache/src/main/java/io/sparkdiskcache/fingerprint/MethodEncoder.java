@@ -185,6 +185,14 @@ final class MethodEncoder extends AnalyzerAdapter {
     super.visitTypeInsn(opcode, type);
   }
 
+  /** Whether this method makes the value of a static, once. */
+  private boolean makesOnce(String fieldOwner, String field) {
+    ClassFile file = graph.files.read(owner);
+    ClassFile.Field declared = fieldOwner.equals(owner) ? file.field(field) : null;
+    return declared != null
+        && StaticFields.maker(graph.files, file, declared).filter(method::equals).isPresent();
+  }
+
   @Override
   public void visitFieldInsn(int opcode, String fieldOwner, String name, String desc) {
     graph.fieldRef(op(opcode), fieldOwner, name, desc);
@@ -198,7 +206,7 @@ final class MethodEncoder extends AnalyzerAdapter {
         }
       }
       case Opcodes.PUTSTATIC -> {
-        if (!initializes(fieldOwner)) {
+        if (!initializes(fieldOwner) && !makesOnce(fieldOwner, name)) {
           throw graph.refuse(
               Refusal.Code.FUNCTION,
               at
@@ -231,9 +239,10 @@ final class MethodEncoder extends AnalyzerAdapter {
     }
     CanonicalHasher into = op(opcode);
     identity.call(opcode, target, name, desc, onStack(0));
+    String first = paths.firstText(desc, height());
     boolean judged = paths.call(opcode, target, name, desc, height());
     if (!target.startsWith("[")) {
-      judged |= rules.call(target, name, desc, operands());
+      judged |= rules.call(target, name, desc, first, operands());
     }
     graph.methodRef(into, target, name, desc, at, judged);
     if (opcode == Opcodes.INVOKESTATIC) {

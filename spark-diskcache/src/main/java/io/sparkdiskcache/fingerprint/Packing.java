@@ -41,8 +41,7 @@ final class Packing {
           "spark.sql.leafNodeDefaultParallelism",
           "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning",
           "spark.sql.shuffle",
-          "spark.sql.sources.bucketing.autoBucketedScan.enabled",
-          "spark.diskcache.inputs.chunkBytes");
+          "spark.sql.sources.bucketing.autoBucketedScan.enabled");
 
   private Packing() {}
 

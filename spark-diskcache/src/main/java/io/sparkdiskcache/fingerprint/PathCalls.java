@@ -2,8 +2,10 @@
 package io.sparkdiskcache.fingerprint;
 
 import io.sparkdiskcache.fingerprint.ClassFiles.Resolved;
+import java.util.Arrays;
 import org.apache.xbean.asm9.Opcodes;
 import org.apache.xbean.asm9.Type;
+import org.jspecify.annotations.Nullable;
 
 /** Finds in one method the calls that read a file whose path is known before the method runs. */
 final class PathCalls {
@@ -79,6 +81,17 @@ final class PathCalls {
     return method.equals("<clinit>")
         || ClassFile.isDeferredInitializer(method)
         || (method.equals("<init>") && graph.files.read(owner).field("MODULE$") != null);
+  }
+
+  /** The first argument of a call that is about to be looked at, if it is a known text. */
+  @Nullable String firstText(String called, int height) {
+    Type[] arguments = Type.getArgumentTypes(called);
+    boolean takesText =
+        arguments.length > 0 && arguments[0].getDescriptor().equals("Ljava/lang/String;");
+    if (!takesText || height < 0) {
+      return null;
+    }
+    return texts.at(height - Arrays.stream(arguments).mapToInt(Type::getSize).sum());
   }
 
   /**

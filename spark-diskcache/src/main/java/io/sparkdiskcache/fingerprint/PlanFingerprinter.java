@@ -16,7 +16,6 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.spark.sql.execution.FileSourceScanExec;
 import org.apache.spark.sql.execution.SparkPlan;
 import org.apache.spark.sql.internal.SQLConf;
 
@@ -105,15 +104,10 @@ public final class PlanFingerprinter {
 
     Optional<ScanFiles> unitScan = unitScan(shape, encoder.scans());
     boolean rowLocal = shape.planClass() == PlanClass.ROW_LOCAL;
-    Optional<FileSourceScanExec> chunkedScan =
-        unitScan.filter(scan -> rowLocal).map(ScanFiles::scan);
-    List<FileChunk> chunks =
-        unitScan
-            .filter(scan -> rowLocal)
-            .map(scan -> scan.chunks(options.chunkBytes()))
-            .orElse(List.of());
     List<List<FileChunk>> partitions =
-        unitScan.filter(scan -> !rowLocal).map(ScanFiles::partitions).orElse(List.of());
+        unitScan
+            .map(scan -> rowLocal ? scan.chunks(options.chunkBytes()) : scan.partitions())
+            .orElse(List.of());
     List<InputFile> files = files(encoder.scans());
     describe(encoding, plan, engine, ConfDigest.settingsOfSession(conf), shape, files);
     ConfDigest.changedInHadoop(hadoopConf)
@@ -124,8 +118,6 @@ public final class PlanFingerprinter {
         functionDigest,
         shape.planClass(),
         files,
-        chunkedScan,
-        chunks,
         partitions,
         rowLocal ? new byte[0] : Packing.of(plan, encoder, conf),
         confDigest,

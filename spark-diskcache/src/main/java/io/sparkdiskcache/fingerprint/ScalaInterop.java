@@ -17,6 +17,10 @@ final class ScalaInterop {
     return CollectionConverters.asJava(seq);
   }
 
+  static <T> scala.collection.immutable.Seq<T> seq(List<T> list) {
+    return CollectionConverters.asScala(list).toSeq();
+  }
+
   static <T> Set<T> set(scala.collection.Set<T> set) {
     return CollectionConverters.asJava(set);
   }

@@ -3,10 +3,13 @@ package io.sparkdiskcache.fingerprint;
 
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.execution.FileSourceScanExec;
 import org.apache.spark.sql.execution.ListingPartition;
@@ -108,25 +111,75 @@ final class ScanFiles {
     return new CanonicalHasher().putUnordered(digests).digest();
   }
 
+  /** A piece of a file as Spark cuts it. */
+  private record Split(Listed file, boolean splittable) {}
+
   /**
-   * The files cut at multiples of {@code chunkBytes} of their own length, as far as the format can
-   * be split: the same chunks whatever the number of cores, the packing and the other files.
+   * What each of Spark's own partitions reads, by index and in order. Files of a format that can be
+   * split are cut at multiples of {@code chunkBytes} of their own length as well, so that a chunk
+   * between two of Spark's cuts is the same whatever the number of cores and the other files. Only
+   * without bucketing and dynamic pruning.
    */
-  List<FileChunk> chunks(long chunkBytes) {
-    HadoopFsRelation relation = scan.relation();
-    List<FileChunk> chunks = new ArrayList<>(files.size());
+  List<List<FileChunk>> chunks(long chunkBytes) {
+    SparkSession session = scan.relation().sparkSession();
+    long maxSplitBytes = FilePartition.maxSplitBytes(session, scan.selectedPartitions());
+    IdentityHashMap<PartitionedFile, Split> origins = new IdentityHashMap<>();
+    List<PartitionedFile> splits = new ArrayList<>();
     for (Listed file : files) {
-      Path path = file.status.getPath();
-      boolean splittable =
-          relation.fileFormat().isSplitable(relation.sparkSession(), relation.options(), path);
+      Split origin = new Split(file, isSplittable(file));
       for (PartitionedFile split :
           ScalaInterop.list(
               PartitionedFileUtil.splitFiles(
-                  file.status, path, splittable, chunkBytes, file.partition))) {
-        chunks.add(chunk(file.seen, split));
+                  file.status,
+                  file.status.getPath(),
+                  origin.splittable,
+                  maxSplitBytes,
+                  file.partition))) {
+        origins.put(split, origin);
+        splits.add(split);
       }
     }
-    return List.copyOf(chunks);
+    splits.sort((a, b) -> Long.compare(b.length(), a.length()));
+    List<List<FileChunk>> partitions = new ArrayList<>();
+    for (FilePartition partition :
+        ScalaInterop.list(
+            FilePartition.getFilePartitions(session, ScalaInterop.seq(splits), maxSplitBytes))) {
+      List<FileChunk> chunks = new ArrayList<>();
+      for (PartitionedFile split : partition.files()) {
+        addChunks(Objects.requireNonNull(origins.get(split)), split, chunkBytes, chunks);
+      }
+      partitions.add(List.copyOf(chunks));
+    }
+    return List.copyOf(partitions);
+  }
+
+  private boolean isSplittable(Listed file) {
+    HadoopFsRelation relation = scan.relation();
+    return relation
+        .fileFormat()
+        .isSplitable(relation.sparkSession(), relation.options(), file.status.getPath());
+  }
+
+  private void addChunks(Split origin, PartitionedFile split, long chunkBytes, List<FileChunk> to) {
+    Listed file = origin.file;
+    long end = split.start() + split.length();
+    if (!origin.splittable || end <= nextCut(split.start(), chunkBytes)) {
+      to.add(chunk(file.seen, split));
+      return;
+    }
+    long start = split.start();
+    while (start < end) {
+      long stop = Math.min(end, nextCut(start, chunkBytes));
+      PartitionedFile piece =
+          PartitionedFileUtil.getPartitionedFile(
+              file.status, file.status.getPath(), file.partition, start, stop - start);
+      to.add(chunk(file.seen, piece));
+      start = stop;
+    }
+  }
+
+  private static long nextCut(long start, long chunkBytes) {
+    return (start / chunkBytes + 1) * chunkBytes;
   }
 
   /** The chunks of each of Spark's own partitions, by index. Only without dynamic pruning. */

@@ -3,8 +3,11 @@ package io.sparkdiskcache.fingerprint;
 
 import io.sparkdiskcache.fingerprint.CodeGraph.StaticRead;
 import java.lang.reflect.Field;
+import java.lang.reflect.Method;
 import java.util.HashSet;
+import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -47,8 +50,12 @@ final class StaticFields {
     String path = StableNames.label(read.owner(), field.name());
     Set<String> writers = file.writers(field.name());
     boolean lazy = writers.stream().anyMatch(ClassFile::isLazyInitializer);
-    if (!field.isFinal()
-        && !(field.isPrivate() && writers.stream().allMatch(ClassFile::isInitializer))) {
+    Optional<String> maker = maker(graph.files, file, field);
+    boolean initialized =
+        field.isPrivate()
+            && writers.stream().allMatch(ClassFile::isInitializer)
+            && !isWrittenInNest(graph.files, file, field);
+    if (!field.isFinal() && !initialized && maker.isEmpty()) {
       throw graph.refuse(
           Refusal.Code.FUNCTION,
           read.at()
@@ -59,17 +66,18 @@ final class StaticFields {
     }
     if (lazy) {
       if (!field.name().startsWith("bitmap$")) {
-        LazyValues.check(graph, field.desc(), value(read), path, true);
+        LazyValues.check(graph, read.owner(), field, value(read), path, true);
       }
       return;
     }
     if (LibraryObjects.isDeclared(graph.files, field)) {
-      LibraryObjects.check(graph, read.owner(), field, path);
+      LibraryObjects.check(graph, read.owner(), field, path, maker.orElse("<clinit>"));
       graph.fieldRef(graph.global().tag('L'), read.owner(), field.name(), field.desc());
       return;
     }
     CanonicalHasher local = new CanonicalHasher();
     graph.fieldRef(local, read.owner(), field.name(), field.desc());
+    maker.ifPresent(method -> make(read, method));
     Object value = value(read);
     if (field.name().equals("MODULE$") && value != null) {
       values.holdShared(value, StableNames.label(read.owner(), "this"));
@@ -80,6 +88,43 @@ final class StaticFields {
     graph.global().tag('=').putBytes(digest);
     if (!field.name().equals("MODULE$")) {
       graph.part("static " + path, digest);
+    }
+  }
+
+  /** The one method that makes the value of the field when it is first asked for it. */
+  static Optional<String> maker(ClassFiles files, ClassFile file, ClassFile.Field field) {
+    return field.isFinal() || isWrittenInNest(files, file, field)
+        ? Optional.empty()
+        : MadeOnce.maker(file, field);
+  }
+
+  /** Whether another class of the nest, which may use what is private, assigns the field. */
+  private static boolean isWrittenInNest(ClassFiles files, ClassFile file, ClassFile.Field field) {
+    Set<String> nest = new TreeSet<>(file.nest());
+    file.nest().stream()
+        .filter(files::isApplication)
+        .forEach(name -> nest.addAll(files.read(name).nest()));
+    nest.remove(file.name());
+    return nest.stream()
+        .anyMatch(name -> !files.read(name).writers(file.name(), field.name()).isEmpty());
+  }
+
+  /** Whoever asks first must not matter, so it is asked for here. */
+  private void make(StaticRead read, String method) {
+    try {
+      Method maker = graph.files.initialized(read.owner()).getDeclaredMethod(method);
+      maker.setAccessible(true);
+      Object unused = maker.invoke(null);
+    } catch (ReflectiveOperationException | LinkageError | RuntimeException e) {
+      throw graph.refuse(
+          Refusal.Code.FUNCTION,
+          read.at()
+              + " reads "
+              + StableNames.label(read.owner(), read.field())
+              + ", which "
+              + method
+              + " cannot make here: "
+              + e);
     }
   }
 

@@ -5,8 +5,6 @@ import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.cluster.ClusterDirectory;
 import io.sparkdiskcache.cluster.ExecutorInventory;
 import io.sparkdiskcache.cluster.ProcessStores;
-import io.sparkdiskcache.fingerprint.FileChunk;
-import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.shim.SparkInternals;
 import io.sparkdiskcache.store.DiskStore;
@@ -31,7 +29,6 @@ import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.function.Function;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.rdd.RDD;
-import org.apache.spark.sql.execution.FileSourceScanExec;
 import org.apache.spark.storage.BlockManagerId;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -69,23 +66,18 @@ final class ClusterLookup {
     return directory;
   }
 
-  /** Spark's own packing, of the chunks of each host by themselves: a partition is read at once. */
-  List<List<FileChunk>> pack(Accepted now, FileSourceScanExec scan) {
-    Map<Key, List<String>> holders =
-        directory.holders(
-            now.relation(),
-            now.chunks().stream()
-                .filter(FileChunk::settled)
-                .map(chunk -> Units.chunkKey(now, chunk))
-                .toList());
-    Map<String, List<FileChunk>> byDirectory = new LinkedHashMap<>();
-    for (FileChunk chunk : now.chunks()) {
-      List<String> of = chunk.settled() ? holders.get(Units.chunkKey(now, chunk)) : null;
-      byDirectory.computeIfAbsent(of == null ? "" : of.get(0), d -> new ArrayList<>()).add(chunk);
+  /** The directories that hold most units of a partition: its task fetches those that they lack. */
+  static List<String> nearest(List<CacheUnit> units, Map<Key, List<String>> holders) {
+    Map<String, Integer> held = new LinkedHashMap<>();
+    for (CacheUnit unit : units) {
+      List<String> of = unit.audit() ? List.of() : holders.getOrDefault(unit.storeKey(), List.of());
+      of.forEach(directory -> held.merge(directory, 1, Integer::sum));
     }
-    List<List<FileChunk>> packed = new ArrayList<>();
-    byDirectory.values().forEach(chunks -> packed.addAll(Units.pack(chunks, scan)));
-    return packed;
+    int most = held.values().stream().mapToInt(Integer::intValue).max().orElse(0);
+    return held.entrySet().stream()
+        .filter(of -> of.getValue() == most)
+        .map(Map.Entry::getKey)
+        .toList();
   }
 
   /** The directories that hold all units of a partition. */

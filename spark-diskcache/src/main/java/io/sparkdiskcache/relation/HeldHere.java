@@ -3,7 +3,6 @@ package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.KeptEntry;
 import io.sparkdiskcache.arrow.MappedEntry;
-import io.sparkdiskcache.fingerprint.FileChunk;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.shim.SparkInternals;
@@ -20,7 +19,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
-import org.apache.spark.sql.execution.FileSourceScanExec;
 
 /**
  * Rows in the store of this process. Where tasks run elsewhere though nobody tells what the hosts
@@ -50,11 +48,6 @@ final class HeldHere implements Holdings {
                 Objection.Reason.STORE,
                 "the driver",
                 String.join(" ", application.hostsWithoutStore().values())));
-  }
-
-  @Override
-  public List<List<FileChunk>> pack(Accepted now, FileSourceScanExec scan) {
-    return Units.pack(now.chunks(), scan);
   }
 
   @Override

@@ -2,7 +2,6 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.cluster.ClusterDirectory;
-import io.sparkdiskcache.fingerprint.FileChunk;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.SetMeta;
@@ -10,7 +9,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.apache.spark.sql.execution.FileSourceScanExec;
 
 /**
  * Rows in the stores of the hosts that run the executors. The driver has been told which entries
@@ -37,11 +35,6 @@ final class HeldInCluster implements Holdings {
   }
 
   @Override
-  public List<List<FileChunk>> pack(Accepted now, FileSourceScanExec scan) {
-    return lookup.pack(now, scan);
-  }
-
-  @Override
   public Found find(List<List<CacheUnit>> units, Accepted now) {
     List<Key> published =
         units.stream()
@@ -56,7 +49,7 @@ final class HeldInCluster implements Holdings {
   public HeldPartitions use(List<List<CacheUnit>> units, Found found) {
     application.counters().hit(found.size(), 0);
     return new HeldPartitions(
-        units.stream().map(of -> ClusterLookup.common(of, found.elsewhere())).toList(),
+        units.stream().map(of -> ClusterLookup.nearest(of, found.elsewhere())).toList(),
         Map.of(),
         found.size() > 0 ? Instant.EPOCH : Instant.now()); // only the executors know
   }

@@ -2,7 +2,6 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.cluster.ClusterDirectory;
-import io.sparkdiskcache.fingerprint.FileChunk;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.Key;
@@ -10,7 +9,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.apache.spark.sql.execution.FileSourceScanExec;
 
 /**
  * Where the rows of a relation are held, and where those that tasks compute will be: in the store
@@ -27,9 +25,6 @@ sealed interface Holdings permits HeldHere, HeldInCluster {
 
   /** Why nothing can be held at all. */
   Optional<Objection> obstacle();
-
-  /** Spark's own packing of chunks into partitions, of which each is read in one place. */
-  List<List<FileChunk>> pack(Accepted now, FileSourceScanExec scan);
 
   /** Units that are stored and young enough; those that are too old are computed again. */
   Found find(List<List<CacheUnit>> units, Accepted now);
@@ -81,8 +76,8 @@ sealed interface Holdings permits HeldHere, HeldInCluster {
   /**
    * Partitions that are held before any task runs.
    *
-   * @param holders directories by partition, of executors that hold it whole; empty if this process
-   *     reads them itself
+   * @param holders directories by partition, of executors that hold it or most of it; empty if this
+   *     process reads them itself
    * @param known what is known of their content, by partition
    * @param oldest when the oldest of their rows was computed
    */

@@ -146,8 +146,7 @@ final class Materializer {
   // ---- row-local: one unit per file chunk
 
   private Optional<Materialization> rowLocal(Accepted now) {
-    List<List<FileChunk>> packed = holdings.pack(now, now.chunkedScan().orElseThrow());
-    List<List<CacheUnit>> units = Units.ofChunks(now, packed);
+    List<List<CacheUnit>> units = Units.ofChunks(now);
     Found found = holdings.find(units, now);
     if (found.size() > 0 && !mayRead(now)) {
       return privately(Objection.Reason.ACCESS, "an input", NOT_READABLE);
@@ -169,18 +168,18 @@ final class Materializer {
       return Optional.empty();
     }
     RDD<InternalRow> parent = execute();
-    if (!LineageDigest.handsSplitsThrough(parent)) {
+    if (!LineageDigest.handsSplitsThrough(parent) || parent.partitions().length != units.size()) {
       return runBound(now, Optional.of(parent));
     }
     // Broadcast sides are read by now; the tasks ask for the files of their own chunks only.
-    if (!InputStats.unchanged(besides(packed, now), hadoopConf)) {
+    if (!InputStats.unchanged(besides(now), hadoopConf)) {
       return privately(
           Objection.Reason.INPUT, "an input of a broadcast side", "it changed while it was read");
     }
     CachedPartition[] partitions = new CachedPartition[units.size()];
     for (int i = 0; i < partitions.length; i++) {
       PartitionedFile[] files =
-          packed.get(i).stream().map(FileChunk::split).toArray(PartitionedFile[]::new);
+          now.partitions().get(i).stream().map(FileChunk::split).toArray(PartitionedFile[]::new);
       partitions[i] =
           new CachedPartition(
               i, units.get(i), List.of(new FilePartition(i, files).preferredLocations()));
@@ -196,9 +195,9 @@ final class Materializer {
     return Optional.of(ready(rdd, held, identity, now));
   }
 
-  private static Set<InputFile> besides(List<List<FileChunk>> units, Accepted now) {
+  private static Set<InputFile> besides(Accepted now) {
     Set<InputFile> others = new LinkedHashSet<>(now.inputs());
-    units.forEach(chunks -> chunks.forEach(chunk -> others.remove(chunk.file())));
+    now.chunks().forEach(chunk -> others.remove(chunk.file()));
     return others;
   }
 

@@ -11,18 +11,14 @@ import io.sparkdiskcache.store.Key;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HexFormat;
-import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Optional;
 import org.apache.spark.Partition;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.execution.FileSourceScanExec;
 import org.apache.spark.sql.execution.datasources.FilePartition;
 import org.apache.spark.sql.execution.datasources.PartitionedFile;
-import scala.jdk.javaapi.CollectionConverters;
 
 /**
  * The units of a relation and the names of their entries, by class of plan; what the classes are is
@@ -34,38 +30,10 @@ final class Units {
 
   private Units() {}
 
-  /** Spark's own packing, over canonical chunks. */
-  static List<List<FileChunk>> pack(List<FileChunk> chunks, FileSourceScanExec scan) {
-    IdentityHashMap<PartitionedFile, FileChunk> bySplit = new IdentityHashMap<>();
-    List<PartitionedFile> splits = new ArrayList<>();
-    chunks.stream()
-        .sorted((a, b) -> Long.compare(b.length(), a.length()))
-        .forEach(
-            chunk -> {
-              bySplit.put(chunk.split(), chunk);
-              splits.add(chunk.split());
-            });
-    long maxSplitBytes =
-        FilePartition.maxSplitBytes(scan.relation().sparkSession(), scan.selectedPartitions());
-    List<List<FileChunk>> packed = new ArrayList<>();
-    for (FilePartition partition :
-        CollectionConverters.asJava(
-            FilePartition.getFilePartitions(
-                scan.relation().sparkSession(),
-                CollectionConverters.asScala(splits).toSeq(),
-                maxSplitBytes))) {
-      packed.add(
-          Arrays.stream(partition.files())
-              .map(split -> java.util.Objects.requireNonNull(bySplit.get(split)))
-              .toList());
-    }
-    return packed;
-  }
-
   /** Row-local: one unit per chunk; those of unsettled files have a name that nobody knows. */
-  static List<List<CacheUnit>> ofChunks(Accepted now, List<List<FileChunk>> packed) {
+  static List<List<CacheUnit>> ofChunks(Accepted now) {
     List<List<CacheUnit>> units = new ArrayList<>();
-    for (List<FileChunk> chunks : packed) {
+    for (List<FileChunk> chunks : now.partitions()) {
       List<CacheUnit> ofPartition = new ArrayList<>();
       for (FileChunk chunk : chunks) {
         FilePartition split =

@@ -44,8 +44,17 @@ public final class HostDirectory {
     if (!configured.equals(DEFAULT)) {
       return named(KEY, configured, env, userHome);
     }
+    return caches(env, userHome).resolve(NAME);
+  }
+
+  /** Where the user of this process has caches of all kinds. */
+  static Path ofCaches() throws StoreException {
+    return caches(System.getenv(), System.getProperty("user.home", ""));
+  }
+
+  private static Path caches(Map<String, String> env, String userHome) throws StoreException {
     Path caches = absolute(env.get("XDG_CACHE_HOME"));
-    return (caches == null ? home(env, userHome).resolve(".cache") : caches).resolve(NAME);
+    return caches == null ? home(env, userHome).resolve(".cache") : caches;
   }
 
   /**

@@ -317,6 +317,11 @@ class CodeChangesTest {
         "M.enable(SerializationFeature.WRITE_SINGLE_ELEM_ARRAYS_UNWRAPPED);",
         "static final ObjectMapper M = new ObjectMapper(); static Object make() { @ return udf(x -> M.writeValueAsString(List.of(x))); }");
     change(
+        "who configures a mapper through a getter",
+        "",
+        "H.get().enable(SerializationFeature.WRITE_SINGLE_ELEM_ARRAYS_UNWRAPPED);",
+        "static class H { static final ObjectMapper M = new ObjectMapper(); static ObjectMapper get() { return M; } } static Object make() { @ return udf(x -> H.M.writeValueAsString(List.of(x))); }");
+    change(
         "a bean's array",
         "1",
         "2",

@@ -3,7 +3,10 @@ package io.sparkdiskcache.fingerprint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Locale;
+import java.util.Properties;
 import java.util.SortedMap;
+import java.util.TimeZone;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,6 +65,42 @@ class EnvironmentIdentityTest {
       })
   void doNotCount(String property) {
     assertThat(with(property)).isEqualTo(EnvironmentIdentity.facts());
+  }
+
+  @Test
+  void whatCanChangeIsLookedAtEachTime() {
+    byte[] before = EnvironmentIdentity.current();
+    SortedMap<String, String> driver = EnvironmentIdentity.facts();
+    Locale locale = Locale.getDefault(Locale.Category.FORMAT);
+    TimeZone zone = TimeZone.getDefault();
+    Properties properties = System.getProperties();
+    try {
+      Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT);
+      assertThat(differing(driver)).isEqualTo("locale.format");
+      assertThat(EnvironmentIdentity.current()).isNotEqualTo(before);
+      Locale.setDefault(Locale.Category.FORMAT, locale);
+      TimeZone.setDefault(TimeZone.getTimeZone("Asia/Tokyo"));
+      assertThat(differing(driver)).isEqualTo("timezone");
+      TimeZone.setDefault(zone);
+      Properties below = new Properties();
+      below.putAll(properties);
+      System.setProperties(new Properties(below));
+      assertThat(differing(driver)).isEmpty();
+      below.setProperty("jdk.xml.totalEntitySizeLimit", "7");
+      assertThat(differing(driver)).isEqualTo("jdk.xml.totalEntitySizeLimit");
+    } finally {
+      System.setProperties(properties);
+      TimeZone.setDefault(zone);
+      Locale.setDefault(Locale.Category.FORMAT, locale);
+    }
+    assertThat(differing(driver)).isEmpty();
+    assertThat(EnvironmentIdentity.current()).isEqualTo(before);
+  }
+
+  private static String differing(SortedMap<String, String> driver) {
+    return EnvironmentIdentity.difference(driver)
+        .map(EnvironmentIdentity.Difference::name)
+        .orElse("");
   }
 
   @Test

@@ -301,4 +301,29 @@ class FunctionProofTest {
         .noneMatch(part -> part.startsWith("patch."));
     assertThat(JarIdentity.classes(patchJar.toString())).containsKey(name);
   }
+
+  @Test
+  void aPatchOfAnyPartOfTheEngineIsSeen() throws Exception {
+    List<String> places = JarIdentity.classPath(getClass().getClassLoader());
+    List<Class<?>> witnesses = EngineIdentity.witnesses(getClass().getClassLoader());
+    Set<String> engine = new java.util.HashSet<>();
+    for (Class<?> witness : witnesses) {
+      engine.add(Path.of(SparkClasses.location(witness).toURI()).toString());
+    }
+    assertThat(engine).hasSizeGreaterThan(30);
+    assertThat(EngineIdentity.current().parts().keySet().stream().filter(p -> p.startsWith("jar.")))
+        .hasSameSizeAs(engine);
+    for (Class<?> witness : witnesses) {
+      String name = witness.getName().replace('.', '/') + ".class";
+      Path patch = Files.createTempDirectory(dir, "patch");
+      Files.createDirectories(patch.resolve(name).getParent());
+      Files.write(patch.resolve(name), new byte[] {1});
+      List<String> patched = new java.util.ArrayList<>(places);
+      patched.add(0, patch.toString());
+      assertThat(ClassPathIdentity.inFrontOf(engine, patched)).containsOnlyKeys(name);
+      patched.set(0, snippets.jar(patch, 1L).toString());
+      assertThat(ClassPathIdentity.inFrontOf(engine, patched)).containsOnlyKeys(name);
+    }
+    assertThat(ClassPathIdentity.inFrontOf(engine, places)).isEmpty();
+  }
 }

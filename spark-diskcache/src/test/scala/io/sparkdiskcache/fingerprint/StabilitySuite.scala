@@ -32,12 +32,13 @@ class StabilitySuite extends AnyFunSuite with PlanFixture {
     }
   }
 
-  test("plans have the same keys in three other JVMs") {
+  test("plans have the same keys in other JVMs") {
     assert(Workload.plans(seed).size == 100)
     val plans = Workload.sample(seed, count)
     val here = Workload.report(spark, dir, plans)
     assert(here.values.filter(_.isLeft) == Nil, "plans without keys")
-    val started = jvms.zipWithIndex.map { case ((master, options), i) =>
+    val chosen = if (count < 100) new Random(seed).shuffle(jvms).take(2) else jvms
+    val started = chosen.zipWithIndex.map { case ((master, options), i) =>
       val out = dir.resolve(s"keys-$i")
       val process = NewJvm.start("io.sparkdiskcache.fingerprint.Workload",
         Seq(dir.toString, master, seed.toString, (seed + i).toString, out.toString, count.toString), withCache = true,
@@ -52,7 +53,7 @@ class StabilitySuite extends AnyFunSuite with PlanFixture {
       assert(there.size == plans.size)
       plans.foreach(plan => assert(there(plan.name) == here(plan.name).merge, s"${plan.name} with $jvm"))
     }
-    println(s"seed $seed: ${plans.size} plans have the same keys in ${jvms.size} other JVMs")
+    println(s"seed $seed: ${plans.size} plans have the same keys in ${chosen.size} other JVMs")
   }
 
   private val seed: Long = java.lang.Long.getLong("diskcache.seed", 20261123L)
