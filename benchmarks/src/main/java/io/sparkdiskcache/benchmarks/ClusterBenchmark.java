@@ -20,6 +20,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.TreeMap;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -71,14 +72,19 @@ final class ClusterBenchmark {
     try (SparkSession spark = start("local[2]", cache)) {
       ClusterDirectory directory =
           ClusterDirectory.start(
-              spark.sparkContext(), Duration.ZERO, Optional.of(cache.resolve("driver")));
+              spark.sparkContext(),
+              Duration.ZERO,
+              Optional.of(cache.resolve("driver")),
+              TreeMap::new);
       long[] keys = new Random(1).longs(entries).toArray();
       List<byte[]> messages = new ArrayList<>();
       long bytes = 0;
       for (int from = 0; from < entries; from += KEYS_IN_MESSAGE) {
         int to = Math.min(entries, from + KEYS_IN_MESSAGE);
         long[] chunk = Arrays.copyOfRange(keys, from, to);
-        messages.add(serialized(new Object[] {"keys", "0", "host:/cache", chunk, to == entries}));
+        // The form of a message between processes.
+        Object[] message = {"Message$Keys", "0", "host:/cache", chunk, to == entries};
+        messages.add(serialized(message));
         bytes += messages.get(messages.size() - 1).length;
       }
       long before = heap();
