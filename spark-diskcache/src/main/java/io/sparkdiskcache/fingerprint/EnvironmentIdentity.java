@@ -77,7 +77,7 @@ public final class EnvironmentIdentity {
           "sun.security.",
           "sun.std");
 
-  /** What cannot change in a running JVM. */
+  /** Facts that cannot change in a running JVM. */
   private static final SortedMap<String, String> FIXED = fixed();
 
   private static volatile @Nullable Look last;
@@ -86,7 +86,7 @@ public final class EnvironmentIdentity {
   private EnvironmentIdentity() {}
 
   /**
-   * What code can change in a running JVM, as it was at one moment, with the facts that follow from
+   * The state that code can change in a running JVM, at one moment, with the facts that follow from
    * it. Comparing is far cheaper than finding the facts, and asked for with every unit.
    */
   private record Look(

@@ -60,7 +60,7 @@ public sealed interface FingerprintResult {
       return chunks().stream().allMatch(FileChunk::settled);
     }
 
-    /** What all partitions read, in order. */
+    /** The chunks that all partitions read, in order. */
     public List<FileChunk> chunks() {
       return partitions.stream().flatMap(List::stream).toList();
     }

@@ -124,7 +124,7 @@ final class JarIdentity {
     return names(jar).classes;
   }
 
-  /** What it has besides classes and META-INF. */
+  /** Its files besides classes and META-INF. */
   static Map<String, Long> named(String jar) {
     return names(jar).resources;
   }

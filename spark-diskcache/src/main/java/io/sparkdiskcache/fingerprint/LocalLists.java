@@ -141,7 +141,7 @@ public final class LocalLists {
     return new Content("", 0, sentence);
   }
 
-  /** What was parallelized, below that which PySpark puts above it. */
+  /** The parallelized batches, below the RDDs that PySpark puts above them. */
   private static Optional<ParallelCollectionRDD<?>> source(RDD<?> rows) {
     RDD<?> at = rows;
     while (at instanceof MapPartitionsRDD<?, ?> || at instanceof PythonRDD) {

@@ -346,14 +346,7 @@ final class EntryAccess {
         try {
           Entry stored =
               pending.publish(
-                  files.meta(
-                      partition,
-                      summary.rows(),
-                      summary.bytes(),
-                      summary.dataBytes(),
-                      summary.crc32c(),
-                      timer,
-                      findings.reads()),
+                  files.meta(partition, summary, timer, findings.reads()),
                   Instant.MAX,
                   spec.notBefore());
           OpenEntries.process().remember(stored, mapped);

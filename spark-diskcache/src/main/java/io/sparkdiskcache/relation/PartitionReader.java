@@ -63,42 +63,69 @@ final class PartitionReader {
     List<MappedEntry> entries = new ArrayList<>(partition.units().size());
     TaskMemory memory = TaskMemory.of(context);
     context.addTaskCompletionListener(keepUntilEnd(entries, memory));
-    long rows = 0;
-    long bytes = 0;
-    long onDisk = 0;
-    int computed = 0;
-    long batches = 0;
-    int fetched = 0;
-    int fromPeers = 0;
-    int audited = 0;
-    int unequal = 0;
-    Findings findings = Findings.NONE;
-    List<Objection> notKept = new ArrayList<>();
+    Tally tally = new Tally();
     Optional<Objection> ofNames = otherRows(partition.index(), access);
     // Rows that the application has shown once are not put in question any more.
-    boolean audits = !OpenEntries.process().wasShown(rddId, partition.index());
+    boolean audits = parent != null && !OpenEntries.process().wasShown(rddId, partition.index());
     for (CacheUnit named : partition.units()) {
-      Optional<Objection> otherRows = ofNames;
-      CacheUnit unit = otherRows.isEmpty() ? named : named.withoutName();
+      CacheUnit unit = ofNames.isEmpty() ? named : named.withoutName();
       Optional<EntryAccess.Made> found = access.find(unit);
-      if (found.isPresent() && audits && unit.audit() && parent != null) {
-        Audit.Outcome outcome = audit(access, unit, found.get().entry());
-        audited += outcome == Audit.Outcome.UNKNOWN ? 0 : 1;
-        if (outcome == Audit.Outcome.OTHER) {
-          unequal++;
-          otherRows = Optional.of(distrusted());
-          unit = unit.withoutName();
-          found = Optional.empty();
-        }
+      Optional<Objection> otherRows = ofNames;
+      if (found.isPresent()
+          && audits
+          && unit.audit()
+          && tally.audited(audit(access, unit, found.get().entry()))) {
+        otherRows = Optional.of(distrusted());
+        unit = unit.withoutName();
+        found = Optional.empty();
       }
-      EntryAccess.Made made;
+      EntryAccess.Made made =
+          found.isPresent() ? found.get() : compute(access, unit, partition, otherRows);
+      access.keep(unit, made);
+      entries.add(made.entry());
+      memory.take(made.entry().memoryBytes());
       if (found.isPresent()) {
-        made = found.get();
-        MappedEntry entry = made.entry();
-        context.taskMetrics().inputMetrics().incBytesRead(entry.bytes());
-        context.taskMetrics().inputMetrics().incRecordsRead(entry.rows());
-      } else {
-        made = compute(access, unit, partition, otherRows);
+        context.taskMetrics().inputMetrics().incBytesRead(made.entry().bytes());
+        context.taskMetrics().inputMetrics().incRecordsRead(made.entry().rows());
+      }
+      tally.add(made, found.isPresent());
+    }
+    TaskEvidence.include(context, tally.findings);
+    OpenEntries.process().show(rddId, partition.index());
+    if (OpenEntries.process().firstAnnouncement(rddId, partition.index())) {
+      SparkInternals.announce(rddId, partition.index(), tally.onDisk);
+    }
+    results.add(new Tuple2<>(partition.index(), tally.result(partition.units().size())));
+    return batches(entries);
+  }
+
+  /** Counts for the driver of the units of one partition. */
+  private static final class Tally {
+    private long rows;
+    private long bytes;
+    private long onDisk;
+    private int computed;
+    private int fetched;
+    private int fromPeers;
+    private long batches;
+    private int audited;
+    private int unequal;
+    private Findings findings = Findings.NONE;
+    private final List<Objection> notKept = new ArrayList<>();
+
+    /** Whether other rows were stored than are computed. */
+    boolean audited(Audit.Outcome outcome) {
+      audited += outcome == Audit.Outcome.UNKNOWN ? 0 : 1;
+      unequal += outcome == Audit.Outcome.OTHER ? 1 : 0;
+      return outcome == Audit.Outcome.OTHER;
+    }
+
+    void add(EntryAccess.Made made, boolean found) {
+      findings = findings.and(made.findings());
+      rows += made.entry().rows();
+      bytes += made.entry().dataBytes();
+      onDisk += made.entry().bytes();
+      if (!found) {
         if (made.notKept() != null) {
           notKept.add(made.notKept());
         }
@@ -107,36 +134,22 @@ final class PartitionReader {
         fetched += made.origin() == EntryAccess.Origin.FETCHED ? 1 : 0;
         batches += made.batches();
       }
-      access.keep(unit, made);
-      findings = findings.and(made.findings());
-      MappedEntry entry = made.entry();
-      entries.add(entry);
-      memory.take(entry.memoryBytes());
-      rows += entry.rows();
-      bytes += entry.dataBytes();
-      onDisk += entry.bytes();
     }
-    TaskEvidence.include(context, findings);
-    OpenEntries.process().show(rddId, partition.index());
-    if (OpenEntries.process().firstAnnouncement(rddId, partition.index())) {
-      SparkInternals.announce(rddId, partition.index(), onDisk);
+
+    PartitionResult result(int units) {
+      return new PartitionResult(
+          rows,
+          bytes,
+          units - computed,
+          fetched,
+          fromPeers,
+          computed,
+          batches,
+          audited,
+          unequal,
+          List.copyOf(notKept),
+          findings);
     }
-    results.add(
-        new Tuple2<>(
-            partition.index(),
-            new PartitionResult(
-                rows,
-                bytes,
-                partition.units().size() - computed,
-                fetched,
-                fromPeers,
-                computed,
-                batches,
-                audited,
-                unequal,
-                List.copyOf(notKept),
-                findings)));
-    return batches(entries);
   }
 
   private Audit.Outcome audit(EntryAccess access, CacheUnit unit, MappedEntry stored) {

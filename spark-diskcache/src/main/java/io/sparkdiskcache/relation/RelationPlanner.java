@@ -10,7 +10,6 @@ import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Refused;
 import io.sparkdiskcache.fingerprint.Refusal;
 import io.sparkdiskcache.shim.SparkInternals;
-import io.sparkdiskcache.store.DiskStore;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
@@ -105,27 +104,9 @@ public final class RelationPlanner {
     if (!settings.enabled()) {
       return left(Refusal.Code.DISABLED, DiskCacheConf.ENABLED.key() + " is false.");
     }
-    if (original.isCachedColumnBuffersLoaded()) {
-      return left(
-          Refusal.Code.LOADED,
-          "Spark had loaded the relation before the cache saw it; unpersist it and cache it again.");
-    }
-    if (original.getClass() != CachedRDDBuilder.class || original.supportsColumnarInput()) {
-      return left(
-          Refusal.Code.SERIALIZER,
-          "Another library serves this session's cached relations ("
-              + original.serializer().getClass().getName()
-              + "); unset spark.sql.cache.serializer to have them kept on disk.");
-    }
-    if (application.lacksKey()) {
-      return left(
-          Refusal.Code.ENCRYPTION,
-          CacheApplication.IO_ENCRYPTION
-              + " is true and no key is named to encrypt entries with, so nothing is stored.");
-    }
-    Optional<DiskStore> store = application.findStore();
-    if (store.isEmpty() && application.needsStoreHere()) {
-      return left(Refusal.Code.STORE, String.join(" ", application.hostsWithoutStore().values()));
+    Optional<Decision> obstacle = obstacle(original);
+    if (obstacle.isPresent()) {
+      return obstacle.get();
     }
     RelationFingerprint fingerprint =
         new RelationFingerprint(
@@ -143,7 +124,8 @@ public final class RelationPlanner {
       return new Decision.LeftToSpark(refused.refusal());
     }
     Accepted accepted = (Accepted) planned;
-    Optional<Path> distrusted = store.flatMap(s -> s.distrusted(accepted.relation()));
+    Optional<Path> distrusted =
+        application.findStore().flatMap(store -> store.distrusted(accepted.relation()));
     if (distrusted.isPresent()) {
       return left(Refusal.Code.AUDIT, Audit.refusal(distrusted.get()));
     }
@@ -157,6 +139,32 @@ public final class RelationPlanner {
             settings.compression(),
             application.ttl(original),
             new AuditSample(settings.auditFraction())));
+  }
+
+  /** A reason that does not lie in the rows of the relation. */
+  private Optional<Decision> obstacle(CachedRDDBuilder original) {
+    if (original.isCachedColumnBuffersLoaded()) {
+      return Optional.of(left(
+          Refusal.Code.LOADED,
+          "Spark had loaded the relation before the cache saw it; unpersist it and cache it again."));
+    }
+    if (original.getClass() != CachedRDDBuilder.class || original.supportsColumnarInput()) {
+      return Optional.of(left(
+          Refusal.Code.SERIALIZER,
+          "Another library serves this session's cached relations ("
+              + original.serializer().getClass().getName()
+              + "); unset spark.sql.cache.serializer to have them kept on disk."));
+    }
+    if (application.lacksKey()) {
+      return Optional.of(left(
+          Refusal.Code.ENCRYPTION,
+          CacheApplication.IO_ENCRYPTION
+              + " is true and no key is named to encrypt entries with, so nothing is stored."));
+    }
+    if (application.findStore().isEmpty() && application.needsStoreHere()) {
+      return Optional.of(left(Refusal.Code.STORE, String.join(" ", application.hostsWithoutStore().values())));
+    }
+    return Optional.empty();
   }
 
   private static Decision left(Refusal.Code code, String sentence) {

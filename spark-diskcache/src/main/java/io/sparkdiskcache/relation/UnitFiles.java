@@ -4,6 +4,7 @@ package io.sparkdiskcache.relation;
 import io.sparkdiskcache.arrow.EncodeOptions;
 import io.sparkdiskcache.arrow.EntryCipher;
 import io.sparkdiskcache.arrow.EntryEncryption;
+import io.sparkdiskcache.arrow.EntrySummary;
 import io.sparkdiskcache.arrow.EntryWriter;
 import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.relation.UnitWriter.EntryWriteException;
@@ -135,26 +136,19 @@ final class UnitFiles {
       List<FileRead> reads) {
     return EntryDescription.text(
         unit.storeKey(),
-        meta(partition, rows, 0, dataBytes, 0, timer, reads),
+        meta(partition, new EntrySummary(rows, 0, dataBytes, 0, 0), timer, reads),
         Instant.now(),
         cipher == null ? spec.schema().json() : "");
   }
 
-  EntryMeta meta(
-      int partition,
-      long rows,
-      long bytes,
-      long dataBytes,
-      long crc32c,
-      WriteTimer timer,
-      List<FileRead> reads) {
+  EntryMeta meta(int partition, EntrySummary written, WriteTimer timer, List<FileRead> reads) {
     return new EntryMeta(
         spec.relation(),
         Optional.ofNullable(spec.generation()).map(Key::new),
         partition,
-        rows,
-        bytes,
-        crc32c,
+        written.rows(),
+        written.bytes(),
+        written.crc32c(),
         timer.computing(),
         timer.writing(),
         spec.tag(),
@@ -162,7 +156,7 @@ final class UnitFiles {
         spec.description(),
         spec.components(),
         reads,
-        dataBytes);
+        written.dataBytes());
   }
 
   static void deleteQuietly(Path file) {

@@ -22,7 +22,7 @@ import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What processes of one user have found out about files of this machine, and about lists of hashes:
+ * The facts that processes of one user have found out about files of this machine, and about lists of hashes:
  * a small file in the user's directory of caches, so that the next application need not read three
  * hundred jars again. It is read whole, and replaced whole; of two processes that write, the later
  * wins, and what the other has found is found again.
@@ -82,7 +82,7 @@ public final class MachineTable {
     }
   }
 
-  /** What was put under a key. The bytes are not to be changed. */
+  /** The bytes that were put under a key. They are not to be changed. */
   public synchronized Optional<byte[]> get(String key) {
     return Optional.ofNullable(entries.get(key));
   }
@@ -96,7 +96,7 @@ public final class MachineTable {
   }
 
   /**
-   * What follows from the content of a file, read anew only if the file is not as it was.
+   * Bytes that follow from the content of a file, read anew only if the file is not as it was.
    *
    * @param kind of what is read
    */
