@@ -115,10 +115,10 @@ final class ScanFiles {
   private record Split(Listed file, boolean splittable) {}
 
   /**
-   * The chunks that each of Spark's own partitions reads, by index and in order. Files of a format that can be
-   * split are cut at multiples of {@code chunkBytes} of their own length as well, so that a chunk
-   * between two of Spark's cuts is the same whatever the number of cores and the other files. Only
-   * without bucketing and dynamic pruning.
+   * The chunks that each of Spark's own partitions reads, by index and in order. Files of a format
+   * that can be split are cut at multiples of {@code chunkBytes} of their own length as well, so
+   * that a chunk between two of Spark's cuts is the same whatever the number of cores and the other
+   * files. Only without bucketing and dynamic pruning.
    */
   List<List<FileChunk>> chunks(long chunkBytes) {
     SparkSession session = scan.relation().sparkSession();

@@ -361,26 +361,29 @@ final class Materializer {
     SortedMap<String, String> components =
         application.settings().literals() ? now.components() : HiddenLiterals.in(now.components());
     return new RelationSpec(
-        application.storeOptions(),
-        application.settings().admission(),
-        builder.fingerprint().schema(),
-        builder.fingerprint().precision(),
-        builder.compression(),
+        new RelationSpec.Rows(
+            builder.fingerprint().schema(),
+            builder.fingerprint().precision(),
+            builder.compression()),
+        new RelationSpec.Storing(
+            application.storeOptions(),
+            application.settings().admission(),
+            application.settings().remote(),
+            encryption),
+        new RelationSpec.Keys(
+            now.confDigest(),
+            now.expires().map(Instant::toEpochMilli).orElse(Long.MAX_VALUE),
+            notBefore,
+            EnvironmentIdentity.facts(),
+            now.proofs()),
+        new RelationSpec.About(
+            tag,
+            SparkInternals.writer(application.context()),
+            description(),
+            encryption == null ? components : encryption.seal(components)),
         now.relation(),
         generation.map(Key::hex).orElse(null),
-        now.confDigest(),
-        now.expires().map(Instant::toEpochMilli).orElse(Long.MAX_VALUE),
-        notBefore,
-        tag,
-        SparkInternals.writer(application.context()),
-        description(),
-        encryption == null ? components : encryption.seal(components),
-        encryption,
-        application.settings().remote(),
-        now.proofs(),
-        evidence.now(),
-        evidence.isPossible(),
-        EnvironmentIdentity.facts(),
+        new RelationSpec.StagesBelow(evidence.now(), evidence.isPossible()),
         new SerializableConfiguration(hadoopConf));
   }
 

@@ -144,25 +144,29 @@ public final class RelationPlanner {
   /** A reason that does not lie in the rows of the relation. */
   private Optional<Decision> obstacle(CachedRDDBuilder original) {
     if (original.isCachedColumnBuffersLoaded()) {
-      return Optional.of(left(
-          Refusal.Code.LOADED,
-          "Spark had loaded the relation before the cache saw it; unpersist it and cache it again."));
+      return Optional.of(
+          left(
+              Refusal.Code.LOADED,
+              "Spark had loaded the relation before the cache saw it; unpersist it and cache it again."));
     }
     if (original.getClass() != CachedRDDBuilder.class || original.supportsColumnarInput()) {
-      return Optional.of(left(
-          Refusal.Code.SERIALIZER,
-          "Another library serves this session's cached relations ("
-              + original.serializer().getClass().getName()
-              + "); unset spark.sql.cache.serializer to have them kept on disk."));
+      return Optional.of(
+          left(
+              Refusal.Code.SERIALIZER,
+              "Another library serves this session's cached relations ("
+                  + original.serializer().getClass().getName()
+                  + "); unset spark.sql.cache.serializer to have them kept on disk."));
     }
     if (application.lacksKey()) {
-      return Optional.of(left(
-          Refusal.Code.ENCRYPTION,
-          CacheApplication.IO_ENCRYPTION
-              + " is true and no key is named to encrypt entries with, so nothing is stored."));
+      return Optional.of(
+          left(
+              Refusal.Code.ENCRYPTION,
+              CacheApplication.IO_ENCRYPTION
+                  + " is true and no key is named to encrypt entries with, so nothing is stored."));
     }
     if (application.findStore().isEmpty() && application.needsStoreHere()) {
-      return Optional.of(left(Refusal.Code.STORE, String.join(" ", application.hostsWithoutStore().values())));
+      return Optional.of(
+          left(Refusal.Code.STORE, String.join(" ", application.hostsWithoutStore().values())));
     }
     return Optional.empty();
   }

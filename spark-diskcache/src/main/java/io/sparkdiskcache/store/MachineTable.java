@@ -22,10 +22,10 @@ import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The facts that processes of one user have found out about files of this machine, and about lists of hashes:
- * a small file in the user's directory of caches, so that the next application need not read three
- * hundred jars again. It is read whole, and replaced whole; of two processes that write, the later
- * wins, and what the other has found is found again.
+ * The facts that processes of one user have found out about files of this machine, and about lists
+ * of hashes: a small file in the user's directory of caches, so that the next application need not
+ * read three hundred jars again. It is read whole, and replaced whole; of two processes that write,
+ * the later wins, and what the other has found is found again.
  *
  * <p>Nothing here is needed: what is missing, damaged, or could have been written by another user
  * counts as not there.
