@@ -243,7 +243,7 @@ class PlanFingerprinterSuite extends AnyFunSuite with PlanFixture {
   }
 
   Seq(
-    "spark.sql.files.maxPartitionBytes" -> "1000",
+    "spark.sql.files.maxPartitionBytes" -> "64m", // cuts none of these files
     "spark.sql.autoBroadcastJoinThreshold" -> "77",
     "spark.sql.codegen.wholeStage" -> "false",
     "spark.sql.sources.bucketing.autoBucketedScan.enabled" -> "false",
@@ -252,5 +252,11 @@ class PlanFingerprinterSuite extends AnyFunSuite with PlanFixture {
     test("same keys: " + key) {
       assert(keys(rt.select("id")) == withConf(key -> value)(keys(rt.select("id"))))
     }
+  }
+
+  test("a file that Spark cuts has the chunks between its cuts, each under a key of its own") {
+    val whole = keys(rt.select("id"))
+    val cut = withConf("spark.sql.files.maxPartitionBytes" -> "1000")(keys(rt.select("id")))
+    assert(cut.size > whole.size && cut.distinct == cut)
   }
 }
