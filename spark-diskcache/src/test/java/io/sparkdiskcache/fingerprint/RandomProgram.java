@@ -203,7 +203,7 @@ final class RandomProgram {
         members.add(
             "static class %1$s<V> { final V v; %1$s(V v) { this.v = v; } <R> R map(Function<V, R> f) { return f.apply(v); } }"
                 .formatted(t));
-        yield "new %s<>(%s).map(y -> y %s %s)".formatted(t, arg, site("+", "*"), n);
+        yield "new %s<>(%s).<Integer>map(y -> y %s %s)".formatted(t, arg, site("+", "*"), n);
       }
       case 5 -> {
         members.add("static final int[] %s = {%s, 5, %s};".formatted(t, n, number(1, 9)));
