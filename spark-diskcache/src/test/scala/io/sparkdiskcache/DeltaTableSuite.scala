@@ -3,6 +3,8 @@ package io.sparkdiskcache
 
 import java.nio.file.Path
 
+import scala.collection.mutable.ListBuffer
+
 import io.sparkdiskcache.harness.{Sample, Scenarios}
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.functions._
@@ -44,13 +46,10 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
   private val names =
     Seq("'delta.columnMapping.mode' = 'name'", "'delta.minReaderVersion' = '2'", "'delta.minWriterVersion' = '5'")
 
-  private val some = Sample.of("diskcache.delta", 2, DeltaTableSuite.Names)(identity).toSet
+  private val drawable = ListBuffer.empty[(String, () => Unit)]
 
   /** Delta's own work takes minutes: a build runs some of these, by chance. */
-  private def sampled(name: String)(body: => Unit): Unit = {
-    assert(DeltaTableSuite.Names.contains(name), name)
-    if (some(name)) test(name)(body) else ignore(name)(body)
-  }
+  private def sampled(name: String)(body: => Unit): Unit = drawable += name -> (() => body)
 
   test("appended files: old chunks hit") {
     val cache = directory("append")
@@ -217,17 +216,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     }
     assert(counts(enabled = true) == counts(enabled = false))
   }
-}
 
-object DeltaTableSuite {
-  private val Names = Seq(
-    "22: DELETE with deletion vectors: the same data files, other rows",
-    "22: deletion vectors and files cut into chunks",
-    "UPDATE and MERGE, with and without deletion vectors",
-    "a column is renamed, dropped and added again under its name, with mapping",
-    "time travel and RESTORE",
-    "OPTIMIZE: other files, the same rows",
-    "a partitioned table, and one that is overwritten",
-    "the feed of changes is refused",
-    "within one application a table is what it was when it was cached")
+  private val drawn = Sample.of("diskcache.delta", 2, drawable.toSeq)(_._1)
+  drawable.foreach { case of @ (name, body) => if (drawn.contains(of)) test(name)(body()) else ignore(name)(body()) }
 }

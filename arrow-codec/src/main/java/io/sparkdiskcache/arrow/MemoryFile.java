@@ -3,22 +3,20 @@ package io.sparkdiskcache.arrow;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
  * A file in memory outside of the heap: bytes are appended and read again. Its memory is free when
- * nothing refers to it; closing does nothing. For one thread.
+ * nothing refers to it.
  */
-final class MemoryFile implements SeekableByteChannel {
+final class MemoryFile extends MemoryChannel {
   private static final int CHUNK = 1 << 20;
 
   private final MemoryGrant grant;
   private final List<ByteBuffer> chunks = new ArrayList<>();
   private long size;
-  private long position;
 
   MemoryFile(MemoryGrant grant) {
     this.grant = grant;
@@ -35,7 +33,7 @@ final class MemoryFile implements SeekableByteChannel {
       size += part.remaining();
       chunk.put(part);
     }
-    position = size;
+    position(size);
     return length;
   }
 
@@ -55,39 +53,18 @@ final class MemoryFile implements SeekableByteChannel {
   }
 
   @Override
-  public int read(ByteBuffer target) {
-    if (!target.hasRemaining()) {
-      return 0;
+  void read(long from, ByteBuffer target) {
+    while (target.hasRemaining()) {
+      int offset = (int) (from % CHUNK);
+      int length = Math.min(target.remaining(), CHUNK - offset);
+      target.put(chunks.get((int) (from / CHUNK)).slice(offset, length));
+      from += length;
     }
-    if (position >= size) {
-      return -1;
-    }
-    int offset = (int) (position % CHUNK);
-    int length = (int) Math.min(Math.min(target.remaining(), CHUNK - offset), size - position);
-    target.put(chunks.get((int) (position / CHUNK)).slice(offset, length));
-    position += length;
-    return length;
-  }
-
-  @Override
-  public long position() {
-    return position;
-  }
-
-  @Override
-  public SeekableByteChannel position(long newPosition) {
-    position = newPosition;
-    return this;
   }
 
   @Override
   public long size() {
     return size;
-  }
-
-  @Override
-  public SeekableByteChannel truncate(long newSize) {
-    throw new UnsupportedOperationException();
   }
 
   /** An empty one, by the same grant. */
@@ -102,12 +79,4 @@ final class MemoryFile implements SeekableByteChannel {
     }
     return MappedEntry.inMemory(name, this);
   }
-
-  @Override
-  public boolean isOpen() {
-    return true;
-  }
-
-  @Override
-  public void close() {}
 }

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.UnaryOperator;
 
 /**
  * Messages and answers as types of the JDK, because Spark's RPC layer does not see classes that
@@ -35,32 +36,27 @@ final class Wire {
     if (value instanceof Enum<?> constant) {
       return new Object[] {name(constant.getDeclaringClass()), constant.name()};
     }
-    if (value instanceof List<?> list) {
-      List<Object> encoded = new ArrayList<>(list.size());
-      list.forEach(element -> encoded.add(encode(element)));
-      return encoded;
-    }
-    if (value instanceof Map<?, ?> map) {
-      Map<Object, Object> encoded = map instanceof SortedMap ? new TreeMap<>() : new HashMap<>();
-      map.forEach((key, of) -> encoded.put(key, encode(of)));
-      return encoded;
-    }
-    return value;
+    return each(value, Wire::encode);
   }
 
   static Object decode(Object value) {
     if (value instanceof Object[] encoded) {
       return decode((String) encoded[0], Arrays.copyOfRange(encoded, 1, encoded.length));
     }
+    return each(value, Wire::decode);
+  }
+
+  /** A list or map with each of its values changed; all else as it is. */
+  private static Object each(Object value, UnaryOperator<Object> change) {
     if (value instanceof List<?> list) {
-      List<Object> decoded = new ArrayList<>(list.size());
-      list.forEach(element -> decoded.add(decode(element)));
-      return decoded;
+      List<Object> changed = new ArrayList<>(list.size());
+      list.forEach(element -> changed.add(change.apply(element)));
+      return changed;
     }
     if (value instanceof Map<?, ?> map) {
-      Map<Object, Object> decoded = map instanceof SortedMap ? new TreeMap<>() : new HashMap<>();
-      map.forEach((key, of) -> decoded.put(key, decode(of)));
-      return decoded;
+      Map<Object, Object> changed = map instanceof SortedMap ? new TreeMap<>() : new HashMap<>();
+      map.forEach((key, of) -> changed.put(key, change.apply(of)));
+      return changed;
     }
     return value;
   }

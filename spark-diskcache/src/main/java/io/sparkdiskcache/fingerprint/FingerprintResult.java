@@ -57,7 +57,7 @@ public sealed interface FingerprintResult {
      * refused.
      */
     public boolean settled() {
-      return chunks().stream().allMatch(FileChunk::settled);
+      return partitions.stream().flatMap(List::stream).allMatch(FileChunk::settled);
     }
 
     /** The chunks that all partitions read, in order. */

@@ -56,13 +56,10 @@ final class StaticFields {
             && writers.stream().allMatch(ClassFile::isInitializer)
             && !isWrittenInNest(graph.files, file, field);
     if (!field.isFinal() && !initialized && maker.isEmpty()) {
-      throw graph.refuse(
-          Refusal.Code.FUNCTION,
-          read.at()
-              + " reads "
-              + path
-              + ", which can be assigned while the application runs; make it final (a val), or pass"
-              + " its value as an argument");
+      throw refused(
+          read,
+          "which can be assigned while the application runs; make it final (a val), or pass its value"
+              + " as an argument");
     }
     if (lazy) {
       if (!field.name().startsWith("bitmap$")) {
@@ -116,15 +113,7 @@ final class StaticFields {
       maker.setAccessible(true);
       Object unused = maker.invoke(null);
     } catch (ReflectiveOperationException | LinkageError | RuntimeException e) {
-      throw graph.refuse(
-          Refusal.Code.FUNCTION,
-          read.at()
-              + " reads "
-              + StableNames.label(read.owner(), read.field())
-              + ", which "
-              + method
-              + " cannot make here: "
-              + e);
+      throw refused(read, "which " + method + " cannot make here: " + e);
     }
   }
 
@@ -141,13 +130,16 @@ final class StaticFields {
       field.setAccessible(true);
       return field.get(null);
     } catch (ReflectiveOperationException | LinkageError | RuntimeException e) {
-      throw graph.refuse(
-          Refusal.Code.FUNCTION,
-          read.at()
-              + " reads "
-              + StableNames.label(read.owner(), read.field())
-              + ", whose value cannot be had here: "
-              + e);
+      throw refused(read, "whose value cannot be had here: " + e);
     }
+  }
+
+  /**
+   * @param why a clause about the field
+   */
+  private RefusedException refused(StaticRead read, String why) {
+    return graph.refuse(
+        Refusal.Code.FUNCTION,
+        read.at() + " reads " + StableNames.label(read.owner(), read.field()) + ", " + why);
   }
 }
