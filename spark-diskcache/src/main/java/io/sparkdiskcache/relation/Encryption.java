@@ -5,6 +5,7 @@ import io.sparkdiskcache.arrow.EntryCipher;
 import io.sparkdiskcache.arrow.EntryEncryption;
 import io.sparkdiskcache.conf.KeySource;
 import io.sparkdiskcache.store.Components;
+import io.sparkdiskcache.store.OpenDirectories;
 import java.io.Serializable;
 import java.util.Base64;
 import java.util.Map;
@@ -26,8 +27,19 @@ import org.slf4j.LoggerFactory;
  */
 record Encryption(KeySource source, String keyId) implements Serializable {
   private static final Logger log = LoggerFactory.getLogger(Encryption.class);
-  private static final Map<Encryption, Optional<EntryCipher>> CIPHERS = new ConcurrentHashMap<>();
+  private static final Map<Encryption, Known> CIPHERS = new ConcurrentHashMap<>();
   private static final EntryCipher OF_PROCESS = EntryCipher.ofProcess();
+
+  /** What was found. A key that was not to be had is looked for again after a while. */
+  private record Known(Optional<EntryCipher> cipher, long nanos) {
+    static Known of(Optional<EntryCipher> cipher) {
+      return new Known(cipher, System.nanoTime());
+    }
+
+    boolean holds() {
+      return cipher.isPresent() || System.nanoTime() - nanos < OpenDirectories.RETRY.toNanos();
+    }
+  }
 
   /**
    * For the driver.
@@ -41,13 +53,15 @@ record Encryption(KeySource source, String keyId) implements Serializable {
     }
     EntryCipher cipher = EntryCipher.of(source.read());
     Encryption encryption = new Encryption(source, cipher.id());
-    CIPHERS.put(encryption, Optional.of(cipher));
+    CIPHERS.put(encryption, Known.of(Optional.of(cipher)));
     return encryption;
   }
 
-  /** The cipher in this process; empty, and logged once, if the driver's key is not here. */
+  /** The cipher in this process; empty, and logged, if the driver's key is not here. */
   Optional<EntryCipher> cipher() {
-    return CIPHERS.computeIfAbsent(this, Encryption::load);
+    return CIPHERS.compute(
+            this, (key, known) -> known != null && known.holds() ? known : Known.of(load(key)))
+        .cipher;
   }
 
   private static Optional<EntryCipher> load(Encryption encryption) {

@@ -58,6 +58,35 @@ final class Directories {
     Files.createFile(file, attributes(file, OWNER_FILE));
   }
 
+  /** A new file for the owner only, open for writing; the caller closes it. */
+  static FileChannel openNewPrivate(Path file) throws IOException {
+    return FileChannel.open(
+        file,
+        Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+        attributes(file, OWNER_FILE));
+  }
+
+  /** A new file for the owner only, with all of the bytes; where that fails there is no file. */
+  static void writeNewPrivate(Path file, byte[] bytes, boolean force) throws IOException {
+    try (FileChannel channel = openNewPrivate(file)) {
+      boolean written = false;
+      try {
+        ByteBuffer buffer = ByteBuffer.wrap(bytes);
+        while (buffer.hasRemaining()) {
+          channel.write(buffer);
+        }
+        if (force) {
+          channel.force(true);
+        }
+        written = true;
+      } finally {
+        if (!written) {
+          Files.deleteIfExists(file);
+        }
+      }
+    }
+  }
+
   /** For writing, created for the owner only if need be; the caller closes it. */
   static FileChannel openPrivate(Path file) throws IOException {
     return FileChannel.open(
@@ -99,14 +128,7 @@ final class Directories {
   static void writeAtomically(Path file, byte[] bytes) throws IOException {
     // Random: threads, and containers where process ids repeat, may write the same file at a time.
     Path temp = file.resolveSibling(CacheDirectory.name(file) + "." + UUID.randomUUID());
-    createPrivateFile(temp);
-    try (FileChannel channel = FileChannel.open(temp, StandardOpenOption.WRITE)) {
-      ByteBuffer buffer = ByteBuffer.wrap(bytes);
-      while (buffer.hasRemaining()) {
-        channel.write(buffer);
-      }
-      channel.force(true);
-    }
+    writeNewPrivate(temp, bytes, true);
     Files.move(temp, file, StandardCopyOption.ATOMIC_MOVE);
   }
 

@@ -14,16 +14,17 @@ import java.util.Optional;
  */
 @Internal
 public final class FileLook {
-  private final Map<FileRead, Boolean> unchanged = new HashMap<>();
+  private final Map<FileRead, FileRead.Look> seen = new HashMap<>();
 
-  /** A file that is not what it was; empty if all are. */
+  /**
+   * A file that is not what it was, or cannot be looked at now; empty if all are what they were.
+   */
   public Optional<FileRead> changed(Collection<FileRead> reads) {
-    for (FileRead read : reads) {
-      if (!unchanged.computeIfAbsent(read, FileRead::isUnchanged)) {
-        return Optional.of(read);
-      }
-    }
-    return Optional.empty();
+    return reads.stream().filter(read -> look(read) != FileRead.Look.SAME).findFirst();
+  }
+
+  FileRead.Look look(FileRead read) {
+    return seen.computeIfAbsent(read, FileRead::look);
   }
 
   /** Whether all files are what they were. */

@@ -86,20 +86,34 @@ public record FileRead(
     return new FileState(length, modifiedNanos, changedNanos, inode, device).read(path, at, sha256);
   }
 
+  /** What a look at the file on this host has shown. */
+  enum Look {
+    SAME,
+    CHANGED,
+    /** It cannot be read now: for want of descriptors, of memory, of permission. */
+    UNKNOWN
+  }
+
   /** Whether the file has the same content now, on this host. Never throws. */
-  public boolean isUnchanged() {
+  Look look() {
     try {
       Optional<FileState> now = FileState.of(path);
       if (now.isEmpty()) {
-        return length < 0 && FileState.isAbsent(path);
+        boolean absent = FileState.isAbsent(path);
+        return !absent ? Look.UNKNOWN : length < 0 ? Look.SAME : Look.CHANGED;
       }
       if (length != now.get().length()) {
-        return false;
+        return Look.CHANGED;
       }
-      return (settled && now.get().equals(state()))
-          || FileHashes.process().sha256(path, now.get()).equals(Optional.of(sha256));
+      if (settled && now.get().equals(state())) {
+        return Look.SAME;
+      }
+      return FileHashes.process()
+          .sha256(path, now.get())
+          .map(found -> found.equals(sha256) ? Look.SAME : Look.CHANGED)
+          .orElse(Look.UNKNOWN);
     } catch (InvalidPathException e) {
-      return false; // a name that this host cannot have
+      return Look.CHANGED; // a name that this host cannot have
     }
   }
 

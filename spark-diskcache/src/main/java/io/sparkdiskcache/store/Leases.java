@@ -52,8 +52,7 @@ final class Leases {
     String token = owner.token();
     for (int attempt = 0; attempt < 2; attempt++) {
       try {
-        Directories.createPrivateFile(file);
-        Files.writeString(file, token, StandardCharsets.US_ASCII);
+        Directories.writeNewPrivate(file, token.getBytes(StandardCharsets.US_ASCII), false);
         return Optional.of(() -> release(file));
       } catch (FileAlreadyExistsException e) {
         if (isHeld(file)) {
@@ -105,11 +104,23 @@ final class Leases {
 
   private void release(Path file) {
     try {
-      if (Files.readString(file, StandardCharsets.US_ASCII).equals(owner.token())) {
+      if (isOwn(file)) {
         Files.deleteIfExists(file);
       }
     } catch (IOException e) {
       Log.of(DiskStore.class).debug("Lease {} was gone when it was given back", file, e);
+    }
+  }
+
+  /** One that cannot be read is taken for it, because others would wait for a lease that stays. */
+  private boolean isOwn(Path file) throws IOException {
+    try {
+      return Files.readString(file, StandardCharsets.US_ASCII).equals(owner.token());
+    } catch (NoSuchFileException e) {
+      throw e;
+    } catch (IOException e) {
+      Log.of(DiskStore.class).debug("Lease {} cannot be read when it is given back", file, e);
+      return true;
     }
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -213,8 +214,19 @@ final class Lookups {
       }
       Optional<FileRead> changed =
           entry.reads().isEmpty() ? Optional.empty() : files.changed(entry.reads());
-      changed.ifPresent(file -> stale.computeIfAbsent(file, f -> new ArrayList<>()).add(entry));
+      changed.ifPresent(file -> notServed(entry, file));
       return changed.isEmpty();
+    }
+
+    /** Only a file that has changed is a reason to remove an entry. */
+    private void notServed(Entry entry, FileRead file) {
+      if (files.look(file) == FileRead.Look.CHANGED) {
+        stale.computeIfAbsent(file, f -> new ArrayList<>()).add(entry);
+      } else {
+        trouble.report(
+            "Cannot look at a file that a function read",
+            new IOException(file.path() + " cannot be read now"));
+      }
     }
 
     /** At once, so that what is computed instead can take the place. */

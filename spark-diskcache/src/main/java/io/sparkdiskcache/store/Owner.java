@@ -54,8 +54,8 @@ final class Owner implements AutoCloseable {
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
       String token = PROCESS + "%08x".formatted(RANDOM.nextInt());
       Path lockFile = directory.tmp().resolve(token + LOCK_SUFFIX);
-      Directories.createPrivateFile(lockFile);
-      FileChannel channel = FileChannel.open(lockFile, StandardOpenOption.WRITE);
+      // Created and opened at once: a lock file that nobody locks would tell of a crash.
+      FileChannel channel = Directories.openNewPrivate(lockFile);
       boolean claimed = false;
       try {
         // A recovery elsewhere may lock and delete the file before it is locked here.

@@ -175,7 +175,7 @@ final class Removal {
 
   /** In a write transaction: drops the row if the entry's file is gone, and says whether it did. */
   boolean droppedAsMissing(Session session, Entry entry) throws SQLException {
-    if (Files.exists(entry.path())) {
+    if (!Files.notExists(entry.path())) { // there, or not to be told now
       return false;
     }
     if (Rows.delete(session, entry)) {

@@ -45,13 +45,13 @@ class FileReadTest {
     Path file = write("a", "one");
     FileRead young = read(file);
     assertThat(young.settled()).isFalse();
-    assertThat(young.isUnchanged()).isTrue();
+    assertThat(young.look()).isEqualTo(FileRead.Look.SAME);
     FileTime time = Files.getLastModifiedTime(file);
     write("a", "two");
     Files.setLastModifiedTime(file, time);
-    assertThat(young.isUnchanged()).isFalse();
+    assertThat(young.look()).isEqualTo(FileRead.Look.CHANGED);
     write("a", "one");
-    assertThat(young.isUnchanged()).isTrue();
+    assertThat(young.look()).isEqualTo(FileRead.Look.SAME);
   }
 
   @Test
@@ -59,7 +59,7 @@ class FileReadTest {
     Path file = write("a", "one");
     FileRead seen = settled(file);
     assertThat(seen.settled()).isTrue();
-    assertThat(seen.isUnchanged()).isTrue();
+    assertThat(seen.look()).isEqualTo(FileRead.Look.SAME);
     // The times say that it is the same, so its content is not looked at.
     FileRead other =
         new FileRead(
@@ -71,13 +71,13 @@ class FileReadTest {
             seen.device(),
             true,
             "00");
-    assertThat(other.isUnchanged()).isTrue();
+    assertThat(other.look()).isEqualTo(FileRead.Look.SAME);
     Files.setLastModifiedTime(file, FileTime.fromMillis(0));
-    assertThat(seen.isUnchanged()).isTrue();
-    assertThat(other.isUnchanged()).isFalse();
+    assertThat(seen.look()).isEqualTo(FileRead.Look.SAME);
+    assertThat(other.look()).isEqualTo(FileRead.Look.CHANGED);
     Path copy = Files.copy(file, dir.resolve("b"));
     Files.move(copy, file, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
-    assertThat(seen.isUnchanged()).isTrue();
+    assertThat(seen.look()).isEqualTo(FileRead.Look.SAME);
   }
 
   @Test
@@ -96,12 +96,12 @@ class FileReadTest {
   @Test
   void absenceIsAFactToo() throws IOException {
     FileRead absent = FileRead.absent(dir.resolve("later").toString());
-    assertThat(absent.isUnchanged()).isTrue();
+    assertThat(absent.look()).isEqualTo(FileRead.Look.SAME);
     write("later", "");
-    assertThat(absent.isUnchanged()).isFalse();
+    assertThat(absent.look()).isEqualTo(FileRead.Look.CHANGED);
     FileRead dangling = FileRead.absent(dir.resolve("link").toString());
     Files.createSymbolicLink(dir.resolve("link"), dir.resolve("nowhere"));
-    assertThat(dangling.isUnchanged()).isFalse();
+    assertThat(dangling.look()).isEqualTo(FileRead.Look.UNKNOWN);
   }
 
   @Test
@@ -203,6 +203,29 @@ class FileReadTest {
       write("model", "six");
       put(two, keys.get(0), List.of(read(model)));
       assertThat(one.find(keys.get(0))).isPresent();
+    }
+  }
+
+  /** A directory in the place of the file stands for all that cannot be read now. */
+  @Test
+  void entriesStayWhileTheirFilesCannotBeRead() throws Exception {
+    Path model = write("model", "one");
+    Key key = StoreFixture.key("1");
+    Key another = StoreFixture.key("2");
+    try (DiskStore store = StoreFixture.open(dir.resolve("cache"))) {
+      put(store, key, List.of(read(model)));
+      put(store, another, List.of(FileRead.absent(model + "-2")));
+      Files.delete(model);
+      Files.createDirectory(model);
+      Files.createSymbolicLink(dir.resolve("model-2"), dir.resolve("nowhere"));
+      assertThat(store.find(key)).isEmpty();
+      assertThat(store.findAll(List.of(key, another))).isEmpty();
+      assertThat(store.stats().errors()).isEqualTo(3);
+      assertThat(store.stats().evictedFileChanged()).isZero();
+      Files.delete(model);
+      Files.delete(dir.resolve("model-2"));
+      write("model", "one");
+      assertThat(store.findAll(List.of(key, another))).hasSize(2);
     }
   }
 

@@ -22,6 +22,7 @@ import org.apache.spark.sql.functions.{broadcast, col, udf}
  */
 object LateReadersApp {
   private val GateAt = 3000L
+  private val Junk = Array.fill[Byte](1 << 20)(0x5a)
   private val sums = new ConcurrentHashMap[String, AtomicLong]
   private val ends = new ConcurrentHashMap[String, CompletableFuture[Long]]
 
@@ -202,7 +203,7 @@ object LateReadersApp {
   private def churn(): Unit =
     (0 until 3).foreach { _ =>
       System.gc()
-      val blocks = (0 until 64).map(_ => java.nio.ByteBuffer.allocateDirect(1 << 20))
-      blocks.foreach(block => while (block.hasRemaining) block.put(0x5a.toByte))
+      val blocks = (0 until 64).map(_ => java.nio.ByteBuffer.allocateDirect(Junk.length))
+      blocks.foreach(_.put(Junk))
     }
 }
