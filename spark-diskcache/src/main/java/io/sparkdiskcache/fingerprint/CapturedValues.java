@@ -9,6 +9,7 @@ import java.util.Collections;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.apache.xbean.asm9.Opcodes;
 import org.apache.xbean.asm9.Type;
@@ -45,6 +46,7 @@ final class CapturedValues {
   private long budget = BUDGET;
   private @Nullable String lazyField;
   private @Nullable String mutableAt;
+  private @Nullable String lazyUnseen;
 
   /** True while a value is encoded that the whole JVM shares, which must not be mutable. */
   private boolean shared;
@@ -81,6 +83,11 @@ final class CapturedValues {
   /** True if something was met that could change before a task serializes it. */
   boolean sawMutable() {
     return mutableAt != null;
+  }
+
+  /** What a task has to look at again after its last row. */
+  Optional<String> changeable() {
+    return Optional.ofNullable(mutableAt != null ? mutableAt : lazyUnseen);
   }
 
   RefusedException refuse(String sentence) {
@@ -339,7 +346,9 @@ final class CapturedValues {
         if (value == null && shared) {
           value = LazyValues.ask(graph, object, declared, place);
         }
-        LazyValues.check(graph, slot.owner(), declared, value, place, shared);
+        if (!LazyValues.check(graph, slot.owner(), declared, value, place, shared)) {
+          lazyUnseen = place;
+        }
       }
       return;
     }

@@ -5,6 +5,7 @@ import java.lang.invoke.SerializedLambda;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
@@ -170,7 +171,7 @@ final class CodeHasher implements FunctionIdentity {
           digest,
           graph.covered(),
           graph.parts(),
-          values.sawMutable() || graph.checks.writes() || !graph.reads.isEmpty(),
+          changeable(graph, values),
           graph.files.inMemory());
     } catch (StackOverflowError e) {
       throw RefusedException.of(
@@ -183,6 +184,15 @@ final class CodeHasher implements FunctionIdentity {
       throw RefusedException.of(
           Refusal.Code.INTERNAL, place, "the function's code cannot be examined: " + e);
     }
+  }
+
+  private static Optional<String> changeable(CodeGraph graph, CapturedValues values) {
+    if (values.changeable().isPresent()) {
+      return values.changeable();
+    }
+    return graph.checks.writes()
+        ? Optional.of("a field of an object that came with it, which it assigns")
+        : graph.reads.isEmpty() ? Optional.empty() : Optional.of("a file");
   }
 
   /** The same for all functions of a plan. */

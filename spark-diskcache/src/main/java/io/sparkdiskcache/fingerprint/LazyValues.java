@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Lazy vals are not encoded: their code is, and whether somebody has asked for them already must
  * not matter. But all rows of a task share the value, so it must be one that nobody can change:
- * known by its declared type, or, once it was computed, by looking.
+ * known by its declared type, or, once it was computed, by looking: on the driver, or in the task
+ * after its last row.
  */
 final class LazyValues {
   private static final Set<String> IMMUTABLE =
@@ -47,8 +48,13 @@ final class LazyValues {
     }
   }
 
-  /** Refuses a lazy val that may hold something mutable. */
-  static void check(
+  /**
+   * Refuses a lazy val that holds something mutable.
+   *
+   * @return false where that cannot be seen yet, because nobody has asked a captured object for it:
+   *     a task has to look again when its rows have
+   */
+  static boolean check(
       CodeGraph graph,
       String owner,
       ClassFile.Field field,
@@ -61,15 +67,18 @@ final class LazyValues {
             || IMMUTABLE.contains(desc)
             || (desc.startsWith("Ljava/time/") && !desc.startsWith("Ljava/time/Clock"));
     if (immutable) {
-      return;
+      return true;
     }
     if (LibraryObjects.isDeclared(graph.files, field)) {
       LibraryObjects.check(graph, owner, field, path, field.name() + "$lzycompute");
-      return;
+      return true;
+    }
+    if (value == null && !shared) {
+      return false;
     }
     if (value == null) {
       throw graph.refuse(
-          shared ? Refusal.Code.FUNCTION : Refusal.Code.FUNCTION_STATE,
+          Refusal.Code.FUNCTION,
           path
               + " is lazy and not computed yet, so it cannot be seen whether it is immutable; make"
               + " it a val, or a local variable of the function");
@@ -84,5 +93,6 @@ final class LazyValues {
           shared ? Refusal.Code.FUNCTION : Refusal.Code.FUNCTION_STATE,
           path + " is lazy and holds something that can be changed; make it a val");
     }
+    return true;
   }
 }

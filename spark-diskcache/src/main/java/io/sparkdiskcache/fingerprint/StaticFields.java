@@ -63,7 +63,7 @@ final class StaticFields {
     }
     if (lazy) {
       if (!field.name().startsWith("bitmap$")) {
-        LazyValues.check(graph, read.owner(), field, value(read), path, true);
+        LazyValues.check(graph, read.owner(), field, lazyValue(read, field, path), path, true);
       }
       return;
     }
@@ -122,6 +122,16 @@ final class StaticFields {
     return field.isSynthetic()
         && (field.name().startsWith("$SwitchMap$")
             || (file.isEnum() && field.isPrivate() && field.desc().startsWith("[")));
+  }
+
+  /** Whoever asks first must not matter: the object that has the lazy val is asked for it here. */
+  private @Nullable Object lazyValue(StaticRead read, ClassFile.Field field, String path) {
+    Object value = value(read);
+    if (value == null && graph.files.read(read.owner()).field("MODULE$") != null) {
+      Object module = value(new StaticRead(read.owner(), "MODULE$", read.at()));
+      value = module == null ? null : LazyValues.ask(graph, module, field, path);
+    }
+    return value;
   }
 
   private @Nullable Object value(StaticRead read) {

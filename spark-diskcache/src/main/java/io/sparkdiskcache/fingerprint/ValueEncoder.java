@@ -181,10 +181,11 @@ final class ValueEncoder {
           Refusal.Code.FUNCTION_STATE,
           "function "
               + MemoizableFunction.name(function)
-              + " reads a value that can change, such as an array, a HashMap or a field that is not"
-              + " final, and runs below a shuffle or broadcast, where no task of the cache can see"
-              + " that it did not; make it immutable (List.copyOf, Map.copyOf, a Scala immutable"
-              + " collection), or cache the rows below the shuffle");
+              + " reads "
+              + identity.changeable().orElseThrow()
+              + ", which can change, and runs below a shuffle or broadcast, where no task of the cache"
+              + " can see that it did not; make it immutable (List.copyOf, Map.copyOf, a Scala"
+              + " immutable collection, a val that is not lazy), or cache the rows below the shuffle");
     }
     encoding.prove(FunctionProof.of(function, identity));
     out().tag('f').putBytes(identity.digest());

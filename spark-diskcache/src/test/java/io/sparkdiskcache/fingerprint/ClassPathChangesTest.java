@@ -5,13 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sparkdiskcache.fingerprint.ClassPathMember.Arrange;
 import io.sparkdiskcache.fingerprint.ClassPathMember.Parts;
+import java.io.File;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.apache.spark.sql.api.java.UDF1;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -422,17 +427,50 @@ class ClassPathChangesTest {
 
   // ----
 
-  @Test
-  void whatLibrariesRead(@TempDir Path dir) throws Exception {
-    requireOtherIdentities(read(), dir);
+  private static final List<ClassPathMember> READ = read();
+  private static final List<ClassPathMember> STATE = state();
+  private static final List<ClassPathMember> ORDER = order();
+
+  @TempDir private static Path dir;
+
+  private static String classPath = "";
+  private static Path file = Path.of("");
+  private static List<Parts> one = List.of();
+  private static List<Parts> two = List.of();
+
+  /** Directories are walked for each identity; those of this project change nothing here. */
+  @BeforeAll
+  static void compile() throws IOException {
+    classPath = System.getProperty("java.class.path");
+    System.setProperty(
+        "java.class.path",
+        JarIdentity.classPath(null).stream()
+            .filter(place -> Files.isRegularFile(Path.of(place)))
+            .collect(Collectors.joining(File.pathSeparator)));
+    file = dir.resolve("file.txt");
+    List<ClassPathMember> all = new ArrayList<>(READ);
+    all.addAll(STATE);
+    all.addAll(ORDER);
+    one = parts(all, 1);
+    two = parts(all, 2);
+  }
+
+  @AfterAll
+  static void restore() {
+    System.setProperty("java.class.path", classPath);
   }
 
   @Test
-  void stateOfOtherJars(@TempDir Path dir) throws Exception {
+  void whatLibrariesRead() throws Exception {
+    requireOtherIdentities(READ, 0);
+  }
+
+  @Test
+  void stateOfOtherJars() throws Exception {
     var locale = java.util.Locale.getDefault();
     var zone = java.util.TimeZone.getDefault();
     try {
-      requireOtherIdentities(state(), dir);
+      requireOtherIdentities(STATE, READ.size());
     } finally {
       java.util.Locale.setDefault(locale);
       java.util.TimeZone.setDefault(zone);
@@ -441,27 +479,29 @@ class ClassPathChangesTest {
   }
 
   @Test
-  void theOrderOfTheClassPath(@TempDir Path dir) throws Exception {
-    requireOtherIdentities(order(), dir);
+  void theOrderOfTheClassPath() throws Exception {
+    requireOtherIdentities(ORDER, READ.size() + STATE.size());
   }
 
-  private static void requireOtherIdentities(List<ClassPathMember> members, Path dir)
+  /**
+   * @param from the number of the first member among all
+   */
+  private static void requireOtherIdentities(List<ClassPathMember> members, int from)
       throws Exception {
     assertThat(members).hasSizeGreaterThanOrEqualTo(15);
-    Path file = dir.resolve("file.txt");
     List<String> wrong = new ArrayList<>();
     List<String> same = new ArrayList<>();
     List<String> refused = new ArrayList<>();
     try (JavaSnippets snippets = new JavaSnippets(dir)) {
-      List<Parts> one = parts(members, snippets, file, 1);
-      List<Parts> two = parts(members, snippets, file, 2);
       List<List<Seen>> sides = new ArrayList<>();
       for (boolean first : new boolean[] {true, false}) {
         ClassPathMember.write(file, first ? 1 : 2);
         List<Seen> side = new ArrayList<>();
         for (int i = 0; i < members.size(); i++) {
-          List<Path> places = members.get(i).arrange().places(one.get(i), two.get(i), first);
-          side.add(see(snippets.load(places.toArray(Path[]::new)), "p" + i + ".user.App"));
+          int number = from + i;
+          List<Path> places =
+              members.get(i).arrange().places(one.get(number), two.get(number), first);
+          side.add(see(snippets.load(places.toArray(Path[]::new)), "p" + number + ".user.App"));
         }
         sides.add(side);
       }
@@ -486,14 +526,13 @@ class ClassPathChangesTest {
     assertThat(same).as("changes that no row shows").isEmpty();
   }
 
-  private static List<Parts> parts(
-      List<ClassPathMember> members, JavaSnippets snippets, Path file, int version)
-      throws Exception {
+  private static List<Parts> parts(List<ClassPathMember> members, int version) throws IOException {
     Map<String, String> sources = new LinkedHashMap<>();
     for (int i = 0; i < members.size(); i++) {
       sources.putAll(members.get(i).sources(i, version, file));
     }
-    Path compiled = snippets.compile(sources, List.of(), "-g");
+    Path root = Files.createDirectories(dir.resolve("version" + version));
+    Path compiled = new JavaSnippets(root).compile(sources, List.of(), "-g");
     List<Parts> parts = new ArrayList<>();
     for (int i = 0; i < members.size(); i++) {
       Path home = Files.createDirectories(compiled.resolveSibling("member" + i));

@@ -2,7 +2,7 @@
 package io.sparkdiskcache.fingerprint
 
 import java.lang.invoke.SerializedLambda
-import java.util.{List => JList, TreeMap}
+import java.util.{List => JList, Optional, TreeMap}
 
 /** Tells functions apart by the name of their method and by what they capture, which tests need. */
 object FakeFunctions extends FunctionIdentity {
@@ -17,7 +17,7 @@ object FakeFunctions extends FunctionIdentity {
       new CanonicalHasher().putString(name).digest(),
       JList.of(name),
       new TreeMap[String, String](),
-      mutable,
+      if (mutable) Optional.of("an array") else Optional.empty[String](),
       java.util.Map.of())
 
   private def describe(value: AnyRef): String =

@@ -107,6 +107,43 @@ class FunctionProofSuite extends AnyFunSuite with Scenarios {
     }
   }
 
+  test("lazy vals of captured objects: kept where a task finds nothing in them that can change") {
+    val cache = directory("lazy")
+    def rated(n: Int): Seq[Long => Any] = {
+      val (early, late) = (new Rates(n), new Rates(n))
+      require(early.list.nonEmpty && early.map.nonEmpty)
+      Seq(early, late).map(rates => (x: Long) => rates.list.sum + rates.map(1) + x)
+    }
+    val first = run(cache)(applied(_, rated(1): _*))
+    assert(first.miss, first)
+    assert(run(cache)(applied(_, rated(1): _*)).hit)
+    val other = run(cache)(applied(_, rated(2): _*))
+    assert(other.miss && other.rows != first.rows, other)
+    application(directory("lazy-mutable")) { spark =>
+      def counting: Long => Any = { val rates = new Rates(1); (x: Long) => rates.counts.merge("k", 1, (a, b) => a + b) }
+      val expected = ExactRows.of(applied(uncached(spark), counting))
+      val df = applied(spark, counting).cache()
+      assert(ExactRows.of(df) == expected)
+      assert(DiskCache.of(spark).entries().isEmpty && stats(spark).withheld.get("DIFFERS") >= 2, stats(spark))
+      assert(DiskCache.of(spark).explain(df).toString.contains("counts is lazy and holds something that can be changed"))
+    }
+  }
+
+  test("below a shuffle what can change is refused, and named") {
+    application(directory("below")) { spark =>
+      val array = Array(1L)
+      val rates = new Rates(1)
+      Seq[(Long => Any, String)](
+        ((x: Long) => x + array(0)) -> "array",
+        ((x: Long) => rates.list.sum + x) -> "rates").foreach { case (function, name) =>
+        val df = applied(spark, function).groupBy("f0").count().cache()
+        val reason = DiskCache.of(spark).explain(df).relations().get(0).reason().get.sentence
+        assert(reason.matches(s"(?s).*FunctionProofSuite.* reads \\S*$name\\S*, which can change, and runs below a shuffle.*"), reason)
+        assert(df.count() == 20)
+      }
+    }
+  }
+
   test("statics: what a task finds in them counts, and what it leaves there") {
     val cache = directory("statics")
     application(cache) { spark =>
@@ -161,6 +198,12 @@ class FunctionProofSuite extends AnyFunSuite with Scenarios {
 
 class Counter extends Serializable {
   var n = 0L
+}
+
+class Rates(n: Int) extends Serializable {
+  lazy val list: List[Int] = List(n, 2)
+  @transient lazy val map: Map[Int, Int] = Map(1 -> n)
+  lazy val counts = new util.HashMap[String, Integer]()
 }
 
 object Registry {
