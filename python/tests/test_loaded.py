@@ -271,7 +271,12 @@ def digests(root: Path, table: Path, *tops: str) -> dict[str, str]:
     return _libraries.Machine([str(root)], table).digests(tops)
 
 
-def test_a_library_counts_by_its_content(tmp_path: Path) -> None:
+@pytest.mark.parametrize("remembered", [False, True])
+def test_a_library_counts_by_its_content(
+    remembered: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if remembered:  # the table has what was found out about files that are this young
+        monkeypatch.setattr(_libraries, "is_settled", lambda at: True)
     root, table = tmp_path / "site", tmp_path / "cache" / "table.json"
     install(root, "acme", "def rate(x): return x * 2\n", requires="acmecore>=1; python_version > '3'")
     install(root, "acmecore", "ONE = 1\n")

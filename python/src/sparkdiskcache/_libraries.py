@@ -28,7 +28,7 @@ from . import _jsonfile
 from ._digest import hexdigest_of
 from ._sources import is_settled, stamp
 
-_FORMAT = 4
+_FORMAT = 5
 # Extras of these names are for who develops the library.
 _FOR_DEVELOPERS = (
     "all",
@@ -183,37 +183,54 @@ class Machine:
         at = _stamp(record)
         if not at:
             return "no RECORD"
-        changed = []
         newest = max(at[1], at[2])
         root = os.path.dirname(one.path)
-        listed = list(_files(record))
-        for name, size, expected in listed:
-            path = os.path.join(root, name)
+        suspects = [
+            f"{directory}/{name}" if directory else name
+            for directory, files in self._installed(one, at)
+            for name in _suspects(os.path.join(root, directory), files, newest)
+        ]
+        changed = []
+        expected = {name: hashed for name, _, hashed in _files(record)} if suspects else {}
+        for name in suspects:
             try:
-                s = os.stat(path)
+                content = self.sha256(os.path.join(root, name))
             except OSError:
                 changed.append(f"{name} is missing")
                 continue
-            if s.st_size != size:
-                changed.append(f"{name} {self.sha256(path)}")
-            elif s.st_mtime_ns > newest or s.st_ctime_ns > newest:
-                content = self.sha256(path)
-                if content != _hexadecimal(expected):
-                    changed.append(f"{name} {content}")
-        for path in self._beside(one, {name for name, _, _ in listed}):
+            if content != _hexadecimal(expected[name]):
+                changed.append(f"{name} {content}")
+        for path in self._beside(one):
             try:
                 changed.append(f"{os.path.relpath(path, root)} {self.sha256(path)}")
             except OSError as e:
                 changed.append(f"{path} {e}")
         return hexdigest_of(*sorted(changed)) if changed else ""
 
-    def _beside(self, one: Distribution, listed: set[str]) -> list[str]:
+    def _installed(self, one: Distribution, at: tuple[int, ...]) -> list[tuple[str, list[tuple[str, int]]]]:
+        """Names and lengths of the files in ``RECORD``, by directory."""
+        table: dict[str, Any] = self._hashes()["installed"]
+        known = table.get(one.path)
+        if known is None or known[0] != list(at):
+            directories: dict[str, list[tuple[str, int]]] = {}
+            for path, size, _ in _files(os.path.join(one.path, "RECORD")):
+                directory, _, name = path.rpartition("/")
+                directories.setdefault(directory, []).append((name, size))
+            known = [list(at), list(directories.items())]
+            if is_settled(at):
+                table[one.path] = known
+                self._dirty = True
+        found: list[tuple[str, list[tuple[str, int]]]] = known[1]
+        return found
+
+    def _beside(self, one: Distribution) -> list[str]:
         """Files in the directories of a distribution that it has not installed: a library may import or read them."""
         root = os.path.dirname(one.path)
         tops = [os.path.join(root, top) for top in one.tops]
         known = self._hashes()["beside"].get(one.path)
         if known is not None and known[0] == [[d, *_stamp(d)] for d, *_ in known[0]]:
             return list(known[1])
+        listed = {name for name, _, _ in _files(os.path.join(one.path, "RECORD"))}
         directories: list[list[Any]] = []
         found: list[str] = []
         todo = [top for top in tops if os.path.isdir(top)]
@@ -261,7 +278,7 @@ class Machine:
     def _hashes(self) -> dict[str, Any]:
         if self._known is None:
             self._known = self._read() or {
-                "format": _FORMAT, "distributions": {}, "files": {}, "beside": {},
+                "format": _FORMAT, "distributions": {}, "installed": {}, "files": {}, "beside": {},
             }  # fmt: skip
         return self._known
 
@@ -369,6 +386,28 @@ def _files(record: str) -> Iterable[tuple[str, int, str]]:
             and ".dist-info/" not in name
         ):
             yield name, int(size), hashed[7:]
+
+
+def _suspects(directory: str, files: Iterable[tuple[str, int]], newest: int) -> list[str]:
+    """Of the files in a directory, those that are not there, of another length, or newer."""
+    try:
+        # Names relative to an open directory: thousands of paths take the kernel much longer.
+        handle = os.open(directory, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    except OSError:
+        return [name for name, _ in files]
+    found = []
+    try:
+        for name, size in files:
+            try:
+                s = os.stat(name, dir_fd=handle)
+            except OSError:
+                found.append(name)
+                continue
+            if s.st_size != size or s.st_mtime_ns > newest or s.st_ctime_ns > newest:
+                found.append(name)
+    finally:
+        os.close(handle)
+    return found
 
 
 def _hexadecimal(digest: str) -> str:
