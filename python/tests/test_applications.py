@@ -36,7 +36,7 @@ def assert_computed(found: dict[str, Any], names: set[str]) -> None:
         assert found[name]["hits"] == 0 and found[name]["computed"] > 0, name
 
 
-def test_every_kind_of_function_hits_in_the_next_application_until_it_is_edited(
+def test_functions_and_lists_hit_in_the_next_application_until_they_are_edited(
     programs: Programs, data: str
 ) -> None:
     source = (PROGRAMS / "everything.py").read_text()
@@ -79,11 +79,13 @@ def test_every_kind_of_function_hits_in_the_next_application_until_it_is_edited(
             ('nlargest(1, "id")', 'nsmallest(1, "id")'),
             ("lambda x: x - 1", "lambda x: x - 2"),
             ("for digit in s:", "for digit in s[:1]:"),
+            ('(3, "c")', '(3, "d")'),
         ),
     )
     third = programs.run("program.py", data, PYTHONHASHSEED="2")
     reached = {
         "plain", "captures", "calls_helper", "big", "vectorized", "mapInPandas", "applyInPandas", "sql", "udtf",
+        "listed", "listed_called",
     }  # fmt: skip
     assert_computed(third, reached)
     assert_hits(third, names - reached)
@@ -101,6 +103,8 @@ def test_every_kind_of_function_hits_in_the_next_application_until_it_is_edited(
         assert [row[0] for row in third[name]["rows"]] == column, name
     assert third["applyInPandas"]["rows"] == [[k, k] for k in range(5)]
     assert third["udtf"]["rows"] == [[i, str(i)[0]] for i in ids]
+    assert third["listed"]["rows"] == [[1, "a"], [2, None], [3, "d"]]
+    assert third["listed_called"]["rows"] == [[4 * i] for i in range(9)]
 
 
 UNCONFIGURED = """

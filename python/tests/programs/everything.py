@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kind of Python function over the data, each result cached: rows, and how it was found."""
 
+import datetime as dt
 import json
 import sys
 
@@ -8,7 +9,7 @@ import helper
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 from pyspark.sql.functions import arrow_udf, pandas_udf, udf, udtf
 
 import sparkdiskcache
@@ -24,6 +25,7 @@ FACTOR = 3
 OFFSET = 100
 KNOWN = {"1", "2", "3", "250"}
 BIG = list(range(400_000))
+LISTED = [(1, "a"), (2, None), (3, "c")]
 
 
 @udf("long")
@@ -125,6 +127,10 @@ queries = {
     .applyInPandas(joined, "k long, n long"),
     "sql": spark.sql("select registered(id) from t"),
     "udtf": spark.sql("select id, digit from t, lateral words(s)"),
+    "listed": spark.createDataFrame(LISTED, "id long, s string"),
+    "listed_Rows": spark.createDataFrame([Row(a=i, b=Row(c=str(i), d=dt.date(2026, 1, i))) for i in range(1, 9)]),
+    "listed_pandas": spark.createDataFrame(pd.DataFrame({"a": [1.5, 2.5], "b": ["x", "y"]})),
+    "listed_called": spark.createDataFrame([{"id": i} for i in range(9)], "id long").select(plain("id")),
 }
 found = {}
 for name, query in queries.items():
@@ -141,5 +147,5 @@ for name, query in queries.items():
         "rows": answer,
     }
 with open(result, "w") as out:
-    json.dump(found, out)
+    json.dump(found, out, default=str)
 spark.stop()
