@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The price of a proof: proof.py [ROWS]. Nothing is cached; the same functions with a proof and without.
+"""The price of a proof: proof.py [ROWS] [PAIRS]. Nothing is cached; the same functions with a proof and without.
 
-Run it with a Python that has PySpark and the package. Times of a task are those of this process, where
-functions are loaded and asked for their verdict as a worker does it.
+Run by ``bin/bench proof``. Jobs run in pairs, and which of a pair is first changes from pair to pair. Times of a
+task are those of this process, where functions are loaded and asked for their verdict as a worker does it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from sparkdiskcache import _proof, _watch, fnhash
 from sparkdiskcache._hooks import _sent
 
 ROWS = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000_000
+PAIRS = int(sys.argv[2]) if len(sys.argv) > 2 else 10
 TASKS = 200
 
 
@@ -60,22 +61,23 @@ def seconds(df: Any) -> float:
     return time.perf_counter() - start
 
 
-def of_jobs(spark: SparkSession, declare: Any) -> tuple[float, float]:
-    """Median seconds of a job with a proof and without, in turn."""
+def of_jobs(spark: SparkSession, declare: Any) -> list[tuple[float, float]]:
+    """Seconds of jobs with a proof and without, in pairs."""
     rows = spark.range(ROWS)
     original = pyspark.sql.udf._wrap_function
-    times: dict[bool, list[float]] = {True: [], False: []}
-    for round_ in range(6):
-        for proves in (True, False):
+    pairs = []
+    for pair in range(-1, PAIRS):
+        times = {}
+        for proves in (pair % 2 == 0, pair % 2 != 0):
             pyspark.sql.udf._wrap_function = original if proves else original._sparkdiskcache_original
             try:
                 job = rows.select(declare()("id"))
-                took = seconds(job)
+                times[proves] = seconds(job)
             finally:
                 pyspark.sql.udf._wrap_function = original
-            if round_ > 0:
-                times[proves].append(took)
-    return statistics.median(times[True]), statistics.median(times[False])
+        if pair >= 0:
+            pairs.append((times[True], times[False]))
+    return pairs
 
 
 def main() -> None:
@@ -83,8 +85,13 @@ def main() -> None:
     spark = sparkdiskcache.configure(builder).getOrCreate()
     kinds = {"udf": lambda: udf(plain, "long"), "pandas_udf": lambda: pandas_udf(vectorized, "long")}
     for name, declare in kinds.items():
-        proven, without = of_jobs(spark, declare)
-        print(f"{name}: {ROWS} rows, {proven:.2f} s with a proof, {without:.2f} s without")
+        pairs = of_jobs(spark, declare)
+        proven, without = (statistics.median(times) for times in zip(*pairs, strict=True))
+        low, ratio, high = statistics.quantiles([p / w for p, w in pairs], n=4)
+        print(
+            f"{name}: {ROWS} rows, {proven:.2f} s with a proof, {without:.2f} s without;"
+            f" ratio {ratio:.3f} (quartiles {low:.3f} and {high:.3f} of {len(pairs)} pairs)"
+        )
     spark.stop()
     for function in (plain, vectorized):
         first, before, after = of_tasks(function)
