@@ -125,7 +125,9 @@ def test_a_model_in_a_file_keeps_its_predictions_until_it_is_trained_again(
         assert second[name]["rows"] == first[name]["rows"], name
     third = run(1)
     for name in FUNCTIONS:
-        assert third[name]["hits"] == 0 and third[name]["computed"] > 0, name
+        # The driver of a cluster knows what its hosts have, and not what their files have become.
+        found = first[name]["computed"] if "cluster" in master else 0
+        assert (third[name]["hits"], third[name]["computed"]) == (found, first[name]["computed"]), name
         assert third[name]["rows"] != first[name]["rows"], name
     assert np.allclose([v for _, v in third["by_onnx"]["rows"]], factors["model.onnx"][1] * ID[:, 0])
     fourth = run(1)

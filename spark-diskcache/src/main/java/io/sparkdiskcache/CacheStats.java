@@ -11,7 +11,9 @@ import java.util.Map;
 /**
  * Counters of the cache in this application, and the sizes of its contents.
  *
- * @param hits partitions (file chunks, for row-local plans) found when a relation was first used
+ * @param hits partitions (file chunks, for row-local plans) found when a relation was first used;
+ *     on a cluster a task computes one all the same, and counts it, where a file that a function
+ *     read has changed on its host
  * @param savedMillis task time that computing what was found had taken, without the stages below
  * @param computed partitions (file chunks) computed and written
  * @param stagesSkipped exchanges below relations that were found whole and so not executed

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
-import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.zip.ZipEntry;
@@ -60,23 +60,34 @@ public final class IdentityBenchmark {
     zip.closeEntry();
   }
 
+  /**
+   * As an application has long done: Spark's classes are loaded, and every jar was searched once.
+   */
+  private static void openAll(ClassLoader loader) {
+    System.out.println("Spark " + org.apache.spark.package$.MODULE$.SPARK_VERSION());
+    EngineIdentity.witnesses(loader);
+    if (loader.getResource("no/such/resource") != null) {
+      throw new IllegalStateException("no jar was to have it");
+    }
+  }
+
+  private static void print(String what, Runnable measured) {
+    ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+    long ran = threads.getCurrentThreadCpuTime();
+    long start = System.nanoTime();
+    measured.run();
+    long end = System.nanoTime();
+    System.out.printf(
+        "  %s: %.1f ms, of which the thread ran %.1f%n",
+        what, (end - start) / 1e6, (threads.getCurrentThreadCpuTime() - ran) / 1e6);
+  }
+
   private static void measure() {
     ClassLoader loader = IdentityBenchmark.class.getClassLoader();
-    // Spark has long loaded what these need of the JDK.
-    Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator, -1))
-        .forEach(path -> Files.exists(Path.of(path)));
-    long start = System.nanoTime();
-    EngineIdentity.current();
-    long engine = System.nanoTime();
-    ClassPathIdentity.of(loader, List.of(), false);
-    long path = System.nanoTime();
-    ClassPathIdentity.of(loader, List.of(), false);
-    long again = System.nanoTime();
-    System.out.printf(
-        "%d jars and directories: engine %.1f ms, class path %.1f ms, again in this process %.1f ms%n",
-        JarIdentity.classPath(loader).size(),
-        (engine - start) / 1e6,
-        (path - engine) / 1e6,
-        (again - path) / 1e6);
+    openAll(loader);
+    print("engine", EngineIdentity::current);
+    print("class path", () -> ClassPathIdentity.of(loader, List.of(), false));
+    print("class path again", () -> ClassPathIdentity.of(loader, List.of(), false));
+    System.out.println("  " + JarIdentity.classPath(loader).size() + " jars and directories");
   }
 }

@@ -9,10 +9,12 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * How entries are found: {@link Front} knows what was found lately, the index the rest, and in both
@@ -193,6 +195,7 @@ final class Lookups {
     private final Instant now;
     private final FileLook files = new FileLook();
     private final Map<FileRead, List<Entry>> stale = new LinkedHashMap<>();
+    private final Set<FileRead> unknown = new HashSet<>();
 
     Usable(Instant now) {
       this.now = now;
@@ -222,7 +225,7 @@ final class Lookups {
     private void notServed(Entry entry, FileRead file) {
       if (files.look(file) == FileRead.Look.CHANGED) {
         stale.computeIfAbsent(file, f -> new ArrayList<>()).add(entry);
-      } else {
+      } else if (unknown.add(file)) {
         trouble.report(
             "Cannot look at a file that a function read",
             new IOException(file.path() + " cannot be read now"));
