@@ -66,6 +66,7 @@ public final class IdentityBenchmark {
   private static void openAll(ClassLoader loader) {
     System.out.println("Spark " + org.apache.spark.package$.MODULE$.SPARK_VERSION());
     EngineIdentity.witnesses(loader);
+    byte[] unused = new CanonicalHasher().putString("loads the JDK's digests").digest();
     if (loader.getResource("no/such/resource") != null) {
       throw new IllegalStateException("no jar was to have it");
     }
