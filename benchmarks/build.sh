@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# For bin/demo and bin/bench, which source it: finds Java, builds what is missing or out of date, and sets
-# home, target, java, cache_jar and classpath.
+# For bin/demo and bin/bench, which source it: takes --spark LINE, finds Java, builds what is missing or out of
+# date, and sets home, target, java, cache_jar, classpath, line and rest, the other arguments.
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 command=bin/$(basename "$0")
-# The first version in the parent's pom.xml is the project's.
-version=$(sed -n '/<version>/{s:.*<version>\(.*\)</version>.*:\1:p;q;}' "$home/pom.xml")
-target=$home/benchmarks/target
-cache_jar=$home/spark-diskcache/target/spark-diskcache-$version.jar
+source "$home/bin/line.sh"
+take_line "$@" || exit
+target=$home/benchmarks/$target_name
+cache_jar=$jar
 
 fail() {
   echo "$command: $*" >&2
@@ -41,7 +41,8 @@ build() {
   echo "building (mvn package without tests)"
   mkdir -p "$target"
   log=$target/build.log
-  local mvn=(mvn -B -q -f "$home/pom.xml" -pl benchmarks -am
+  spark_jars || fail "Cannot build: the jars of Spark are missing."
+  local mvn=(mvn -B -q -f "$home/pom.xml" "${maven_line[@]}" -pl benchmarks -am
     -Dmaven.test.skip=true -Dspotless.check.skip=true package)
   # Offline first: it is quicker, and enough unless a dependency was never downloaded.
   "${mvn[@]}" -o >"$log" 2>&1 || "${mvn[@]}" >"$log" 2>&1 || {

@@ -13,12 +13,17 @@ environment() {
   fi
 }
 
-# wheel JAR ENVIRONMENT: the package with the jar in it, in target/dist.
+# pyspark_of LINE: the version of PySpark that is tested on a line of Spark.
+pyspark_of() {
+  sed -n "s/^$1 //p" lines.txt
+}
+
+# wheel ENVIRONMENT JAR...: the package with the jars in it, one a line of Spark, in target/dist.
 wheel() {
   rm -rf "$target/package" "$target/dist"
   mkdir -p "$target/package" "$target/dist"
   cp -r pyproject.toml src "$target/package/"
   mkdir "$target/package/src/sparkdiskcache/jars"
-  cp "$1" "$target/package/src/sparkdiskcache/jars/"
-  "$2/bin/pip" wheel -q --no-deps --no-build-isolation -w "$target/dist" "$target/package"
+  cp "${@:2}" "$target/package/src/sparkdiskcache/jars/"
+  "$1/bin/pip" wheel -q --no-deps --no-build-isolation -w "$target/dist" "$target/package"
 }

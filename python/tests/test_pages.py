@@ -84,3 +84,24 @@ def test_memo_files_of_both_languages_have_the_columns_of_their_page() -> None:
         f"| version | `user_version` of each database: {_memofile.FORMAT} ("
         in (DESIGN / "format-memo.md").read_text()
     )
+
+
+def test_the_table_of_lines_is_the_builds() -> None:
+    pom = (ROOT / "pom.xml").read_text()
+    default = pom[: pom.index("<profiles>")]
+
+    def version(text: str, name: str) -> str:
+        found = re.search(rf"<{name}>(.*?)</{name}>", text) or re.search(rf"<{name}>(.*?)</{name}>", default)
+        assert found
+        return found[1].removesuffix("-pyspark")
+
+    delta = (ROOT / "spark-diskcache/pom.xml").read_text()
+    tested = dict(line.split() for line in (ROOT / "python/lines.txt").read_text().splitlines())
+    wanted = []
+    for line, profile in re.findall(r"<id>spark-([\d.]+)</id>(.*?)</profile>", pom, re.DOTALL):
+        (dependencies,) = re.findall(rf"<id>spark-{line}</id>(.*?)</profile>", delta, re.DOTALL)
+        of_delta = version("", "delta.version") if "delta-spark" in dependencies else "none"
+        cells = [line, version(profile, "spark.version"), version(profile, "scala.version"), tested[line], of_delta]
+        wanted.append("| " + " | ".join(cells) + " |")
+    page = (ROOT / "docs/compatibility.md").read_text()
+    assert re.findall(r"^\| \d.*\|$", page, re.MULTILINE) == wanted

@@ -295,9 +295,21 @@ def test_any_version_of_the_line_is_supported(version: str) -> None:
     assert _line.supported(version)
 
 
-@pytest.mark.parametrize("version", ["3.5.7", "4.0.4", "4.1.3", "4.3.0", "4.20.0", "14.2.0", "4.2a", "", "5"])
+@pytest.mark.parametrize("version", ["3.5.7", "4.4.0", "4.20.0", "14.2.0", "4.2a", "", "5"])
 def test_another_line_is_not(version: str) -> None:
     assert not _line.supported(version)
+
+
+def test_the_lines_are_those_of_the_jars(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert _line.built_for() == tuple(_line.jars())
+    monkeypatch.setattr(_line, "__file__", str(tmp_path / "_line.py"))
+    assert _line.built_for() == _line.LINES
+    (tmp_path / "jars").mkdir()
+    for line in ("4.3", "4.1", "3.5"):
+        (tmp_path / "jars" / f"spark-diskcache-{line}_2.13-0.1.0.jar").touch()
+    assert _line.built_for() == ("4.1", "4.3")
+    assert _line.supported("4.1.3") and not _line.supported("4.2.1") and not _line.supported("3.5.7")
+    assert _line.sentence().startswith("built for Spark 4.1 and 4.3, found ")
 
 
 def test_a_missing_jar_is_named(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ class DiskCache:
         if not hasattr(spark, "_jsparkSession"):
             raise DiskCacheError(
                 "Cannot inspect the cache through Spark Connect: it runs in the server. df.cache() is enough here,"
-                " if the server was started with --jars spark-diskcache-<version>.jar"
+                " if the server was started with --jars spark-diskcache-<line>_2.13-<version>.jar"
                 f" --conf spark.plugins={PLUGIN}."
             )
         self._sc = spark.sparkContext

@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import _hooks
+import pyspark
+
+from . import _hooks, _line
 from .errors import DiskCacheError
 
 if TYPE_CHECKING:
@@ -50,17 +52,17 @@ def jar_path(jar: str | os.PathLike[str] | None = None) -> Path:
         path = Path(jar).expanduser().resolve()
         if not path.is_file():
             raise DiskCacheError(
-                f"Cannot find the jar {path}: give the path of spark-diskcache-<version>.jar."
+                f"Cannot find the jar {path}: give the path of spark-diskcache-<line>_2.13-<version>.jar."
             )
         return path
-    found = sorted((Path(__file__).parent / "jars").glob("spark-diskcache-*.jar"))
-    if len(found) != 1:
+    found = _line.jars().get(_line.line_of(pyspark.__version__) or "")
+    if found is None:
         raise DiskCacheError(
-            f"Cannot find the jar in {Path(__file__).parent / 'jars'}: install the wheel, which contains it,"
-            " or call configure(builder, jar=...)."
+            f"Cannot find the jar in {Path(__file__).parent / 'jars'}: install the wheel, which contains one for each"
+            " line of Spark, or call configure(builder, jar=...)."
         )
-    return found[0]
+    return found
 
 
 def _name(jar: str | os.PathLike[str] | None) -> str:
-    return str(jar) if jar is not None else "spark-diskcache-<version>.jar"
+    return str(jar) if jar is not None else "spark-diskcache-<line>_2.13-<version>.jar"

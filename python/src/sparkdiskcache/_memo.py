@@ -242,16 +242,31 @@ class Memoized:
     def _udf(self) -> Any:
         """Made anew each time: the function is hashed and pickled as it is now."""
         try:
-            from pyspark.sql.functions import ArrowUDFType, PandasUDFType, arrow_udf, pandas_udf
+            import pyarrow  # noqa: F401
         except ImportError as e:
             raise DiskCacheError("Cannot memoize: pyarrow is missing; pip install pyarrow.") from e
+        import pyspark.sql.functions as of_spark
+
         calls = self._calls()
+        if self._options.kind != "pandas" and not hasattr(of_spark, "arrow_udf"):
+            return self._row_by_row(calls)
         evaluator = _evaluator(calls, self._options.name)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that users should write type hints: these are ours
             if self._options.kind == "pandas":
-                return pandas_udf(evaluator, calls.declared, PandasUDFType.SCALAR)
-            return arrow_udf(evaluator, calls.declared, ArrowUDFType.SCALAR)
+                return of_spark.pandas_udf(evaluator, calls.declared, of_spark.PandasUDFType.SCALAR)
+            return of_spark.arrow_udf(evaluator, calls.declared, of_spark.ArrowUDFType.SCALAR)
+
+    def _row_by_row(self, calls: Calls) -> Any:
+        """PySpark 4.0 has no functions over Arrow columns, and pandas columns change values."""
+        from pyspark.sql.functions import udf
+
+        if self._options.kind != "plain":
+            raise DiskCacheError(
+                f"Cannot memoize {self._options.name} as an Arrow function: this PySpark has none;"
+                " use a plain or a pandas function, or PySpark 4.1 or later."
+            )
+        return udf(_row_evaluator(calls, self._options.name), calls.declared)
 
     def _calls(self) -> Calls:
         declared = self.returnType
@@ -318,6 +333,18 @@ def _evaluator(calls: Calls, name: str) -> Callable[..., Any]:
     def evaluate(*columns: Any) -> Any:
         return calls.evaluate(columns)
 
+    return _named(evaluate, name)
+
+
+def _row_evaluator(calls: Calls, name: str) -> Callable[..., Any]:
+    def evaluate(*values_of_row: Any) -> Any:
+        single = len(values_of_row) == 1
+        return calls.answers_of([values_of_row[0] if single else values_of_row], single)[0]
+
+    return _named(evaluate, name)
+
+
+def _named(evaluate: Callable[..., Any], name: str) -> Callable[..., Any]:
     evaluate.__name__ = evaluate.__qualname__ = name
     setattr(evaluate, _hooks.MEMOIZED, True)
     return evaluate

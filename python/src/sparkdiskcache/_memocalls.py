@@ -17,6 +17,7 @@ from pyspark.sql import types as t
 from . import _memocolumns as columns_
 from . import _memoreads
 from . import _memovalues as values
+from ._arrowtypes import arrow_type
 from ._hostdirectory import of_this_process
 from ._memobatch import Batch, ColumnBatch
 from ._memofile import Function
@@ -91,9 +92,8 @@ class Calls:
         if self.options.kind == "pandas":
             return columns_.series(answers, self.declared)
         import pyarrow as pa
-        from pyspark.sql.pandas.types import to_arrow_type
 
-        return pa.array(answers, to_arrow_type(self.declared, timezone="UTC"))
+        return pa.array(answers, arrow_type(self.declared))
 
     def answers(self, columns: Sequence[Any]) -> list[Any]:
         """One a row."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import types as t
 
+from ._arrowtypes import arrow_type
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
@@ -123,7 +125,6 @@ def as_pandas(column: Any) -> Any:
 def returned(column: Any, declared: t.DataType) -> list[Any]:
     """The answer of a function of whole columns, converted as Spark does it."""
     import pyarrow as pa
-    from pyspark.sql.pandas.types import to_arrow_type
 
     if is_pandas(column) and isinstance(declared, t.StructType) and hasattr(column, "columns"):
         by_name = set(declared.names) <= set(column.columns)
@@ -132,7 +133,7 @@ def returned(column: Any, declared: t.DataType) -> list[Any]:
             for i, f in enumerate(declared.fields)
         ]
         return [dict(zip(declared.names, row)) for row in zip(*parts)]
-    wanted = to_arrow_type(declared, timezone="UTC")
+    wanted = arrow_type(declared)
     if is_pandas(column):
         made = pa.Array.from_pandas(column, type=wanted, safe=False)
     elif is_arrow(column):
@@ -176,9 +177,8 @@ def _field(value: Any, name: str) -> Any:
 def like(values: list[Any], declared: t.DataType, column: Any) -> Any:
     """Results in the kind of column that a caller has handed over."""
     import pyarrow as pa
-    from pyspark.sql.pandas.types import to_arrow_type
 
-    array = pa.array(values, to_arrow_type(declared, timezone="UTC"))
+    array = pa.array(values, arrow_type(declared))
     if not is_pandas(column):
         return array
     made: pd.Series = series(values, declared) if array.null_count else array.to_pandas()

@@ -11,6 +11,8 @@ from typing import Any
 
 from pyspark.sql import types as t
 
+from ._arrowtypes import arrow_type
+
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 _NAIVE_EPOCH = datetime.datetime(1970, 1, 1)
 _DAY_ZERO = datetime.date(1970, 1, 1).toordinal()
@@ -121,12 +123,11 @@ def _as_spark_takes(value: Any, declared: t.DataType) -> Any:
     """A value that has not the very type in place of which Spark takes it; the same one if it does not."""
     import pyarrow as pa
     from pyspark.sql.conversion import LocalDataToArrowConversion
-    from pyspark.sql.pandas.types import to_arrow_type
 
     plain = _without_numpy(value)
     try:
         converted = LocalDataToArrowConversion._create_converter(declared)(plain)
-        return pa.array([converted], to_arrow_type(declared, timezone="UTC"))[0].as_py()
+        return pa.array([converted], arrow_type(declared))[0].as_py()
     except (AssertionError, ValueError, TypeError, AttributeError, OverflowError, pa.ArrowException):
         return plain
 

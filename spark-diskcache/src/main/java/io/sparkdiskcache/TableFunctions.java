@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache;
 
+import io.sparkdiskcache.shim.LogicalRdds;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.MemoEntry;
 import io.sparkdiskcache.store.MemoUse;
@@ -22,15 +23,11 @@ import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.ExpressionInfo;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
-import org.apache.spark.sql.catalyst.plans.physical.UnknownPartitioning;
 import org.apache.spark.sql.catalyst.types.DataTypeUtils;
-import org.apache.spark.sql.execution.LogicalRDD;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.types.UTF8String;
-import scala.Option;
 import scala.Tuple3;
-import scala.collection.immutable.Nil$;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 import scala.runtime.AbstractFunction1;
@@ -241,23 +238,12 @@ final class TableFunctions {
                         .toList();
                 check.accept(values);
                 SessionView view = SessionView.of(SparkSession.active(), name);
-                return new LogicalRDD(
+                return LogicalRdds.of(
                     widened(DataTypeUtils.toAttributes(schema)),
                     new CallRdd(view.context(), schema, () -> rows.apply(view, values)),
-                    new UnknownPartitioning(0),
-                    none(),
-                    false,
-                    Option.empty(),
-                    view.session(),
-                    Option.empty(),
-                    Option.empty());
+                    view.session());
               }
             }));
-  }
-
-  @SuppressWarnings("unchecked") // Nil is a Seq of anything
-  private static <T> Seq<T> none() {
-    return (Seq<T>) (Seq<?>) Nil$.MODULE$;
   }
 
   private static Object constant(Expression argument) {

@@ -36,7 +36,6 @@ import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
-import org.apache.spark.sql.types.TimeType;
 import org.apache.spark.sql.types.TimestampNTZType;
 import org.apache.spark.sql.types.TimestampType;
 import org.apache.spark.sql.types.VariantType;
@@ -349,7 +348,7 @@ public final class ArrowSchemas {
       return new ArrowType.Timestamp(TimeUnit.MICROSECOND, "UTC");
     } else if (type instanceof TimestampNTZType) {
       return new ArrowType.Timestamp(TimeUnit.MICROSECOND, null);
-    } else if (type instanceof TimeType) {
+    } else if (LaterTypes.isTime(type)) {
       return new ArrowType.Time(TimeUnit.NANOSECOND, 64);
     } else if (type instanceof DayTimeIntervalType) {
       return new ArrowType.Duration(TimeUnit.MICROSECOND);

@@ -3,12 +3,11 @@ package io.sparkdiskcache.arrow;
 
 import io.sparkdiskcache.annotation.Internal;
 import org.apache.spark.unsafe.Platform;
-import org.apache.spark.unsafe.types.BinaryView;
 import org.jspecify.annotations.Nullable;
 
 /** Binaries, and the bytes of geometries and geographies. */
 @Internal
-public final class BinaryColumn extends MappedColumn {
+public final class BinaryColumn extends ViewableColumn {
   private final long offsets;
   private final byte @Nullable [] base; // what data is an offset in; null if it is an address
   private final long data;
@@ -37,18 +36,18 @@ public final class BinaryColumn extends MappedColumn {
     return value;
   }
 
-  /** Points into the mapping, or to what was decompressed. */
   @Override
-  @SuppressWarnings("NullAway") // null for null is what Spark asks for; its class is unannotated
-  public @Nullable BinaryView getBinaryView(int rowId) {
-    if (isNullAt(rowId)) {
-      return null;
-    }
-    int start = offset(rowId);
-    return BinaryView.fromAddress(base, data + start, offset(rowId + 1) - start);
+  byte @Nullable [] base() {
+    return base;
   }
 
-  private int offset(int rowId) {
+  @Override
+  long data() {
+    return data;
+  }
+
+  @Override
+  int offset(int rowId) {
     return Platform.getInt(null, offsets + ((long) rowId << 2));
   }
 }

@@ -17,8 +17,6 @@ import org.apache.spark.sql.types.DayTimeIntervalType;
 import org.apache.spark.sql.types.DecimalType;
 import org.apache.spark.sql.types.DoubleType;
 import org.apache.spark.sql.types.FloatType;
-import org.apache.spark.sql.types.GeographyType;
-import org.apache.spark.sql.types.GeometryType;
 import org.apache.spark.sql.types.IntegerType;
 import org.apache.spark.sql.types.LongType;
 import org.apache.spark.sql.types.MapType;
@@ -27,7 +25,6 @@ import org.apache.spark.sql.types.ShortType;
 import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
-import org.apache.spark.sql.types.TimeType;
 import org.apache.spark.sql.types.TimestampNTZType;
 import org.apache.spark.sql.types.TimestampType;
 import org.apache.spark.sql.types.UserDefinedType;
@@ -177,7 +174,7 @@ final class ColumnLayout {
     } else if (type instanceof LongType
         || type instanceof TimestampType
         || type instanceof TimestampNTZType
-        || type instanceof TimeType
+        || LaterTypes.isTime(type)
         || type instanceof DayTimeIntervalType) {
       return Kind.INT64;
     } else if (type instanceof FloatType) {
@@ -189,8 +186,7 @@ final class ColumnLayout {
     } else if (type instanceof StringType) {
       return Kind.STRING;
     } else if (type instanceof BinaryType
-        || type instanceof GeometryType
-        || type instanceof GeographyType) {
+        || (SpatialValues.WRITES_SPATIAL && LaterTypes.isSpatial(type))) {
       return Kind.BINARY;
     } else if (type instanceof ArrayType) {
       return Kind.LIST;

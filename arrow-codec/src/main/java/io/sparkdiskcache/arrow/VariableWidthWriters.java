@@ -14,7 +14,6 @@ import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.CalendarIntervalType;
 import org.apache.spark.sql.types.VariantType;
 import org.apache.spark.unsafe.Platform;
-import org.apache.spark.unsafe.types.BinaryView;
 import org.apache.spark.unsafe.types.CalendarInterval;
 import org.apache.spark.unsafe.types.UTF8String;
 import org.apache.spark.unsafe.types.VariantVal;
@@ -199,8 +198,7 @@ final class VariableWidthWriters {
 
     @Override
     void writeValue(SpecializedGetters in, int ordinal) throws IOException {
-      BinaryView value = in.getBinaryView(ordinal);
-      append(value.getBaseObject(), value.getBaseOffset(), value.numBytes());
+      SpatialValues.writeOpaque(this, in, ordinal);
     }
   }
 

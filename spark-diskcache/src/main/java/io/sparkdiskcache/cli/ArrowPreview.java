@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.cli;
 
+import io.sparkdiskcache.shim.LaterApi;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
@@ -10,7 +11,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.apache.arrow.compression.CommonsCompressionFactory;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.FixedSizeBinaryVector;
@@ -47,7 +47,7 @@ record ArrowPreview(Map<String, String> statistics, List<String> rows) {
       try (RootAllocator allocator = new RootAllocator();
           FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
           ArrowFileReader reader =
-              new ArrowFileReader(channel, allocator, CommonsCompressionFactory.INSTANCE)) {
+              new ArrowFileReader(channel, allocator, LaterApi.compression())) {
         VectorSchemaRoot batch = reader.getVectorSchemaRoot();
         Map<String, Long> nulls = new LinkedHashMap<>();
         List<String> rows = new ArrayList<>();

@@ -9,8 +9,6 @@ import org.apache.spark.sql.catalyst.expressions.ApplyFunctionExpression;
 import org.apache.spark.sql.catalyst.expressions.CurrentCatalog;
 import org.apache.spark.sql.catalyst.expressions.CurrentDatabase;
 import org.apache.spark.sql.catalyst.expressions.CurrentDate;
-import org.apache.spark.sql.catalyst.expressions.CurrentPath;
-import org.apache.spark.sql.catalyst.expressions.CurrentTime;
 import org.apache.spark.sql.catalyst.expressions.CurrentTimeZone;
 import org.apache.spark.sql.catalyst.expressions.CurrentTimestampLike;
 import org.apache.spark.sql.catalyst.expressions.CurrentUser;
@@ -18,7 +16,6 @@ import org.apache.spark.sql.catalyst.expressions.DistributedSequenceID;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.ExpressionImplUtils;
 import org.apache.spark.sql.catalyst.expressions.ExpressionWithRandomSeed;
-import org.apache.spark.sql.catalyst.expressions.KllSketchMergeBase;
 import org.apache.spark.sql.catalyst.expressions.LocalTimestamp;
 import org.apache.spark.sql.catalyst.expressions.Nondeterministic;
 import org.apache.spark.sql.catalyst.expressions.PrintToStderr;
@@ -26,10 +23,6 @@ import org.apache.spark.sql.catalyst.expressions.PythonFuncExpression;
 import org.apache.spark.sql.catalyst.expressions.TransformExpression;
 import org.apache.spark.sql.catalyst.expressions.UserDefinedExpression;
 import org.apache.spark.sql.catalyst.expressions.VariableReference;
-import org.apache.spark.sql.catalyst.expressions.aggregate.KllMergeAggBase;
-import org.apache.spark.sql.catalyst.expressions.aggregate.KllSketchAggBigint;
-import org.apache.spark.sql.catalyst.expressions.aggregate.KllSketchAggDouble;
-import org.apache.spark.sql.catalyst.expressions.aggregate.KllSketchAggFloat;
 import org.apache.spark.sql.catalyst.expressions.aggregate.V2Aggregator;
 import org.apache.spark.sql.catalyst.expressions.objects.DecodeUsingSerializer;
 import org.apache.spark.sql.catalyst.expressions.objects.EncodeUsingSerializer;
@@ -66,19 +59,24 @@ final class ExpressionRules {
           DistributedSequenceID.class,
           CurrentTimestampLike.class,
           CurrentDate.class,
-          CurrentTime.class,
           CurrentTimeZone.class,
           CurrentUser.class,
           CurrentDatabase.class,
           CurrentCatalog.class,
-          CurrentPath.class,
           LocalTimestamp.class,
-          VariableReference.class,
-          KllSketchAggBigint.class,
-          KllSketchAggDouble.class,
-          KllSketchAggFloat.class,
-          KllMergeAggBase.class,
-          KllSketchMergeBase.class);
+          VariableReference.class);
+
+  /** Of the same kinds, where the line of Spark has them. */
+  private static final List<Class<?>> NOT_REPEATABLE_LATER =
+      SparkClasses.present(
+          "org.apache.spark.sql.catalyst.expressions.CurrentTime",
+          "org.apache.spark.sql.catalyst.expressions.CurrentPath",
+          "org.apache.spark.sql.catalyst.expressions.LocalTimestampNanos",
+          "org.apache.spark.sql.catalyst.expressions.KllSketchMergeBase",
+          "org.apache.spark.sql.catalyst.expressions.aggregate.KllSketchAggBigint",
+          "org.apache.spark.sql.catalyst.expressions.aggregate.KllSketchAggDouble",
+          "org.apache.spark.sql.catalyst.expressions.aggregate.KllSketchAggFloat",
+          "org.apache.spark.sql.catalyst.expressions.aggregate.KllMergeAggBase");
 
   private static final String XSD_PATH = "rowValidationXSDPath";
 
@@ -124,7 +122,7 @@ final class ExpressionRules {
     if (isAny(type, FUNCTIONS)) {
       return Refusal.Code.FUNCTION;
     }
-    if (isAny(type, NOT_REPEATABLE)) {
+    if (isAny(type, NOT_REPEATABLE) || isAny(type, NOT_REPEATABLE_LATER)) {
       return Refusal.Code.NON_DETERMINISTIC;
     }
     return type == PrintToStderr.class ? Refusal.Code.SIDE_EFFECT : Refusal.Code.EXPRESSION;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.shim.SparkInternals;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedMap;
@@ -9,7 +10,6 @@ import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.PlanExpression;
 import org.apache.spark.sql.execution.FileSourceScanExec;
 import org.apache.spark.sql.execution.SparkPlan;
-import org.apache.spark.sql.execution.UnionLoopExec;
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec;
 import org.apache.spark.sql.execution.columnar.InMemoryTableScanExec;
 import org.apache.spark.sql.execution.exchange.BroadcastExchangeLike;
@@ -103,7 +103,7 @@ final class Packing {
         || (plan instanceof Exchange && !(plan instanceof BroadcastExchangeLike))
         || plan instanceof ReusedExchangeExec
         || plan instanceof InMemoryTableScanExec
-        || plan instanceof UnionLoopExec
+        || SparkInternals.isRecursion(plan)
         || below.stream().anyMatch(Packing::crosses);
   }
 }

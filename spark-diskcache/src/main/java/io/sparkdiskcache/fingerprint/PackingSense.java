@@ -4,6 +4,7 @@ package io.sparkdiskcache.fingerprint;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression;
 import org.apache.spark.sql.catalyst.expressions.aggregate.Complete$;
 import org.apache.spark.sql.catalyst.expressions.aggregate.Final$;
@@ -22,7 +23,6 @@ import org.apache.spark.sql.execution.LocalLimitExec;
 import org.apache.spark.sql.execution.LocalTableScanExec;
 import org.apache.spark.sql.execution.MapElementsExec;
 import org.apache.spark.sql.execution.MapGroupsExec;
-import org.apache.spark.sql.execution.OneRowRelationExec;
 import org.apache.spark.sql.execution.ProjectExec;
 import org.apache.spark.sql.execution.RangeExec;
 import org.apache.spark.sql.execution.ReusedSubqueryExec;
@@ -45,8 +45,6 @@ import org.apache.spark.sql.execution.joins.BroadcastNestedLoopJoinExec;
 import org.apache.spark.sql.execution.joins.CartesianProductExec;
 import org.apache.spark.sql.execution.joins.ShuffledHashJoinExec;
 import org.apache.spark.sql.execution.joins.SortMergeJoinExec;
-import org.apache.spark.sql.execution.python.ArrowAggregatePythonExec;
-import org.apache.spark.sql.execution.python.ArrowWindowPythonExec;
 import org.apache.spark.sql.execution.python.FlatMapCoGroupsInBatchExec;
 import org.apache.spark.sql.execution.python.FlatMapGroupsInBatchExec;
 import org.apache.spark.sql.execution.window.WindowExec;
@@ -78,7 +76,6 @@ final class PackingSense {
           InMemoryTableScanExec.class,
           LocalTableScanExec.class,
           MapElementsExec.class,
-          OneRowRelationExec.class,
           ProjectExec.class,
           RangeExec.class,
           ReusedExchangeExec.class,
@@ -93,11 +90,12 @@ final class PackingSense {
           SubqueryExec.class,
           UnionExec.class);
 
+  private static final List<Class<?>> BLIND_LATER =
+      SparkClasses.present("org.apache.spark.sql.execution.OneRowRelationExec"); // since 4.1
+
   /** They see the order of rows. */
   private static final List<Class<?>> BY_ORDER =
       List.of(
-          ArrowAggregatePythonExec.class,
-          ArrowWindowPythonExec.class,
           BaseAggregateExec.class,
           CoGroupExec.class,
           CollectLimitExec.class,
@@ -110,6 +108,13 @@ final class PackingSense {
           WindowExec.class,
           WindowGroupLimitExec.class);
 
+  private static final List<Class<?>> BY_ORDER_LATER =
+      SparkClasses.present(
+          "org.apache.spark.sql.execution.python.ArrowAggregatePythonExec", // since 4.1
+          "org.apache.spark.sql.execution.python.ArrowWindowPythonExec", // since 4.1
+          "org.apache.spark.sql.execution.python.AggregateInPandasExec", // 4.0
+          "org.apache.spark.sql.execution.python.WindowInPandasExec"); // 4.0
+
   private PackingSense() {}
 
   static boolean shows(SparkPlan plan) {
@@ -120,13 +125,16 @@ final class PackingSense {
   }
 
   private static boolean seesCuts(SparkPlan plan) {
-    if (BLIND.contains(plan.getClass()) || PythonNodes.isRowLocal(plan)) {
+    if (BLIND.contains(plan.getClass())
+        || BLIND_LATER.contains(plan.getClass())
+        || PythonNodes.isRowLocal(plan)) {
       return false;
     }
     if (OpaqueSources.reads(plan)) {
       return false; // which rows there are, the user's word says, or the rows themselves
     }
-    if (BY_ORDER.stream().noneMatch(type -> type.isInstance(plan))) {
+    if (Stream.concat(BY_ORDER.stream(), BY_ORDER_LATER.stream())
+        .noneMatch(type -> type.isInstance(plan))) {
       return true;
     }
     return isLast(plan)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.shim.SparkInternals;
 import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,7 +32,6 @@ import org.apache.spark.sql.execution.SparkScriptTransformationExec;
 import org.apache.spark.sql.execution.SubqueryAdaptiveBroadcastExec;
 import org.apache.spark.sql.execution.SubqueryBroadcastExec;
 import org.apache.spark.sql.execution.SubqueryExec;
-import org.apache.spark.sql.execution.UnionLoopExec;
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec;
 import org.apache.spark.sql.execution.columnar.InMemoryRelation;
 import org.apache.spark.sql.execution.columnar.InMemoryTableScanExec;
@@ -165,6 +165,10 @@ final class PlanEncoder {
   }
 
   private void node(SparkPlan plan) {
+    Optional<String> later = LaterArguments.refusal(plan);
+    if (later.isPresent()) {
+      throw encoding.refused(Refusal.Code.PLAN_NODE, later.get());
+    }
     if (isWrapper(plan)) {
       plan(unwrap(plan));
     } else if (plan instanceof ReusedExchangeExec reused) {
@@ -189,8 +193,8 @@ final class PlanEncoder {
       range(range);
     } else if (plan instanceof InMemoryTableScanExec cached) {
       cached(cached);
-    } else if (plan instanceof UnionLoopExec loop) {
-      loop(loop);
+    } else if (SparkInternals.isRecursion(plan)) {
+      recursion(plan, recursions.parts(plan).orElseThrow());
     } else if (recursions.step(plan).isPresent()) {
       open(plan).tag('R').putInt(recursions.step(plan).get());
       attributes(ScalaInterop.list(plan.output()));
@@ -332,14 +336,14 @@ final class PlanEncoder {
         : 1;
   }
 
-  /** Its id is drawn from a counter. Both parts run by themselves, before the plan. */
-  private void loop(UnionLoopExec loop) {
-    subquery(recursions.anchor(loop));
-    subquery(recursions.recursion(loop));
-    open(loop);
-    attributes(ScalaInterop.list(loop.output()));
-    values.value(loop.limit());
-    values.value(loop.maxDepth());
+  /** Both parts run by themselves, before the plan. */
+  private void recursion(SparkPlan plan, RecursiveQueries.Parts parts) {
+    subquery(parts.anchor());
+    subquery(parts.recursion());
+    open(plan);
+    attributes(ScalaInterop.list(plan.output()));
+    values.value(parts.limit());
+    values.value(parts.maxDepth());
   }
 
   private void cached(InMemoryTableScanExec scan) {

@@ -2,6 +2,7 @@
 package io.sparkdiskcache.fingerprint;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -29,7 +30,6 @@ import org.apache.spark.sql.execution.LocalTableScanExec;
 import org.apache.spark.sql.execution.MapElementsExec;
 import org.apache.spark.sql.execution.MapGroupsExec;
 import org.apache.spark.sql.execution.MapPartitionsExec;
-import org.apache.spark.sql.execution.OneRowRelationExec;
 import org.apache.spark.sql.execution.ProjectExec;
 import org.apache.spark.sql.execution.RangeExec;
 import org.apache.spark.sql.execution.SerializeFromObjectExec;
@@ -68,8 +68,16 @@ record PlanShape(PlanClass planClass, List<SparkPlan> leaves) {
           SerializeFromObjectExec.class,
           MapElementsExec.class);
 
-  private static final Set<Class<?>> LOCAL_LEAVES =
-      Set.of(LocalTableScanExec.class, RangeExec.class, OneRowRelationExec.class);
+  private static final Set<Class<?>> LOCAL_LEAVES = localLeaves();
+
+  private static Set<Class<?>> localLeaves() {
+    Set<Class<?>> leaves = new HashSet<>();
+    leaves.add(LocalTableScanExec.class);
+    leaves.add(RangeExec.class);
+    leaves.addAll(
+        SparkClasses.present("org.apache.spark.sql.execution.OneRowRelationExec")); // since 4.1
+    return Set.copyOf(leaves);
+  }
 
   /** Each partition of the output is computed from the partitions of the same index below. */
   private static final Set<Class<?>> PARTITION_LOCAL =

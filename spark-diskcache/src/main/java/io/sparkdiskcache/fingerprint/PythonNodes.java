@@ -8,7 +8,6 @@ import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.PythonUDF;
 import org.apache.spark.sql.execution.SparkPlan;
 import org.apache.spark.sql.execution.python.ArrowEvalPythonExec;
-import org.apache.spark.sql.execution.python.ArrowWindowPythonExec;
 import org.apache.spark.sql.execution.python.BatchEvalPythonExec;
 import org.apache.spark.sql.execution.python.EvalPythonExec;
 import org.apache.spark.sql.execution.python.MapInArrowExec;
@@ -28,6 +27,9 @@ import org.apache.spark.sql.types.UserDefinedType;
 final class PythonNodes {
   private static final Set<Class<?>> SCALAR =
       Set.of(BatchEvalPythonExec.class, ArrowEvalPythonExec.class);
+
+  /** The second is the name of the first in Spark 4.0. */
+  private static final Set<String> WINDOW = Set.of("ArrowWindowPythonExec", "WindowInPandasExec");
 
   private static final Set<Integer> CALLED_PER_ROW =
       Set.of(PythonEvalType.SQL_BATCHED_UDF(), PythonEvalType.SQL_ARROW_BATCHED_UDF());
@@ -113,6 +115,6 @@ final class PythonNodes {
    * window: which of two equal rows comes first is up to the run.
    */
   static boolean isPartitionLocal(SparkPlan plan) {
-    return isKnown(plan) && !(plan instanceof ArrowWindowPythonExec);
+    return isKnown(plan) && !WINDOW.contains(plan.getClass().getSimpleName());
   }
 }

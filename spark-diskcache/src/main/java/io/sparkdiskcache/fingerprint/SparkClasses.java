@@ -3,7 +3,9 @@ package io.sparkdiskcache.fingerprint;
 
 import java.net.URL;
 import java.security.CodeSource;
+import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.execution.SparkPlan;
@@ -45,6 +47,27 @@ final class SparkClasses {
     return loader == null
         || loader == ClassLoader.getPlatformClassLoader()
         || (element.getName().startsWith("scala.") && within(element, SCALA));
+  }
+
+  /** The classes of these names that this line of Spark has. */
+  static List<Class<?>> present(String... names) {
+    ClassLoader loader = SparkPlan.class.getClassLoader();
+    List<Class<?>> found = new ArrayList<>();
+    for (String name : names) {
+      if (loader.getResource(name.replace('.', '/') + ".class") != null) {
+        found.add(named(name, loader));
+      }
+    }
+    return List.copyOf(found);
+  }
+
+  private static Class<?> named(String name, ClassLoader loader) {
+    try {
+      return Class.forName(name, false, loader);
+    } catch (ClassNotFoundException e) {
+      throw new IllegalStateException(
+          "Spark's class " + name + " is there but cannot be loaded", e);
+    }
   }
 
   /** A lambda or method reference: a class the JVM spun, with no identity of its own. */

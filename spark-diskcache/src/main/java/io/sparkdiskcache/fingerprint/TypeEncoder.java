@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.arrow.LaterTypes;
 import java.util.Set;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.util.ArrayData;
@@ -27,7 +28,6 @@ import org.apache.spark.sql.types.ShortType;
 import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
-import org.apache.spark.sql.types.TimeType;
 import org.apache.spark.sql.types.TimestampNTZType;
 import org.apache.spark.sql.types.TimestampType;
 import org.apache.spark.sql.types.UserDefinedType;
@@ -59,7 +59,6 @@ final class TypeEncoder {
           DateType.class,
           TimestampType.class,
           TimestampNTZType.class,
-          TimeType.class,
           DayTimeIntervalType.class,
           YearMonthIntervalType.class,
           CalendarIntervalType.class,
@@ -223,7 +222,7 @@ final class TypeEncoder {
 
   private static boolean isAtomic(DataType type) {
     for (Class<?> c = type.getClass(); c != null; c = c.getSuperclass()) {
-      if (ATOMIC.contains(c)) {
+      if (ATOMIC.contains(c) || LaterTypes.isTime(type)) {
         return SparkClasses.isSparkSql(type.getClass());
       }
     }

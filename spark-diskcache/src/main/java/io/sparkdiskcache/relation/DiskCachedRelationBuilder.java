@@ -12,16 +12,12 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 import org.apache.spark.rdd.RDD;
-import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.classic.SparkSession;
 import org.apache.spark.sql.columnar.CachedBatch;
 import org.apache.spark.sql.columnar.CachedBatchSerializer;
-import org.apache.spark.sql.execution.SparkPlan;
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec;
 import org.apache.spark.sql.execution.columnar.CachedRDDBuilder;
-import org.apache.spark.storage.StorageLevel;
 import org.jspecify.annotations.Nullable;
-import scala.Option;
 
 /**
  * Spark's builder of a cached relation, with the SSD behind it.
@@ -39,7 +35,7 @@ import scala.Option;
  * the other's monitor while it holds its own; plans have no cycles, so never the other way round.
  */
 @Internal
-public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
+public final class DiskCachedRelationBuilder extends SparkLineBuilder {
   private final CacheApplication application;
   private final CachedBatchSerializer sparksSerializer;
   private final transient RelationFingerprint fingerprint;
@@ -74,10 +70,7 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     super(
         new ArrowCachedBatchSerializer(
             !SparkInternals.columnarOutputHangsPython(application.context()), fingerprint.lowers()),
-        original.storageLevel(),
-        original.cachedPlan(),
-        original.tableName(),
-        original.logicalPlan());
+        original);
     this.application = application;
     this.sparksSerializer = original.serializer();
     this.fingerprint = fingerprint;
@@ -132,12 +125,12 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
   }
 
   @Override
-  public synchronized long materializedRowCount() {
+  synchronized long knownRows() {
     return current == null ? 0 : current.rows();
   }
 
   @Override
-  public synchronized long materializedSizeInBytes() {
+  synchronized long knownBytes() {
     return current == null ? 0 : current.bytes();
   }
 
@@ -151,20 +144,14 @@ public final class DiskCachedRelationBuilder extends CachedRDDBuilder {
     missedIn = null;
   }
 
-  /** Spark copies a builder to cache a refreshed plan: that is decided on anew. */
   @Override
-  public CachedRDDBuilder copy(
-      CachedBatchSerializer serializer,
-      StorageLevel storageLevel,
-      SparkPlan cachedPlan,
-      Option<String> tableName,
-      LogicalPlan logicalPlan) {
-    return new CachedRDDBuilder(
-        serializer == serializer() ? sparksSerializer : serializer,
-        storageLevel,
-        cachedPlan,
-        tableName,
-        logicalPlan);
+  synchronized @Nullable RDD<CachedBatch> knownBuffers() {
+    return current == null ? null : current.rdd();
+  }
+
+  @Override
+  CachedBatchSerializer serializerOfCopy(CachedBatchSerializer serializer) {
+    return serializer == serializer() ? sparksSerializer : serializer;
   }
 
   @Override

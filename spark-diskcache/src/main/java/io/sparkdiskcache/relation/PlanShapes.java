@@ -2,9 +2,9 @@
 package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.fingerprint.Redaction;
+import io.sparkdiskcache.shim.SparkInternals;
 import org.apache.spark.sql.execution.BaseSubqueryExec;
 import org.apache.spark.sql.execution.SparkPlan;
-import org.apache.spark.sql.execution.UnionLoopExec;
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec;
 import org.apache.spark.sql.execution.adaptive.QueryStageExec;
 import org.apache.spark.sql.execution.columnar.InMemoryTableScanExec;
@@ -26,7 +26,7 @@ final class PlanShapes {
         || plan instanceof QueryStageExec
         || plan instanceof BaseSubqueryExec
         || plan instanceof InMemoryTableScanExec
-        || plan instanceof UnionLoopExec
+        || SparkInternals.isRecursion(plan)
         || !plan.subqueries().isEmpty()
         || CollectionConverters.asJava(plan.children()).stream().anyMatch(PlanShapes::runsJobs);
   }

@@ -28,6 +28,7 @@ import org.apache.spark.sql.execution.CachedData;
 import org.apache.spark.sql.execution.CommandExecutionMode;
 import org.apache.spark.sql.execution.QueryExecution;
 import org.apache.spark.sql.execution.SQLExecution;
+import org.apache.spark.sql.execution.SparkPlan;
 import org.apache.spark.sql.execution.columnar.CachedRDDBuilder;
 import org.apache.spark.sql.execution.columnar.InMemoryRelation;
 import org.apache.spark.sql.execution.columnar.InMemoryRelation$;
@@ -110,27 +111,19 @@ public final class SparkInternals {
    */
   public static void announce(int rddId, int partition, long bytes) {
     BlockManager blocks = SparkEnv.get().blockManager();
-    blocks
-        .master()
-        .updateBlockInfo(
-            blocks.blockManagerId(),
-            new RDDBlockId(rddId, partition),
-            StorageLevel.DISK_ONLY(),
-            0L,
-            Math.max(1, bytes)); // what has no size is no block to dynamic allocation
+    BlockUpdates.announce(
+        blocks.master(), blocks.blockManagerId(), new RDDBlockId(rddId, partition), bytes);
   }
 
   /** Tells Spark's scheduler that an executor holds a partition, as {@link #announce} does. */
   public static void announceAt(BlockManagerId executor, int rddId, int partition, long bytes) {
-    SparkEnv.get()
-        .blockManager()
-        .master()
-        .updateBlockInfo(
-            executor,
-            new RDDBlockId(rddId, partition),
-            StorageLevel.DISK_ONLY(),
-            0L,
-            Math.max(1, bytes));
+    BlockUpdates.announce(
+        SparkEnv.get().blockManager().master(), executor, new RDDBlockId(rddId, partition), bytes);
+  }
+
+  /** Whether a plan is a recursive query, which Spark has since 4.1. */
+  public static boolean isRecursion(SparkPlan plan) {
+    return plan.getClass().getName().equals("org.apache.spark.sql.execution.UnionLoopExec");
   }
 
   /** The executors that are alive, the driver left out. */

@@ -1,24 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
+import io.sparkdiskcache.shim.LogicalRdds;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.apache.spark.rdd.EmptyRDD;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.catalyst.expressions.SortOrder;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.catalyst.plans.logical.UnionLoopRef;
-import org.apache.spark.sql.catalyst.plans.physical.UnknownPartitioning;
 import org.apache.spark.sql.execution.CommandExecutionMode;
-import org.apache.spark.sql.execution.LogicalRDD;
 import org.apache.spark.sql.execution.RDDScanExec;
 import org.apache.spark.sql.execution.SparkPlan;
 import org.apache.spark.sql.execution.UnionLoopExec;
 import scala.Option;
-import scala.collection.immutable.Nil$;
-import scala.collection.immutable.Seq;
 import scala.reflect.ClassTag$;
 import scala.runtime.AbstractPartialFunction;
 
@@ -29,6 +25,9 @@ import scala.runtime.AbstractPartialFunction;
  * for the rows of the step before.
  */
 final class RecursiveQueries {
+  /** A recursive query in its parts. */
+  record Parts(SparkPlan anchor, SparkPlan recursion, Option<?> limit, Option<?> maxDepth) {}
+
   private final Encoding encoding;
 
   /** One for each recursion that has been met, in that order. */
@@ -38,11 +37,16 @@ final class RecursiveQueries {
     this.encoding = encoding;
   }
 
-  SparkPlan anchor(UnionLoopExec loop) {
-    return planned(loop, loop.anchor());
+  /** Of a recursive query; empty for any other plan. Its id, drawn from a counter, is no part. */
+  Optional<Parts> parts(SparkPlan plan) {
+    if (!(plan instanceof UnionLoopExec loop)) {
+      return Optional.empty();
+    }
+    SparkPlan anchor = planned(loop, loop.anchor());
+    return Optional.of(new Parts(anchor, recursion(loop), loop.limit(), loop.maxDepth()));
   }
 
-  SparkPlan recursion(UnionLoopExec loop) {
+  private SparkPlan recursion(UnionLoopExec loop) {
     RDD<InternalRow> step =
         new EmptyRDD<>(loop.session().sparkContext(), ClassTag$.MODULE$.apply(InternalRow.class));
     steps.add(step);
@@ -88,18 +92,8 @@ final class RecursiveQueries {
     }
 
     @Override
-    @SuppressWarnings("unchecked") // Nil is a Seq of anything
     public LogicalPlan apply(LogicalPlan plan) {
-      return new LogicalRDD(
-          plan.output(),
-          rows,
-          new UnknownPartitioning(0),
-          (Seq<SortOrder>) (Seq<?>) Nil$.MODULE$,
-          false,
-          Option.empty(),
-          loop.session(),
-          Option.empty(),
-          Option.empty());
+      return LogicalRdds.of(plan.output(), rows, loop.session());
     }
   }
 }
