@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache;
 
-import io.sparkdiskcache.shim.LogicalRdds;
+import io.sparkdiskcache.fingerprint.LogicalRdds;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.MemoEntry;
 import io.sparkdiskcache.store.MemoUse;

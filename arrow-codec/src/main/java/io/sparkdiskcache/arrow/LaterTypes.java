@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.arrow;
 
-import io.sparkdiskcache.annotation.Internal;
 import org.apache.spark.sql.types.DataType;
 
 /** Types that not every Spark line has, by the names of their classes. */
-@Internal
-public final class LaterTypes {
+final class LaterTypes {
   private static final String PACKAGE = "org.apache.spark.sql.types.";
 
   private LaterTypes() {}
 
   /** {@code TIME}, since 4.1. */
-  public static boolean isTime(DataType type) {
+  static boolean isTime(DataType type) {
     return is(type, "TimeType");
   }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.cli;
 
-import io.sparkdiskcache.shim.LaterApi;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
@@ -47,7 +46,7 @@ record ArrowPreview(Map<String, String> statistics, List<String> rows) {
       try (RootAllocator allocator = new RootAllocator();
           FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
           ArrowFileReader reader =
-              new ArrowFileReader(channel, allocator, LaterApi.compression())) {
+              new ArrowFileReader(channel, allocator, ArrowCodecs.OF_SPARK)) {
         VectorSchemaRoot batch = reader.getVectorSchemaRoot();
         Map<String, Long> nulls = new LinkedHashMap<>();
         List<String> rows = new ArrayList<>();

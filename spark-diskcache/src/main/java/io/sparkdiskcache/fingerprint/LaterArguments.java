@@ -4,7 +4,6 @@ package io.sparkdiskcache.fingerprint;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.spark.sql.execution.SparkPlan;
-import scala.Option;
 import scala.Product;
 
 /**
@@ -21,8 +20,7 @@ final class LaterArguments {
   private static final Map<String, String> REFUSED =
       Map.of(
           "useSingleTask", SINGLE_TASK,
-          "markedForSingleTaskExecution", SINGLE_TASK,
-          "broadcastValueProjection", "it prunes by projected values of a broadcast");
+          "markedForSingleTaskExecution", SINGLE_TASK);
 
   private LaterArguments() {}
 
@@ -32,8 +30,7 @@ final class LaterArguments {
     for (int i = 0; i < product.productArity(); i++) {
       String reason = REFUSED.get(product.productElementName(i));
       Object value = product.productElement(i);
-      if (reason != null
-          && (Boolean.TRUE.equals(value) || (value instanceof Option<?> o && o.isDefined()))) {
+      if (reason != null && Boolean.TRUE.equals(value)) {
         return Optional.of(reason);
       }
     }

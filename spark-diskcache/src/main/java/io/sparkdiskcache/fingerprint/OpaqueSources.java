@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
-import io.sparkdiskcache.shim.LaterApi;
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
 import java.util.Collection;
@@ -205,13 +204,13 @@ final class OpaqueSources {
   private void version2(DataSourceV2Relation relation) {
     Table table = relation.table();
     encoding.out().putString(table.getClass().getName()).putString(table.name());
-    encoding.out().putString(LaterApi.id(table)).putString(LaterApi.version(table));
+    encoding.out().putString(TableFacts.id(table)).putString(TableFacts.version(table));
     encoding.out().putString(String.valueOf(relation.identifier()));
     encoding
         .out()
         .putString(
             ScalaInterop.optional(relation.catalog()).map(catalog -> catalog.name()).orElse(""));
-    encoding.out().putString(LaterApi.timeTravel(relation));
+    encoding.out().putString(TableFacts.timeTravel(relation));
     named(relation.options().asCaseSensitiveMap());
     described(table.name());
   }

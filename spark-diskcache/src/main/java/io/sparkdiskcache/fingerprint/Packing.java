@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
-import io.sparkdiskcache.shim.SparkInternals;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedMap;
@@ -103,7 +102,7 @@ final class Packing {
         || (plan instanceof Exchange && !(plan instanceof BroadcastExchangeLike))
         || plan instanceof ReusedExchangeExec
         || plan instanceof InMemoryTableScanExec
-        || SparkInternals.isRecursion(plan)
+        || RecursiveQueries.isOne(plan)
         || below.stream().anyMatch(Packing::crosses);
   }
 }

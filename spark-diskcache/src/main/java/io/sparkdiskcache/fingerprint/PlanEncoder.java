@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
-import io.sparkdiskcache.shim.SparkInternals;
 import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.List;
@@ -193,7 +192,7 @@ final class PlanEncoder {
       range(range);
     } else if (plan instanceof InMemoryTableScanExec cached) {
       cached(cached);
-    } else if (SparkInternals.isRecursion(plan)) {
+    } else if (RecursiveQueries.isOne(plan)) {
       recursion(plan, recursions.parts(plan).orElseThrow());
     } else if (recursions.step(plan).isPresent()) {
       open(plan).tag('R').putInt(recursions.step(plan).get());

@@ -4,12 +4,14 @@ package io.sparkdiskcache.fingerprint;
 import java.lang.reflect.Field;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.apache.spark.sql.catalyst.expressions.Cast;
 import org.apache.spark.sql.catalyst.expressions.CsvToStructs;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.In;
 import org.apache.spark.sql.catalyst.expressions.InSet;
 import org.apache.spark.sql.catalyst.expressions.XmlToStructs;
+import org.apache.spark.sql.execution.InSubqueryExec;
 
 /**
  * Settings that expressions read when they are made and keep in a field that is no argument.
@@ -24,8 +26,12 @@ final class SettingsOfExpressions {
           Cast.class, "legacyCastToStr",
           In.class, "legacyNullInEmptyBehavior",
           InSet.class, "legacyNullInEmptyBehavior",
+          InSubqueryExec.class, "legacyNullInEmptyBehavior",
           CsvToStructs.class, "nameOfCorruptRecord",
           XmlToStructs.class, "nameOfCorruptRecord");
+
+  /** They keep it since Spark 4.3. */
+  private static final Set<Class<?>> LATER = Set.of(InSubqueryExec.class);
 
   private SettingsOfExpressions() {}
 
@@ -40,6 +46,9 @@ final class SettingsOfExpressions {
       field.setAccessible(true);
       return Optional.of(field.get(expression));
     } catch (ReflectiveOperationException | RuntimeException e) {
+      if (e instanceof NoSuchFieldException && LATER.contains(expression.getClass())) {
+        return Optional.empty();
+      }
       throw RefusedException.of(
           Refusal.Code.EXPRESSION,
           "",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
-import io.sparkdiskcache.arrow.LaterTypes;
+import java.util.List;
 import java.util.Set;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.util.ArrayData;
@@ -64,6 +64,9 @@ final class TypeEncoder {
           CalendarIntervalType.class,
           VariantType.class,
           NullType.class);
+
+  private static final List<Class<?>> ATOMIC_LATER =
+      SparkClasses.present("org.apache.spark.sql.types.TimeType"); // since 4.1
 
   private final Encoding encoding;
   private final FunctionIdentity functions;
@@ -222,7 +225,7 @@ final class TypeEncoder {
 
   private static boolean isAtomic(DataType type) {
     for (Class<?> c = type.getClass(); c != null; c = c.getSuperclass()) {
-      if (ATOMIC.contains(c) || LaterTypes.isTime(type)) {
+      if (ATOMIC.contains(c) || ATOMIC_LATER.contains(c)) {
         return SparkClasses.isSparkSql(type.getClass());
       }
     }

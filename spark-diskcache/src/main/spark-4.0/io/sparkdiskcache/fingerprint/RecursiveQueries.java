@@ -12,6 +12,10 @@ final class RecursiveQueries {
 
   RecursiveQueries(Encoding encoding) {}
 
+  static boolean isOne(SparkPlan plan) {
+    return false;
+  }
+
   Optional<Parts> parts(SparkPlan plan) {
     return Optional.empty();
   }

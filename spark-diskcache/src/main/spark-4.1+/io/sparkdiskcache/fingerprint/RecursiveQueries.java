@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
-import io.sparkdiskcache.shim.LogicalRdds;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -35,6 +34,10 @@ final class RecursiveQueries {
 
   RecursiveQueries(Encoding encoding) {
     this.encoding = encoding;
+  }
+
+  static boolean isOne(SparkPlan plan) {
+    return plan instanceof UnionLoopExec;
   }
 
   /** Of a recursive query; empty for any other plan. Its id, drawn from a counter, is no part. */

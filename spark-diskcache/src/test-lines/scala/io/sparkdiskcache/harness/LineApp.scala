@@ -34,8 +34,8 @@ object LineApp {
       .master("local[2]")
       .config("spark.ui.enabled", "false")
       .config("spark.driver.host", "127.0.0.1")
-      .config("spark.sql.shuffle.partitions", "3")
-      .config("spark.sql.autoBroadcastJoinThreshold", "20k")
+      .config("spark.sql.shuffle.partitions", "2")
+      .config("spark.sql.autoBroadcastJoinThreshold", "10k")
       .config("spark.sql.warehouse.dir", work.resolve("warehouse").toString)
     if (hasDelta) {
       builder.config("spark.sql.extensions", Delta)
@@ -70,7 +70,7 @@ object LineApp {
 
   private def writeInput(spark: SparkSession, work: Path): Unit = {
     val facts = spark
-      .range(0, 40000, 1, 4)
+      .range(0, 6000, 1, 4)
       .selectExpr(
         "id",
         "id % 97 as k",
@@ -96,16 +96,18 @@ object LineApp {
     def results(): JLinkedHashMap[String, Any] = {
       val tidy = udf((text: String) => LineFunctions.tidy(text))
       val scan = facts.filter("k % 3 = 1").cache()
+      read("scan", scan)
       consume("scan", scan)
-      consume("udf", facts.filter("id % 7 < 3").withColumn("name", tidy(col("name"))).cache())
-      consume(
-        "aggregate",
-        facts.groupBy("k").agg(count(lit(1)).as("id"), sum("price").as("price"), max("name").as("name")).cache())
-      consume("join", facts.join(dim, "k").select("id", "k", "label", "price").withColumnRenamed("label", "name").cache())
+      read("udf", facts.filter("id % 7 < 3").withColumn("name", tidy(col("name"))).cache())
+      val aggregate =
+        facts.groupBy("k").agg(count(lit(1)).as("id"), sum("price").as("price"), max("name").as("name")).cache()
+      read("aggregate", aggregate)
+      consume("aggregate", aggregate)
+      read("join", facts.join(dim, "k").select("id", "k", "label", "price").withColumnRenamed("label", "name").cache())
       put("memoised", facts.filter("id < 400").select(col("id"), OfTheCache.shortened(spark)(col("name")).as("short")))
       table()
       if (hasDelta) {
-        consume("delta", spark.read.format("delta").load(s"$work/delta").filter("k < 20").withColumn("name", col("k").cast("string")).cache())
+        read("delta", spark.read.format("delta").load(s"$work/delta").filter("k < 20").withColumn("name", col("k").cast("string")).cache())
       }
       broadcast()
       found.put("metadata", metadata(scan))
@@ -115,12 +117,17 @@ object LineApp {
     private def put(name: String, df: DataFrame): Unit =
       found.put(name, new JArrayList(ExactRows.of(df).asJava))
 
-    /** A frame with the columns id, k, name and price, read by every kind of query. */
-    private def consume(name: String, df: DataFrame): Unit = {
+    /** A frame with the columns id, k, name and price. */
+    private def read(name: String, df: DataFrame): Unit = {
       put(s"$name collect", df)
       found.put(s"$name count", df.count())
       found.put(s"$name sorted", new JArrayList(df.orderBy(col("k").desc, col("id")).collect().map(ExactRows.text).toSeq.asJava))
       put(s"$name grouped", df.groupBy("name").agg(count(lit(1)), sum("price")))
+      found.put(s"status $name", new JArrayList(OfTheCache.statuses(spark, df).asJava))
+    }
+
+    /** The rest of what queries do with what they read. */
+    private def consume(name: String, df: DataFrame): Unit = {
       put(s"$name left", df.join(others, "id").select("id", "y", "price"))
       put(s"$name right", others.join(df, Seq("id"), "left").select("id", "y", "price"))
       put(s"$name merged", df.hint("merge").join(dim, "k").select("id", "label"))
@@ -133,7 +140,6 @@ object LineApp {
       put(s"$name written", spark.read.parquet(written))
       df.explain()
       found.put(s"$name plan", df.queryExecution.executedPlan.toString.contains("InMemoryTableScan"))
-      found.put(s"status $name", new JArrayList(OfTheCache.statuses(spark, df).asJava))
     }
 
     private def table(): Unit = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.sparkdiskcache.shim;
+package io.sparkdiskcache.fingerprint;
 
 import io.sparkdiskcache.annotation.Internal;
 import org.apache.spark.rdd.RDD;
@@ -13,9 +13,7 @@ import scala.Option;
 import scala.collection.immutable.Nil$;
 import scala.collection.immutable.Seq;
 
-/**
- * Plans that read the rows of an RDD. Spark 4.3 also asks whether the rows come from a checkpoint.
- */
+/** Plans that read the rows of an RDD. Up to Spark 4.2. */
 @Internal
 public final class LogicalRdds {
   private LogicalRdds() {}
@@ -32,7 +30,6 @@ public final class LogicalRdds {
         Option.empty(),
         session,
         Option.empty(),
-        Option.empty(),
-        false);
+        Option.empty());
   }
 }
