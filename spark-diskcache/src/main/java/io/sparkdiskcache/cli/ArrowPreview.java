@@ -46,7 +46,7 @@ record ArrowPreview(Map<String, String> statistics, List<String> rows) {
       try (RootAllocator allocator = new RootAllocator();
           FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
           ArrowFileReader reader =
-              new ArrowFileReader(channel, allocator, ArrowCodecs.OF_SPARK)) {
+              new ArrowFileReader(channel, allocator, ArrowPreviewCodecs.OF_SPARK)) {
         VectorSchemaRoot batch = reader.getVectorSchemaRoot();
         Map<String, Long> nulls = new LinkedHashMap<>();
         List<String> rows = new ArrayList<>();

@@ -6,10 +6,10 @@ import org.apache.arrow.vector.compression.CompressionUtil.CodecType;
 import org.apache.arrow.vector.compression.NoCompressionCodec;
 
 /** Spark 4.0 has no jar of Arrow's codecs: Arrow cannot read a compressed file. */
-final class ArrowCodecs implements CompressionCodec.Factory {
-  static final CompressionCodec.Factory OF_SPARK = new ArrowCodecs();
+final class ArrowPreviewCodecs implements CompressionCodec.Factory {
+  static final CompressionCodec.Factory OF_SPARK = new ArrowPreviewCodecs();
 
-  private ArrowCodecs() {}
+  private ArrowPreviewCodecs() {}
 
   @Override
   public CompressionCodec createCodec(CodecType type) {

@@ -5,8 +5,8 @@ import org.apache.arrow.compression.CommonsCompressionFactory;
 import org.apache.arrow.vector.compression.CompressionCodec;
 
 /** Arrow's codecs are in the jars of Spark since 4.1. */
-final class ArrowCodecs {
+final class ArrowPreviewCodecs {
   static final CompressionCodec.Factory OF_SPARK = CommonsCompressionFactory.INSTANCE;
 
-  private ArrowCodecs() {}
+  private ArrowPreviewCodecs() {}
 }
