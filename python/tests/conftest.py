@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 import textwrap
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,9 @@ from counting import Service
 import sparkdiskcache
 
 PROGRAM_SECONDS = 280
+# The processes of pytest-xdist draw the same.
+_RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
+SEED = int(os.environ.get("SPARKDISKCACHE_SEED") or int(_RUN, 16) % 10**9)
 _ARCHIVE = Path(sys.prefix) / "spark.jsa"  # that check makes
 # Short programs: compiling well costs more than it gives.
 JVM_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC" + (
@@ -36,6 +41,28 @@ CONF = {
     "spark.sql.shuffle.partitions": "2",
     "spark.diskcache.inputs.settle": "0s",
 }
+
+
+def pytest_report_header() -> str:
+    return f"SPARKDISKCACHE_SEED={SEED} draws the same tests again; SPARKDISKCACHE_SAMPLES=all runs every one"
+
+
+@pytest.hookimpl(trylast=True)  # of the tests that are chosen
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the tests of a module that are marked ``drawn(count)`` skips all but so many, drawn by chance.
+
+    Tests with several parameters count one by one.
+    """
+    if os.environ.get("SPARKDISKCACHE_SAMPLES") == "all":
+        return
+    groups: dict[tuple[str, int], list[pytest.Item]] = {}
+    for item in items:
+        if mark := item.get_closest_marker("drawn"):
+            groups.setdefault((item.path.name, *mark.args), []).append(item)
+    for (name, count), group in groups.items():
+        left = random.Random(f"{SEED} {name} {count}").sample(group, max(0, len(group) - count))
+        for item in left:
+            item.add_marker(pytest.mark.skip(reason=f"not drawn by SPARKDISKCACHE_SEED={SEED}"))
 
 
 def warnings_of(log: str) -> list[str]:

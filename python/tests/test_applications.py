@@ -222,6 +222,7 @@ spark.stop()
 )
 
 
+@pytest.mark.drawn(1)
 def test_columns_of_user_types_are_kept_and_functions_of_them_are_not(programs: Programs, data: str) -> None:
     programs.write("points.py", POINTS)
     programs.write("program.py", USER_TYPE)
@@ -318,6 +319,7 @@ spark.stop()
 )
 
 
+@pytest.mark.drawn(1)
 @pytest.mark.parametrize(
     "run", ["PySpark 4.2.1", pytest.param("PySpark 4.2.0", marks=pytest.mark.pyspark420)]
 )

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import judge
 from changed import CASES, Case, prepare
-from conftest import Programs
+from conftest import SEED, Programs
 
-SEED = int(os.environ.get("SPARKDISKCACHE_SEED") or random.randrange(10**9))
 SAMPLE = int(os.environ.get("SPARKDISKCACHE_CHANGES") or 17)
 # Each of these programs is kept as long as nothing changes.
 KEPT_AT_LEAST = 0.6

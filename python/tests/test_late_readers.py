@@ -74,6 +74,7 @@ spark.stop()
 """
 
 
+@pytest.mark.drawn(1)
 @pytest.mark.parametrize("mode", ["plain", "encrypted and compressed"])
 def test_python_workers_that_stop_reading_early_end_no_jvm(mode: str, programs: Programs) -> None:
     from sparkdiskcache._install import jar_path

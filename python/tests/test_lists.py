@@ -117,6 +117,7 @@ def found(cache: DiskCache, frame: Any) -> tuple[str, list[Any], int, int]:
 
 
 # With Arrow, pandas frames are local relations; without it they are lists.
+@pytest.mark.drawn(3)
 @pytest.mark.parametrize("kind, arrow", [*((kind, "true") for kind in LISTS), ("pandas", "false")])
 def test_the_same_rows_are_found_and_others_are_not(
     kind: str, arrow: str, cache: DiskCache, spark: Any

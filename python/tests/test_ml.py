@@ -47,6 +47,7 @@ def vectors(spark: Any, data: str, tmp_path_factory: pytest.TempPathFactory) -> 
     return path
 
 
+@pytest.mark.drawn(1)
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_models_are_those_of_plain_spark(name: str, cache: DiskCache, spark: Any, vectors: str) -> None:
     def predictions() -> list[tuple[Any, ...]]:

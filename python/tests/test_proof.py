@@ -72,6 +72,7 @@ def assert_rows(found: dict[str, Any], factor: int) -> None:
     assert [r[1] for r in found["below_exchange"]["rows"]] == [900 * factor] * 5
 
 
+@pytest.mark.drawn(1)
 def test_files_that_functions_read_are_inputs_and_random_numbers_are_never_kept(
     programs: Programs, data: str
 ) -> None:
@@ -110,6 +111,7 @@ def test_files_that_functions_read_are_inputs_and_random_numbers_are_never_kept(
         assert fourth[name]["hits"] > 0 and fourth[name]["computed"] == 0, name
 
 
+@pytest.mark.drawn(1)
 def test_what_a_session_changed_under_its_workers_never_reaches_the_next(
     programs: Programs, data: str
 ) -> None:
@@ -187,6 +189,7 @@ def assert_counted(spark: Any, data: str) -> None:
     assert seen.value == 600
 
 
+@pytest.mark.drawn(1)
 def test_a_worker_that_is_not_used_again_proves_as_well(programs: Programs, data: str) -> None:
     programs.write("program.py", (Path(__file__).parent / "programs" / "edits.py").read_text())
     for name in ("acme", "linked"):

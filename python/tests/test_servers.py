@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 
+import pytest
 from conftest import Programs
 from servers import Beeline, connect_server, free_port, server
 
@@ -36,6 +37,7 @@ spark.stop()
 """
 
 
+@pytest.mark.drawn(2)
 def test_through_connect_cache_is_enough(programs: Programs, data: str) -> None:
     programs.write("program.py", CONNECT)
     found = []
@@ -97,6 +99,7 @@ for session in (ann, bob):
 """
 
 
+@pytest.mark.drawn(2)
 def test_two_users_of_a_connect_server_neither_see_nor_remove_what_the_other_wrote(
     programs: Programs, data: str
 ) -> None:
@@ -111,6 +114,7 @@ def test_two_users_of_a_connect_server_neither_see_nor_remove_what_the_other_wro
     assert found["jdbc"].startswith("refused") and found["driver"].startswith("refused")
 
 
+@pytest.mark.drawn(2)
 def test_two_users_of_a_thrift_server_neither_see_nor_remove_what_the_other_wrote(
     programs: Programs, data: str
 ) -> None:

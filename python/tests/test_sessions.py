@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
 from changed import install
 from conftest import Programs, warnings_of
 from servers import standalone
@@ -38,6 +39,7 @@ def times(factor: int) -> list[list[int]]:
     return [[i, i * factor] for i in range(300)]
 
 
+@pytest.mark.drawn(1)
 def test_whatever_a_session_changes_is_found_by_nobody_under_another_name(
     programs: Programs, data: str
 ) -> None:
@@ -107,6 +109,7 @@ spark.stop()
 """
 
 
+@pytest.mark.drawn(1)
 def test_two_notebooks_with_different_code_of_one_module(programs: Programs, data: str) -> None:
     for name, factor in (("ann", 2), ("bob", 3)):
         (programs.directory / name).mkdir()
@@ -135,6 +138,7 @@ def test_two_notebooks_with_different_code_of_one_module(programs: Programs, dat
         assert found["hits"] > 0 and found["computed"] == 0, found
 
 
+@pytest.mark.drawn(1)
 def test_hosts_with_another_library_keep_nothing_of_it(programs: Programs, data: str) -> None:
     """A standalone cluster of two hosts; the second one has another content of the same version."""
     root = programs.directory

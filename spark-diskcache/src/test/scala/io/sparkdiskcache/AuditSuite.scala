@@ -8,17 +8,18 @@ import scala.jdk.CollectionConverters._
 import scala.util.Using
 
 import io.sparkdiskcache.fingerprint.Refusal
-import io.sparkdiskcache.harness.{Applications, ExactRows, FactsFileSystem}
+import io.sparkdiskcache.harness.{Applications, DrawnTests, ExactRows, FactsFileSystem}
 import io.sparkdiskcache.relation.RelationInspector.Status
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.functions._
-import org.scalatest.funsuite.AnyFunSuite
 
 /**
  * Hits that are computed all the same. The stored entries are made wrong by a file that changes
  * behind a file system's back: other content, same length, same time.
  */
-class AuditSuite extends AnyFunSuite with Applications {
+class AuditSuite extends DrawnTests with Applications {
+  override protected def property: String = "diskcache.audit"
+  override protected def drawn: Int = 6
   private val fileSystem = FactsFileSystem.settings.head
   private val audited = "spark.diskcache.audit.fraction" -> "1"
 

@@ -8,16 +8,17 @@ import scala.jdk.CollectionConverters._
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import io.sparkdiskcache.harness._
 import org.apache.spark.sql.SparkSession
-import org.scalatest.funsuite.AnyFunSuite
 
 /**
  * Two hosts with a cache directory each, and a driver that holds nothing. The next application
  * reads the entries of the one before where they lie.
  *
- * Some of the queries by default, and only the application whose directories are swapped of the three
- * that find everything; `-Ddiskcache.cluster=all` runs every one.
+ * A build runs some of the queries, and only the application whose directories are swapped of the three
+ * that find everything.
  */
-class ClusterSuite extends AnyFunSuite with TestDirectories {
+class ClusterSuite extends DrawnTests with TestDirectories {
+  override protected def property: String = "diskcache.cluster"
+  override protected def drawn: Int = 1
   private val everything = Sample.whole("diskcache.cluster")
 
   private lazy val queries = if (everything) Queries.all else Queries.sample

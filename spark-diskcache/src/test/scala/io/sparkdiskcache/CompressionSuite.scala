@@ -4,15 +4,16 @@ package io.sparkdiskcache
 import java.nio.file.{Files, Path}
 
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
-import io.sparkdiskcache.harness.{Applications, CompressionApp, ExactRows, NewJvm, Sample}
+import io.sparkdiskcache.harness.{Applications, CompressionApp, DrawnTests, ExactRows, NewJvm, Sample}
 import io.sparkdiskcache.relation.RelationInspector.Status
-import org.scalatest.funsuite.AnyFunSuite
 
 /**
- * Entries whose buffers are compressed: read by the next application, whatever that writes itself. One of
- * the two codecs by default; `-Ddiskcache.codecs=all` takes both.
+ * Entries whose buffers are compressed: read by the next application, whatever that writes itself. A
+ * build draws one of the two codecs.
  */
-class CompressionSuite extends AnyFunSuite with Applications {
+class CompressionSuite extends DrawnTests with Applications {
+  override protected def property: String = "diskcache.codecs"
+  override protected def drawn: Int = 2
   private lazy val input: Path = {
     val dir = directory("input").resolve("table")
     application(directory("no-cache"), "spark.diskcache.enabled" -> "false") { spark =>

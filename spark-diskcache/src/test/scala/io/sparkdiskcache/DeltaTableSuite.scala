@@ -3,15 +3,15 @@ package io.sparkdiskcache
 
 import java.nio.file.Path
 
-import scala.collection.mutable.ListBuffer
-
-import io.sparkdiskcache.harness.{Sample, Scenarios}
+import io.sparkdiskcache.harness.{DrawnTests, Scenarios}
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.functions._
-import org.scalatest.funsuite.AnyFunSuite
 
 /** Tables of Delta Lake: what a new version leaves alone hits, what it changes does not. */
-class DeltaTableSuite extends AnyFunSuite with Scenarios {
+class DeltaTableSuite extends DrawnTests with Scenarios {
+  override protected def property: String = "diskcache.delta"
+  override protected def drawn: Int = 2
+  override protected def always(name: String): Boolean = name.startsWith("appended files")
   private val delta = Seq(
     "spark.sql.extensions" -> "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog" -> "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -46,11 +46,6 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
   private val names =
     Seq("'delta.columnMapping.mode' = 'name'", "'delta.minReaderVersion' = '2'", "'delta.minWriterVersion' = '5'")
 
-  private val drawable = ListBuffer.empty[(String, () => Unit)]
-
-  /** Delta's own work takes minutes: a build runs some of these, by chance. */
-  private def sampled(name: String)(body: => Unit): Unit = drawable += name -> (() => body)
-
   test("appended files: old chunks hit") {
     val cache = directory("append")
     val path = table("append")
@@ -62,7 +57,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     assert(seen(cache)(_.sql(s"select * from delta.`$path` where id >= 0")).hit)
   }
 
-  sampled("22: DELETE with deletion vectors: the same data files, other rows") {
+  test("22: DELETE with deletion vectors: the same data files, other rows") {
     val cache = directory("delete")
     val path = table("delete", vectors)
     assert(seen(cache)(read(path)).computed == 4)
@@ -88,7 +83,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     }
   }
 
-  sampled("22: deletion vectors and files cut into chunks") {
+  test("22: deletion vectors and files cut into chunks") {
     val cache = directory("chunks")
     val path = directory("chunks-table").resolve("t")
     change(
@@ -108,7 +103,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     assert(unsplit.rows == first.rows && unsplit.hits == 0 && unsplit.computed == 1, unsplit.computed)
   }
 
-  sampled("UPDATE and MERGE, with and without deletion vectors") {
+  test("UPDATE and MERGE, with and without deletion vectors") {
     Seq("with" -> Seq(vectors), "without" -> Nil).foreach { case (name, properties) =>
       withClue(s"$name: ") {
         val cache = directory(s"update-$name")
@@ -129,7 +124,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     }
   }
 
-  sampled("a column is renamed, dropped and added again under its name, with mapping") {
+  test("a column is renamed, dropped and added again under its name, with mapping") {
     val cache = directory("rename")
     val path = table("rename", names: _*)
     def all(s: SparkSession) = s.read.format("delta").load(path.toString)
@@ -146,7 +141,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     assert(seen(cache)(s => all(s).select("id", "w")).hit)
   }
 
-  sampled("time travel and RESTORE") {
+  test("time travel and RESTORE") {
     val cache = directory("travel")
     val path = table("travel")
     def at(version: Long): Query =
@@ -166,7 +161,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     assert(seen(cache)(read(path)).hit)
   }
 
-  sampled("OPTIMIZE: other files, the same rows") {
+  test("OPTIMIZE: other files, the same rows") {
     val cache = directory("optimize")
     val path = table("optimize")
     val before = seen(cache)(read(path))
@@ -176,7 +171,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     assert(seen(cache)(read(path)).hit)
   }
 
-  sampled("a partitioned table, and one that is overwritten") {
+  test("a partitioned table, and one that is overwritten") {
     val cache = directory("partitioned")
     val path = directory("partitioned-table").resolve("t")
     def write(mode: String, factor: Int): SparkSession => Unit =
@@ -192,7 +187,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     assert(after.miss && after.rows.size == 10)
   }
 
-  sampled("the feed of changes is refused") {
+  test("the feed of changes is refused") {
     val cache = directory("changes")
     val path = table("changes", "'delta.enableChangeDataFeed' = 'true'")
     change(sql(s"update delta.`$path` set v = 'u' where id = 3"))
@@ -202,7 +197,7 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     assert(changes.rows.size == 102 && changes.hits == 0 && changes.refused.nonEmpty, changes)
   }
 
-  sampled("within one application a table is what it was when it was cached") {
+  test("within one application a table is what it was when it was cached") {
     def counts(enabled: Boolean): Seq[Long] = {
       val path = table(s"within-$enabled")
       val setting = "spark.diskcache.enabled" -> enabled.toString
@@ -216,7 +211,4 @@ class DeltaTableSuite extends AnyFunSuite with Scenarios {
     }
     assert(counts(enabled = true) == counts(enabled = false))
   }
-
-  private val drawn = Sample.of("diskcache.delta", 2, drawable.toSeq)(_._1)
-  drawable.foreach { case of @ (name, body) => if (drawn.contains(of)) test(name)(body()) else ignore(name)(body()) }
 }

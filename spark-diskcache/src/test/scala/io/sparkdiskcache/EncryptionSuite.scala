@@ -8,14 +8,15 @@ import java.util.Base64
 
 import scala.jdk.CollectionConverters._
 
-import io.sparkdiskcache.harness.{Applications, ExactRows}
+import io.sparkdiskcache.harness.{Applications, DrawnTests, ExactRows}
 import io.sparkdiskcache.relation.RelationInspector.Status
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.functions._
-import org.scalatest.funsuite.AnyFunSuite
 
 /** Entries encrypted at rest: found with the key, and nothing to see without. */
-class EncryptionSuite extends AnyFunSuite with Applications {
+class EncryptionSuite extends DrawnTests with Applications {
+  override protected def property: String = "diskcache.encryption"
+  override protected def drawn: Int = 4
   private val KeyFile = "spark.diskcache.encryption.keyFile"
   private val IoEncryption = "spark.io.encryption.enabled" -> "true"
 

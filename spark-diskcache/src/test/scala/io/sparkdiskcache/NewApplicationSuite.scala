@@ -6,16 +6,17 @@ import java.nio.file.{Files, Path}
 import scala.jdk.CollectionConverters._
 
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
-import io.sparkdiskcache.harness.{NewJvm, Queries, QueryApp, Sample, TestDirectories}
+import io.sparkdiskcache.harness.{DrawnTests, NewJvm, Queries, QueryApp, Sample, TestDirectories}
 import org.apache.spark.sql.SparkSession
-import org.scalatest.funsuite.AnyFunSuite
 
 /**
  * The promise, end to end: one application fills the cache, another JVM runs the same program and
- * reads what is there. Both use the packaged jar in a stock Spark. Some of the queries by default;
- * `-Ddiskcache.applications=all` runs every one.
+ * reads what is there. Both use the packaged jar in a stock Spark. A build runs some of the
+ * queries.
  */
-class NewApplicationSuite extends AnyFunSuite with TestDirectories {
+class NewApplicationSuite extends DrawnTests with TestDirectories {
+  override protected def property: String = "diskcache.applications"
+  override protected def drawn: Int = 1
   private lazy val queries =
     if (Sample.whole("diskcache.applications")) Queries.all else Queries.sample
 

@@ -8,14 +8,15 @@ import java.util.Properties
 import scala.jdk.CollectionConverters._
 
 import io.sparkdiskcache.fingerprint.Refusal.Code
-import io.sparkdiskcache.harness.{ExactRows, ForeignFormat, KafkaBroker, OpaqueSource, Scenarios}
+import io.sparkdiskcache.harness.{DrawnTests, ExactRows, ForeignFormat, KafkaBroker, OpaqueSource, Scenarios}
 import io.sparkdiskcache.relation.RelationInspector.Status
 import org.apache.spark.sql.{DataFrame, Row, SparkSession}
 import org.apache.spark.sql.types.StructType
-import org.scalatest.funsuite.AnyFunSuite
 
 /** Inputs without an identity: refused, unless the user gives a word for their content. */
-class OpaqueInputSuite extends AnyFunSuite with Scenarios {
+class OpaqueInputSuite extends DrawnTests with Scenarios {
+  override protected def property: String = "diskcache.scenarios"
+  override protected def drawn: Int = 7
 
   /** As `run`, persisted with a version; without plain Spark's rows, which may be newer by design. */
   private def under(version: String, cache: Path, settings: (String, String)*)(query: Query): Run =

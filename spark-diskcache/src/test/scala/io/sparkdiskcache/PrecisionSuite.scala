@@ -8,14 +8,15 @@ import scala.jdk.CollectionConverters._
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import io.sparkdiskcache.arrow.{MappedEntry, Precision}
 import io.sparkdiskcache.fingerprint.Refusal
-import io.sparkdiskcache.harness.{Applications, ExactRows, NewJvm, PrecisionApp}
+import io.sparkdiskcache.harness.{Applications, DrawnTests, ExactRows, NewJvm, PrecisionApp}
 import io.sparkdiskcache.relation.RelationInspector.Status
 import org.apache.spark.sql.{DataFrame, Row, SparkSession}
 import org.apache.spark.sql.functions._
-import org.scalatest.funsuite.AnyFunSuite
 
 /** Columns that are kept with fewer bits: what queries see, what is found again, what is said. */
-class PrecisionSuite extends AnyFunSuite with Applications {
+class PrecisionSuite extends DrawnTests with Applications {
+  override protected def property: String = "diskcache.precision"
+  override protected def drawn: Int = 6
   private val float16 = Map("embedding" -> "float16", "price" -> "float32").asJava
 
   /** Files of which each has its own range of `x`, and numbers that no half and no float holds. */
@@ -36,6 +37,11 @@ class PrecisionSuite extends AnyFunSuite with Applications {
         .parquet(dir.toString)
     }
     dir
+  }
+
+  override protected def beforeAll(): Unit = {
+    super.beforeAll()
+    assert(Files.isDirectory(input), "made by an application of its own")
   }
 
   private def table(spark: SparkSession): DataFrame =

@@ -11,14 +11,14 @@ import scala.jdk.CollectionConverters._
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import io.sparkdiskcache.harness._
 import org.apache.spark.sql.{DataFrame, SparkSession}
-import org.scalatest.funsuite.AnyFunSuite
 
 /**
- * `spark.diskcache.remote.dir`: what hosts have lost is read back, and nothing else ever is. Of the
- * kinds of relations two, some of the queries and some of the damages and failures by default;
- * `-Ddiskcache.remote=all` takes every one.
+ * `spark.diskcache.remote.dir`: what hosts have lost is read back, and nothing else ever is. A build
+ * runs two of the kinds of relations, some of the queries, damages and failures.
  */
-class RemoteTierSuite extends AnyFunSuite with Applications {
+class RemoteTierSuite extends DrawnTests with Applications {
+  override protected def property: String = "diskcache.remote"
+  override protected def drawn: Int = 10
   private val everything = Sample.whole("diskcache.remote")
   private val RemoteDir = "spark.diskcache.remote.dir"
   private val noAdaptive = "spark.sql.adaptive.enabled" -> "false"

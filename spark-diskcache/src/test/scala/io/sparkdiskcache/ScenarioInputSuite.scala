@@ -7,17 +7,19 @@ import java.nio.file.attribute.FileTime
 import scala.jdk.CollectionConverters._
 
 import io.sparkdiskcache.fingerprint.Refusal.Code
-import io.sparkdiskcache.harness.{ExactRows, FactsFileSystem, OpaqueSource, Sample, Scenarios}
+import io.sparkdiskcache.harness.{DrawnTests, ExactRows, FactsFileSystem, OpaqueSource, Sample, Scenarios}
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.functions._
 import org.apache.spark.storage.StorageLevel
-import org.scalatest.funsuite.AnyFunSuite
 
 /**
  * Scenarios of wrong hits, by their number in the list: those in which the input changes. Number 24,
- * Python, is in python/tests. Two of the five formats by default; `-Ddiskcache.formats=all` takes every one.
+ * Python, is in python/tests. A build draws two of the five formats, or
+ * `-Ddiskcache.formats=all`.
  */
-class ScenarioInputSuite extends AnyFunSuite with Scenarios {
+class ScenarioInputSuite extends DrawnTests with Scenarios {
+  override protected def property: String = "diskcache.scenarios"
+  override protected def drawn: Int = 13
 
   private def ids(spark: SparkSession, from: Long, to: Long, files: Int): DataFrame =
     spark.range(from, to, 1, files).selectExpr("id", "concat('t', id) as t")

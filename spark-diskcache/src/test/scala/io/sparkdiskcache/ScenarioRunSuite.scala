@@ -4,17 +4,18 @@ package io.sparkdiskcache
 import java.nio.file.Files
 
 import io.sparkdiskcache.fingerprint.Refusal.Code
-import io.sparkdiskcache.harness.{ExactRows, Scenarios}
+import io.sparkdiskcache.harness.{DrawnTests, ExactRows, Scenarios}
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.expressions.Window
 import org.apache.spark.sql.functions._
-import org.scalatest.funsuite.AnyFunSuite
 
 /**
  * Scenarios of wrong hits, by their number in the list: those in which partitions of two runs would
  * be mixed.
  */
-class ScenarioRunSuite extends AnyFunSuite with Scenarios {
+class ScenarioRunSuite extends DrawnTests with Scenarios {
+  override protected def property: String = "diskcache.scenarios"
+  override protected def drawn: Int = 12
   private val few = Seq("spark.master" -> "local[2]")
   private val many =
     Seq("spark.master" -> "local[8]", "spark.sql.files.maxPartitionBytes" -> "2000")

@@ -3,12 +3,13 @@ package io.sparkdiskcache
 
 import java.time.LocalDate
 
-import io.sparkdiskcache.harness.{ExactRows, Scenarios}
+import io.sparkdiskcache.harness.{DrawnTests, ExactRows, Scenarios}
 import org.apache.spark.sql.SparkSession
-import org.scalatest.funsuite.AnyFunSuite
 
 /** Scenarios of wrong hits, by their number in the list: those of days, settings, names and options. */
-class ScenarioSettingSuite extends AnyFunSuite with Scenarios {
+class ScenarioSettingSuite extends DrawnTests with Scenarios {
+  override protected def property: String = "diskcache.scenarios"
+  override protected def drawn: Int = 10
 
   private lazy val table: String = {
     val path = directory("input").resolve("t").toString
@@ -193,7 +194,7 @@ class ScenarioSettingSuite extends AnyFunSuite with Scenarios {
   test("metadata columns") {
     val cache = directory("metadata")
     val dir = directory("metadata-input")
-    val big = (0 until 300000).map(i => s"line $i").mkString("", "\n", "\n")
+    val big = (0 until 30000).map(i => s"line $i ".padTo(110, '.')).mkString("", "\n", "\n")
     val file = write(dir.resolve("a.txt"), big)
     write(dir.resolve("b.txt"), "b\n")
     val chunked = Seq("spark.diskcache.inputs.chunkBytes" -> "1m")

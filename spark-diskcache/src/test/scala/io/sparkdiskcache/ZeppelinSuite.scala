@@ -7,14 +7,15 @@ import scala.jdk.CollectionConverters._
 
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import com.fasterxml.jackson.databind.node.{ArrayNode, ObjectNode}
-import io.sparkdiskcache.harness.{NewJvm, NoteApp, TestDirectories}
-import org.scalatest.funsuite.AnyFunSuite
+import io.sparkdiskcache.harness.{DrawnTests, NewJvm, NoteApp, TestDirectories}
 
 /**
  * The note of `notebooks/zeppelin`, run as Zeppelin's interpreter would run its paragraphs, see
  * [[NoteApp]] for what stands in for Zeppelin: the next interpreter finds the work of the last.
  */
-class ZeppelinSuite extends AnyFunSuite with TestDirectories {
+class ZeppelinSuite extends DrawnTests with TestDirectories {
+  override protected def property: String = "diskcache.zeppelin"
+  override protected def drawn: Int = 1
   private val committed = Path.of("../notebooks/zeppelin/spark-diskcache.zpln")
   private val CacheOnly = Set("Was it found?", "What the cache has done in this application")
 

@@ -70,24 +70,29 @@ final class ColumnLoader {
         checkOffsets(column, buffers.slots(element));
         yield new ListColumn(slots, second, load(element));
       }
-      case MAP -> {
-        ColumnLayout entries = column.children.get(0);
-        checkOffsets(column, buffers.slots(entries));
-        if (buffers.nullCount(entries) != 0) {
-          throw corrupt(entries, 0, "entries that are null");
-        }
-        yield new MapColumn(
-            slots, second, load(entries.children.get(0)), load(entries.children.get(1)));
-      }
-      case STRUCT -> {
-        MappedColumn[] fields = new MappedColumn[column.children.size()];
-        for (int i = 0; i < fields.length; i++) {
-          fields[i] = load(column.children.get(i));
-        }
-        yield new StructColumn(slots, fields);
-      }
+      case MAP -> map(slots, column, second);
+      case STRUCT -> struct(slots, column);
       default -> throw new IllegalStateException("No type is declared as " + column.kind);
     };
+  }
+
+  private MapColumn map(Slots slots, ColumnLayout column, long offsets)
+      throws CorruptEntryException {
+    ColumnLayout entries = column.children.get(0);
+    checkOffsets(column, buffers.slots(entries));
+    if (buffers.nullCount(entries) != 0) {
+      throw corrupt(entries, 0, "entries that are null");
+    }
+    return new MapColumn(
+        slots, offsets, load(entries.children.get(0)), load(entries.children.get(1)));
+  }
+
+  private StructColumn struct(Slots slots, ColumnLayout column) throws CorruptEntryException {
+    MappedColumn[] fields = new MappedColumn[column.children.size()];
+    for (int i = 0; i < fields.length; i++) {
+      fields[i] = load(column.children.get(i));
+    }
+    return new StructColumn(slots, fields);
   }
 
   /** Where the bytes of values begin: in the array if there is one. */

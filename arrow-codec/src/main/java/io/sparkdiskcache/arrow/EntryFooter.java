@@ -290,9 +290,9 @@ record EntryFooter(
   }
 
   private static boolean startsWithMagic(ByteBuffer bytes) {
-    byte[] found = new byte[EntryWriter.MAGIC.length];
+    byte[] found = new byte[EntryMessages.MAGIC.length];
     bytes.get(found);
-    return Arrays.equals(found, EntryWriter.MAGIC);
+    return Arrays.equals(found, EntryMessages.MAGIC);
   }
 
   private static ByteBuffer readFully(

@@ -4,27 +4,20 @@ package io.sparkdiskcache.arrow;
 import io.sparkdiskcache.annotation.Internal;
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.function.Predicate;
 import org.apache.arrow.memory.AllocationListener;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
-import org.apache.arrow.vector.ipc.WriteChannel;
-import org.apache.arrow.vector.ipc.message.ArrowBlock;
-import org.apache.arrow.vector.ipc.message.ArrowDictionaryBatch;
 import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
 import org.apache.arrow.vector.ipc.message.ArrowRecordBatch;
-import org.apache.arrow.vector.ipc.message.MessageSerializer;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
@@ -44,8 +37,6 @@ import org.jspecify.annotations.Nullable;
  */
 @Internal
 public final class EntryWriter implements Closeable {
-  static final byte[] MAGIC = "ARROW1".getBytes(StandardCharsets.UTF_8);
-
   /** The whole batch must lie in one mapping, which has less than 2 GiB. */
   static final long MAX_BODY_BYTES = Integer.MAX_VALUE - (64L << 20);
 
@@ -61,8 +52,8 @@ public final class EntryWriter implements Closeable {
   private final StructType schema;
   private final Map<String, String> metadata;
   private final BufferAllocator allocator;
-  private final AllocationListener memory;
   private final EncodeOptions options;
+  private final EntryMessages messages;
   private final List<ColumnWriter> columns = new ArrayList<>();
   private final List<Lowering> lowerings;
   private final List<Compaction> compactions;
@@ -70,13 +61,9 @@ public final class EntryWriter implements Closeable {
   private SortedMap<Integer, ColumnLayout.Kind> encodings = new TreeMap<>();
   private final ColumnWriter.Budget budget = new ColumnWriter.Budget();
   private final StatsCollector stats = new StatsCollector();
-  private final List<ArrowBlock> blocks = new ArrayList<>();
-  private final List<ColumnLayout.Batch> layouts = new ArrayList<>();
   private final long rowBytes;
   private final boolean fixedWidth;
   private final boolean columnWise;
-  private EntryTarget target;
-  private WriteChannel out;
   private ColumnLayout.Batch layout;
   private Schema arrowSchema;
   private int batchRows;
@@ -100,11 +87,9 @@ public final class EntryWriter implements Closeable {
       Map<String, String> metadata,
       EncodeOptions options) {
     this.file = file;
-    this.target = target;
-    this.out = new WriteChannel(target.arrow());
     this.allocator = allocator;
-    this.memory = memory;
     this.options = options;
+    this.messages = new EntryMessages(file, target, allocator, memory, options);
     this.schema = ColumnLayout.storageSchema(declared);
     this.metadata = metadata;
     long fixed = 0;
@@ -206,13 +191,6 @@ public final class EntryWriter implements Closeable {
       BufferAllocator parent, Path file, AllocationListener memory) {
     return parent.newChildAllocator(
         "entry writer of " + file.getFileName(), memory, 0, Long.MAX_VALUE);
-  }
-
-  /** Begins the file; not before the first batch has said how it is stored. */
-  private void start() throws IOException {
-    out.write(MAGIC);
-    out.align();
-    MessageSerializer.serialize(out, arrowSchema);
   }
 
   /** Appends a row. The row may be reused by the caller. */
@@ -341,9 +319,6 @@ public final class EntryWriter implements Closeable {
     lowerings.forEach(lowering -> lowering.collect(buffers));
     compactions.forEach(compaction -> compaction.collect(buffers));
     chooseLayout();
-    if (blocks.isEmpty()) {
-      start();
-    }
     try (ArrowRecordBatch batch = new ArrowRecordBatch(batchRows, nodes, buffers)) {
       long body = batch.computeBodyLength();
       if (body > MAX_BODY_BYTES) {
@@ -358,8 +333,7 @@ public final class EntryWriter implements Closeable {
                 + batchRows
                 + " row(s) are too large to be cached");
       }
-      append(batch);
-      layouts.add(layout);
+      messages.append(batch, arrowSchema, layout);
     }
     stats.add(columns);
     for (ColumnWriter column : columns) {
@@ -367,25 +341,6 @@ public final class EntryWriter implements Closeable {
     }
     budget.bytes = 0;
     batchRows = 0;
-  }
-
-  /** Compressed as the options say; if not at all, then at least where one value repeats. */
-  private void append(ArrowRecordBatch batch) throws IOException {
-    Compression codec = options.compression();
-    Predicate<ArrowBuf> which = buffer -> true;
-    if (codec == Compression.NONE
-        && options.compact()
-        && batch.getBuffers().stream().anyMatch(BufferCodec::repeats)) {
-      codec = Compression.ZSTD;
-      which = BufferCodec::repeats;
-    }
-    if (codec == Compression.NONE) {
-      blocks.add(MessageSerializer.serialize(out, batch));
-      return;
-    }
-    try (ArrowRecordBatch compressed = BufferCodec.compressed(batch, codec, which, allocator)) {
-      blocks.add(MessageSerializer.serialize(out, compressed));
-    }
   }
 
   /** The first batch says how columns are stored; one that did not fit is wider from then on. */
@@ -401,34 +356,6 @@ public final class EntryWriter implements Closeable {
       encodings = now;
       layout = ColumnLayout.Batch.of(schema, precisions, encodings);
       arrowSchema = ArrowSchemas.toArrow(schema, layout, metadata);
-    }
-  }
-
-  /**
-   * Makes one file of batches in several layouts, by writing those that are there once more in the
-   * last, which is the widest. At most once an entry.
-   */
-  private void rewrite() throws IOException {
-    Map<Integer, StringDictionary> dictionaries = new HashMap<>();
-    for (Compaction compaction : compactions) {
-      if (compaction instanceof StringCompaction strings) {
-        strings.dictionary().ifPresent(d -> dictionaries.put(compaction.column, d));
-      }
-    }
-    long read = target.isReadIntoMemory() ? out.getCurrentPosition() : 0;
-    memory.onPreAllocation(read);
-    try (WrittenBatches written = WrittenBatches.of(file, target, blocks, layouts)) {
-      target = target.anew();
-      out = new WriteChannel(target.arrow());
-      blocks.clear();
-      start();
-      for (int i = 0; i < written.count(); i++) {
-        try (ArrowRecordBatch batch = written.widened(i, layout, allocator, dictionaries)) {
-          append(batch);
-        }
-      }
-    } finally {
-      memory.onRelease(read);
     }
   }
 
@@ -461,54 +388,40 @@ public final class EntryWriter implements Closeable {
   public EntrySummary finish(String description) throws IOException {
     endRows();
     state = State.FAILED;
-    if (layouts.stream().anyMatch(used -> !used.equals(layout))) {
-      rewrite();
-    } else if (blocks.isEmpty()) {
-      start();
+    SortedMap<Integer, StringDictionary> dictionaries = dictionaries();
+    messages.endBatches(arrowSchema, layout, dictionaries);
+    SortedMap<Integer, StringDictionary> used = new TreeMap<>();
+    for (int column : Encodings.dictionaries(encodings)) {
+      used.put(column, Objects.requireNonNull(dictionaries.get(column)));
     }
-    List<ArrowBlock> dictionaries = writeDictionaries();
-    out.writeIntLittleEndian(MessageSerializer.IPC_CONTINUATION_TOKEN);
-    out.writeIntLittleEndian(0);
-    out.write(
-        ByteBuffer.wrap(
-            SealedFooter.of(
-                arrowSchema,
-                dictionaries,
-                blocks,
-                stats.encoded(),
-                ColumnPrecision.encode(lowerings.stream().map(Lowering::report).toList()),
-                Encodings.encode(encodings),
-                target.isEncrypted() ? "" : description,
-                out.getCurrentPosition(),
-                target.arrow().crc32c())));
-    target.finish(description);
+    messages.end(
+        arrowSchema,
+        layout,
+        used,
+        stats.encoded(),
+        ColumnPrecision.encode(lowerings.stream().map(Lowering::report).toList()),
+        Encodings.encode(encodings),
+        description);
     state = State.FINISHED;
+    EntryTarget target = messages.target();
     return new EntrySummary(
-        rows, target.bytes(), stats.dataBytes(), blocks.size(), target.crc32c());
+        rows, target.bytes(), stats.dataBytes(), messages.batches(), target.crc32c());
+  }
+
+  /** By column: those that are complete, whether batches use them or not. */
+  private SortedMap<Integer, StringDictionary> dictionaries() {
+    SortedMap<Integer, StringDictionary> dictionaries = new TreeMap<>();
+    for (Compaction compaction : compactions) {
+      if (compaction instanceof StringCompaction strings) {
+        strings.dictionary().ifPresent(d -> dictionaries.put(compaction.column, d));
+      }
+    }
+    return dictionaries;
   }
 
   /** The entry of a writer into memory, once that has finished; it outlives the writer. */
   public MappedEntry entry() throws IOException {
-    return target.entry();
-  }
-
-  /**
-   * After the batches, when all values are known: readers find them by the footer. Plain also where
-   * batches are compressed: every batch needs them, so they are read as they are mapped.
-   */
-  private List<ArrowBlock> writeDictionaries() throws IOException {
-    List<ArrowBlock> written = new ArrayList<>();
-    for (int column : Encodings.dictionaries(encodings)) {
-      Compaction compaction =
-          compactions.stream().filter(c -> c.column == column).findFirst().orElseThrow();
-      StringDictionary values = ((StringCompaction) compaction).dictionary().orElseThrow();
-      long id = layout.columns().get(column).node;
-      // Closes the batch, whose buffers are views.
-      try (ArrowDictionaryBatch batch = new ArrowDictionaryBatch(id, values.batch(), false)) {
-        written.add(MessageSerializer.serialize(out, batch));
-      }
-    }
-    return written;
+    return messages.target().entry();
   }
 
   /** Releases memory and file. Deleting a file that was not finished is the caller's. */
@@ -526,7 +439,7 @@ public final class EntryWriter implements Closeable {
       compactions.forEach(Compaction::close);
       allocator.close();
     } finally {
-      target.close();
+      messages.close();
     }
   }
 

@@ -54,7 +54,7 @@ final class SealedFooter {
     }
     FlatBufferBuilder builder = new FlatBufferBuilder();
     builder.finish(new ArrowFooter(schema, dictionaries, blocks, metadata).writeTo(builder));
-    return sealed(builder.sizedByteArray(), mark, EntryWriter.MAGIC);
+    return sealed(builder.sizedByteArray(), mark, EntryMessages.MAGIC);
   }
 
   /** The end of an encrypted Arrow file: the same without the footer of Arrow. */

@@ -237,7 +237,7 @@ public final class ExecutorInventory implements ExecutorPlugin {
 
   /** Those that the driver has not been told of. */
   private void reportParts(DiskStore store) throws Exception {
-    List<SetPart> parts = store.parts(generation -> !toldGenerations.contains(generation));
+    List<SetPart> parts = store.sets().parts(generation -> !toldGenerations.contains(generation));
     for (int from = 0; from < parts.size(); from += PARTS_IN_MESSAGE) {
       List<Message.Part> chunk = new ArrayList<>();
       List<Key> generations = new ArrayList<>();

@@ -135,9 +135,9 @@ public final class ExecutorSets {
           (generation, order) -> {
             Key of = new Key(generation);
             if (order.order() == SetFills.Order.ABANDON) {
-              store.get().abandon(of);
+              store.get().sets().abandon(of);
             } else {
-              store.get().relinquish(of);
+              store.get().sets().relinquish(of);
             }
             done.put(generation, order);
           });
@@ -157,6 +157,7 @@ public final class ExecutorSets {
       List<Integer> members = Arrays.stream(order.members()).boxed().toList();
       written =
           ProcessStores.get(options)
+              .sets()
               .completePart(
                   new Key(order.partKey()),
                   new Key(order.generation()),

@@ -93,6 +93,10 @@ final class CollectionValues {
   private static final Pattern GUAVA =
       Pattern.compile(".*\\.(?:common|guava)\\.collect\\.(?:[A-Z]\\w*\\$)*Immutable\\w*");
 
+  /** Parts of names of Scala's collections that are lazy, or whose order is no part of them. */
+  private static final List<String> NOT_STRICT =
+      List.of("LazyList", "Stream", "PriorityQueue", "Multi", "Weak", "$anon");
+
   private CollectionValues() {}
 
   /** False if the value is not a collection that is known here. */
@@ -240,20 +244,6 @@ final class CollectionValues {
       scala.collection.Iterable<?> elements,
       String name,
       String path) {
-    boolean mutable = name.startsWith("scala.collection.mutable.");
-    boolean strict =
-        elements instanceof scala.collection.immutable.StrictOptimizedSeqOps
-            || elements instanceof scala.collection.immutable.Map
-            || elements instanceof scala.collection.immutable.Set
-            || elements instanceof scala.collection.mutable.Iterable;
-    boolean view =
-        elements instanceof scala.collection.View
-            || name.contains("LazyList")
-            || name.contains("Stream")
-            || name.contains("PriorityQueue")
-            || name.contains("Multi")
-            || name.contains("Weak")
-            || name.contains("$anon");
     if (name.endsWith("Map$WithDefault")) {
       into.tag('D').putString(name);
       values.encode(into, JdkFields.find(elements, "underlying"), path);
@@ -270,10 +260,10 @@ final class CollectionValues {
       into.putBoolean(range.isInclusive());
       return true;
     }
-    if (!(strict || elements instanceof scala.collection.immutable.List) || view) {
+    if (!isStrict(elements, name)) {
       return false;
     }
-    if (mutable) {
+    if (name.startsWith("scala.collection.mutable.")) {
       values.mutable(path);
     }
     into.tag('S').putString(name);
@@ -297,6 +287,19 @@ final class CollectionValues {
     }
     entries(values, into, entries, !hashesByIdentity(elements, entries), path);
     return true;
+  }
+
+  /** Whether a collection of Scala's holds its elements and nothing else that code could see. */
+  private static boolean isStrict(scala.collection.Iterable<?> elements, String name) {
+    boolean strict =
+        elements instanceof scala.collection.immutable.StrictOptimizedSeqOps
+            || elements instanceof scala.collection.immutable.List
+            || elements instanceof scala.collection.immutable.Map
+            || elements instanceof scala.collection.immutable.Set
+            || elements instanceof scala.collection.mutable.Iterable;
+    return strict
+        && !(elements instanceof scala.collection.View)
+        && NOT_STRICT.stream().noneMatch(name::contains);
   }
 
   private static scala.collection.Iterable<?> inTaskOrder(

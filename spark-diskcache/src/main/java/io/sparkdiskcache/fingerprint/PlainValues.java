@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
-import java.lang.reflect.Field;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.MathContext;
@@ -21,9 +20,6 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.regex.Pattern;
 import org.apache.spark.broadcast.Broadcast;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.types.DataType;
-import org.apache.spark.sql.types.Metadata;
 import org.apache.xbean.asm9.Type;
 import org.slf4j.Logger;
 
@@ -47,8 +43,6 @@ final class PlainValues {
   private static final Set<String> STATELESS =
       Set.of(
           "java.util.Collections$ReverseComparator", "java.lang.String$CaseInsensitiveComparator");
-
-  private static final String ENCODERS = "org.apache.spark.sql.catalyst.encoders.";
 
   private PlainValues() {}
 
@@ -80,16 +74,35 @@ final class PlainValues {
     } else if (value instanceof Pattern pattern) {
       into.tag('r').putString(pattern.pattern()).putInt(pattern.flags());
     } else if (value instanceof DateTimeFormatter format) {
-      // Not serializable, so only met in statics, where the code that builds it counts too.
-      into.tag('v').putString(type.getName()).putString(format.toString());
-      into.putString(format.getLocale().toLanguageTag())
-          .putString(String.valueOf(format.getZone()));
-      into.putString(String.valueOf(format.getChronology()));
-      into.putString(format.getResolverStyle().toString()).putString(format.getDecimalStyle() + "");
-      into.putString(String.valueOf(format.getResolverFields()));
+      formatter(into, format);
     } else if (value instanceof Charset charset) {
       into.tag('v').putString("charset").putString(charset.name());
-    } else if (value instanceof Class<?> constant) {
+    } else if (type == Date.class || type == java.sql.Date.class || type == Timestamp.class) {
+      values.mutable(path);
+      into.tag('D').putString(type.getName()).putLong(((Date) value).getTime());
+      into.putInt(value instanceof Timestamp timestamp ? timestamp.getNanos() : 0);
+    } else if (STATELESS.contains(type.getName())) {
+      into.tag('v').putString(type.getName()).putString("");
+    } else {
+      return reference(graph, values, into, value, path);
+    }
+    return true;
+  }
+
+  private static void formatter(CanonicalHasher into, DateTimeFormatter format) {
+    // Not serializable, so only met in statics, where the code that builds it counts too.
+    into.tag('v').putString(format.getClass().getName()).putString(format.toString());
+    into.putString(format.getLocale().toLanguageTag()).putString(String.valueOf(format.getZone()));
+    into.putString(String.valueOf(format.getChronology()));
+    into.putString(format.getResolverStyle().toString()).putString(format.getDecimalStyle() + "");
+    into.putString(String.valueOf(format.getResolverFields()));
+  }
+
+  /** Values that stand for code, for other values, or for nothing that a row could show. */
+  private static boolean reference(
+      CodeGraph graph, CapturedValues values, CanonicalHasher into, Object value, String path) {
+    Class<?> type = value.getClass();
+    if (value instanceof Class<?> constant) {
       into.tag('c');
       Type asm = Type.getType(constant);
       graph.type(into, asm);
@@ -104,12 +117,6 @@ final class PlainValues {
       into.tag('y');
       values.encode(into, entry.getKey(), path + ".key");
       values.encode(into, entry.getValue(), path + ".value");
-    } else if (type == Date.class || type == java.sql.Date.class || type == Timestamp.class) {
-      values.mutable(path);
-      into.tag('D').putString(type.getName()).putLong(((Date) value).getTime());
-      into.putInt(value instanceof Timestamp timestamp ? timestamp.getNanos() : 0);
-    } else if (STATELESS.contains(type.getName())) {
-      into.tag('v').putString(type.getName()).putString("");
     } else if (type.getName().equals("java.lang.ThreadLocal$SuppliedThreadLocal")) {
       into.tag('h'); // only in statics, whose initializer has been judged
     } else if (value instanceof Logger
@@ -122,7 +129,7 @@ final class PlainValues {
       values.mutable(path);
       values.encode(into, broadcast.value(), path + ".value");
     } else {
-      return engine(graph, values, into, value, path);
+      return EngineValues.encode(graph, values, into, value, path);
     }
     return true;
   }
@@ -145,137 +152,6 @@ final class PlainValues {
     graph.instantiate(Type.getInternalName(body));
     if (graph.files.isApplication(declaring)) {
       values.holdShared(constant, declaring.replace('/', '.') + "." + constant.name());
-    }
-  }
-
-  /** Values of Scala's and Spark's own classes. */
-  private static boolean engine(
-      CodeGraph graph, CapturedValues values, CanonicalHasher into, Object value, String path) {
-    String name = value.getClass().getName();
-    String internal = Type.getInternalName(value.getClass());
-    if (value instanceof scala.reflect.ClassTag<?> tag) {
-      into.tag('c');
-      Type type = Type.getType(tag.runtimeClass());
-      graph.type(into, type);
-      graph.reflected.token(type);
-      return true;
-    }
-    boolean module = isModule(value);
-    ClassFiles.Origin origin =
-        name.startsWith("scala.") || name.startsWith("org.apache.spark.") || module
-            ? graph.files.origin(internal)
-            : ClassFiles.Origin.LIBRARY;
-    if (module && origin == ClassFiles.Origin.APPLICATION) {
-      into.tag('m');
-      graph.classRef(into, internal);
-      graph.later("module " + internal, () -> graph.readStatic(internal, "MODULE$", path));
-      return true;
-    }
-    if (origin != ClassFiles.Origin.ENGINE) {
-      return false;
-    }
-    boolean encoder = name.startsWith(ENCODERS);
-    if (value instanceof DataType type) {
-      text(into, name, dataType(values, type, path));
-    } else if (value instanceof Metadata metadata) {
-      text(into, name, metadata.json());
-    } else if (module) {
-      if (!encoder) {
-        graph.calls.permit(internal, "MODULE$", "", path);
-      }
-      into.tag('m');
-      graph.classRef(into, internal);
-    } else if (value instanceof scala.math.BigDecimal decimal) {
-      into.tag('a').putString(String.valueOf(decimal.mc()));
-      values.encode(into, decimal.bigDecimal(), path);
-    } else if (value instanceof scala.util.matching.Regex regex) {
-      into.tag('r').putString(name).putString(regex.pattern().pattern());
-      into.putInt(regex.pattern().flags());
-      for (Field field : scala.util.matching.Regex.class.getDeclaredFields()) {
-        if (scala.collection.Seq.class.isAssignableFrom(field.getType())) {
-          values.encode(into, JdkFields.find(regex, field.getName()), path + ".groups");
-        }
-      }
-    } else if (value instanceof scala.math.BigInt integer) {
-      into.tag('i');
-      values.encode(into, integer.bigInteger(), path);
-    } else if (value instanceof scala.Symbol symbol) {
-      text(into, name, symbol.name());
-    } else if (name.equals("scala.Enumeration$Val")) {
-      enumeration(graph, into, value, path);
-    } else if (value instanceof scala.runtime.BoxedUnit) {
-      into.tag('u');
-    } else if (value instanceof Row row && name.contains(".GenericRow")) {
-      into.tag('R').putInt(row.length());
-      values.encode(into, row.schema(), path + ".schema");
-      for (int i = 0; i < row.length(); i++) {
-        values.encode(into, row.get(i), path + "(" + i + ")");
-      }
-    } else if (value instanceof scala.Product product
-        && (encoder || name.startsWith("scala."))
-        && !(value instanceof scala.collection.Iterable)) {
-      into.tag('T');
-      graph.classRef(into, internal);
-      // The expressions of an ExpressionEncoder follow from its first element.
-      int arity = name.equals(ENCODERS + "ExpressionEncoder") ? 1 : product.productArity();
-      into.putInt(arity);
-      for (int i = 0; i < arity; i++) {
-        Object element = product.productElement(i);
-        values.encode(into, element, path + "._" + (i + 1));
-        if (encoder && element instanceof scala.reflect.ClassTag<?> tag) {
-          String encoded = Type.getInternalName(tag.runtimeClass());
-          graph.later("whole " + encoded, () -> graph.reflected.whole(encoded, false));
-        }
-      }
-    } else {
-      return false;
-    }
-    return true;
-  }
-
-  private static void text(CanonicalHasher into, String type, String text) {
-    into.tag('v').putString(type).putString(text);
-  }
-
-  private static String dataType(CapturedValues values, DataType type, String path) {
-    String json = type.json();
-    if (json.contains("\"udt\"")) {
-      throw values.refuse(
-          path
-              + " is a data type with a user-defined part, "
-              + type.simpleString()
-              + ", which has no stable encoding here; build the type inside the function");
-    }
-    return json;
-  }
-
-  /** A value of a scala.Enumeration: its number and name, and the object that makes them. */
-  private static void enumeration(
-      CodeGraph graph, CanonicalHasher into, Object value, String path) {
-    try {
-      Object outer = value.getClass().getMethod("scala$Enumeration$$outerEnum").invoke(value);
-      int id = ((scala.Enumeration.Value) value).id();
-      into.tag('E').putInt(id).putString(value.toString());
-      String owner = Type.getInternalName(outer.getClass());
-      graph.classRef(into, owner);
-      graph.later("module " + owner, () -> graph.readStatic(owner, "MODULE$", path));
-    } catch (ReflectiveOperationException e) {
-      throw graph.refuse(
-          Refusal.Code.FUNCTION_STATE, path + " is an enumeration value that cannot be read: " + e);
-    }
-  }
-
-  /** True for the one instance of a Scala object. */
-  private static boolean isModule(Object value) {
-    if (!value.getClass().getName().endsWith("$")) {
-      return false;
-    }
-    try {
-      Field field = value.getClass().getField("MODULE$");
-      field.setAccessible(true);
-      return field.get(null) == value;
-    } catch (ReflectiveOperationException | RuntimeException e) {
-      return false;
     }
   }
 

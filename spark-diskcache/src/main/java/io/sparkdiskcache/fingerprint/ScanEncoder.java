@@ -69,14 +69,25 @@ final class ScanEncoder {
 
   /** Encodes a scan; whether the user's word has to stand in for what it reads. */
   boolean scan(FileSourceScanExec scan) {
+    HadoopFsRelation relation = scan.relation();
+    boolean metOpaque = checkSource(scan);
+    encodeSource(scan, relation);
+    encodeColumns(scan);
+    if (files.stream().noneMatch(known -> known.isOf(scan))) {
+      files.add(lister.apply(scan));
+    }
+    return metOpaque;
+  }
+
+  /** Refuses what has no content version; whether the user's word has to stand in for it. */
+  private boolean checkSource(FileSourceScanExec scan) {
     boolean metOpaque = false;
     HadoopFsRelation relation = scan.relation();
     Class<?> format = relation.fileFormat().getClass();
-    boolean delta = DeltaScans.isDelta(relation);
     boolean listedBySpark = SparkClasses.isSparkSql(relation.location().getClass());
     if (mayBeOpaque && listedBySpark && !FORMATS.contains(format)) {
       metOpaque = true;
-    } else if (!delta && (!FORMATS.contains(format) || !listedBySpark)) {
+    } else if (!DeltaScans.isDelta(relation) && (!FORMATS.contains(format) || !listedBySpark)) {
       throw encoding.refused(
           Refusal.Code.SOURCE,
           "files of format "
@@ -93,13 +104,18 @@ final class ScanEncoder {
     } else {
       ScanSettings.check(relation, encoding);
     }
+    return metOpaque;
+  }
+
+  private void encodeSource(FileSourceScanExec scan, HadoopFsRelation relation) {
+    Class<?> format = relation.fileFormat().getClass();
     if (TEXT_PARSING_FORMATS.contains(format)
         && TypeEncoder.holdsTimestamp(scan.requiredSchema())) {
       encoding.dependsOnToday(ScanSettings.zone(relation, sessionZone));
     }
     encoding.out().tag('n').putString(scan.getClass().getName());
     encoding.out().putString(format.getName()).putBytes(ScanSettings.sessionDigest(relation));
-    if (delta) {
+    if (DeltaScans.isDelta(relation)) {
       new DeltaScans(encoding).format(relation.fileFormat());
     }
     types.type(relation.partitionSchema());
@@ -112,6 +128,9 @@ final class ScanEncoder {
           encoding.out().putString(key).putInt(given.size());
           given.forEach(encoding.out()::putString);
         });
+  }
+
+  private void encodeColumns(FileSourceScanExec scan) {
     types.type(scan.requiredSchema());
     for (Attribute column : ScalaInterop.list(scan.output())) {
       encoding.out().putString(column.name()).putString(column.metadata().json());
@@ -127,9 +146,5 @@ final class ScanEncoder {
     encoding.out().putBoolean(scan.bucketedScan());
     values.value(scan.optionalBucketSet().isDefined());
     values.value(scan.optionalNumCoalescedBuckets());
-    if (files.stream().noneMatch(known -> known.isOf(scan))) {
-      files.add(lister.apply(scan));
-    }
-    return metOpaque;
   }
 }

@@ -243,13 +243,15 @@ final class ClusterLookup {
       SetMeta meta = new SetMeta(spec.value().description(), spec.value().components());
       try {
         boolean unused =
-            store.completePart(
-                new Key(part.partKey()),
-                new Key(part.generation()),
-                part.partitions(),
-                partitions,
-                meta,
-                Instant.ofEpochMilli(part.createdMillis()));
+            store
+                .sets()
+                .completePart(
+                    new Key(part.partKey()),
+                    new Key(part.generation()),
+                    part.partitions(),
+                    partitions,
+                    meta,
+                    Instant.ofEpochMilli(part.createdMillis()));
       } catch (StoreException e) {
         store.countError("Cannot note a set from the remote tier", e);
       }

@@ -68,7 +68,7 @@ final class Generations {
       }
       filling.state = State.SPOILT;
     }
-    filling.store.relinquish(new Key(generation));
+    filling.store.sets().relinquish(new Key(generation));
     return false;
   }
 
@@ -91,7 +91,7 @@ final class Generations {
       }
     }
     if (isSpoilt(filling)) {
-      filling.store.relinquish(new Key(generation));
+      filling.store.sets().relinquish(new Key(generation));
     }
   }
 
@@ -117,7 +117,7 @@ final class Generations {
       }
       filling.state = State.SPOILT;
     }
-    filling.store.relinquish(new Key(generation));
+    filling.store.sets().relinquish(new Key(generation));
   }
 
   /** Its entries may be evicted before others, though it may yet be completed. */
@@ -127,7 +127,7 @@ final class Generations {
       filling = fillings.get(generation);
     }
     if (filling != null && filling.state != State.COMPLETE) {
-      filling.store.relinquish(new Key(generation));
+      filling.store.sets().relinquish(new Key(generation));
     }
   }
 
@@ -143,7 +143,7 @@ final class Generations {
       filling = fillings.remove(generation);
     }
     if (filling != null && filling.state != State.COMPLETE) {
-      filling.store.abandon(new Key(generation));
+      filling.store.sets().abandon(new Key(generation));
     }
   }
 

@@ -145,7 +145,7 @@ final class HeldHere implements Holdings {
     }
     Optional<DetachedRun> run = detach(set.get(), spec, results);
     if (run.isEmpty()) {
-      from.dropSet(setKey);
+      from.sets().drop(setKey);
     }
     return new FoundRun(run, Optional.empty());
   }

@@ -60,7 +60,7 @@ final class SetMembership {
     if (!tooLate) {
       return Optional.empty();
     }
-    into.abandon(new Key(of));
+    into.sets().abandon(new Key(of));
     return Optional.of(
         new Objection(
             Reason.RUN, "partition " + partition, "the set was given up while it was written"));

@@ -101,7 +101,7 @@ final class SetPublisher {
     try {
       RelationSpec spec = run.spec();
       SetMeta meta = new SetMeta(spec.description(), spec.components());
-      if (store.completeSet(run.setKey(), run.generation(), run.members().size(), meta)) {
+      if (store.sets().complete(run.setKey(), run.generation(), run.members().size(), meta)) {
         spec.remoteTier()
             .ifPresent(tier -> tier.uploadSet(run.setKey(), run.generation(), run.members(), meta));
         published();

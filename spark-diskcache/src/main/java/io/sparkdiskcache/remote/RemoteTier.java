@@ -357,8 +357,14 @@ public final class RemoteTier {
       }
       complete =
           all
-              && store.completeSet(
-                  set.setKey(), set.generation(), set.partitions(), set.meta(), set.createdAt());
+              && store
+                  .sets()
+                  .complete(
+                      set.setKey(),
+                      set.generation(),
+                      set.partitions(),
+                      set.meta(),
+                      set.createdAt());
     } catch (StoreException e) {
       store.countError("Cannot store a set from the remote tier", e);
     } finally {

@@ -35,7 +35,7 @@ final class DamagedRows implements Rows.DamageListener {
         setKey,
         "set " + setKey + " does not fit its seal or its entries",
         session -> {
-          Rows.deleteSet(session, setKey);
+          SetRows.delete(session, setKey);
           return true;
         });
   }

@@ -8,7 +8,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -48,8 +47,8 @@ import java.util.function.Predicate;
  * <h2>Sets</h2>
  *
  * Partitions of a run-bound result are published one by one with their generation, and become a set
- * only by {@link #completeSet}. The index drops a set in the very transaction that removes one of
- * its entries, by a trigger, whoever removes it and why.
+ * only by {@link SetStore#complete}. The index drops a set in the very transaction that removes one
+ * of its entries, by a trigger, whoever removes it and why.
  *
  * <h2>When something fails</h2>
  *
@@ -89,7 +88,7 @@ public final class DiskStore implements AutoCloseable {
   private final Leases leases;
   private final Distrust distrust;
   private final Impure impure;
-  private final Incomplete incomplete;
+  private final SetStore sets;
   private volatile boolean closed;
 
   private DiskStore(
@@ -108,41 +107,17 @@ public final class DiskStore implements AutoCloseable {
     this.verifier = new Verifier(options.verify());
     this.front = new Front(directory);
     this.removal = new Removal(directory, owner, index, trouble, front, counters, room);
-    this.incomplete = new Incomplete(directory, owner, index, rows, removal, background);
+    StoreParts parts =
+        new StoreParts(directory, owner, index, rows, background, counters, trouble, clock);
+    this.sets = new SetStore(parts, removal);
     this.leases = new Leases(directory, owner, clock);
     this.distrust = new Distrust(directory);
     this.impure = new Impure(directory);
     this.evictor = new Evictor(index, rows, pins, removal, room, clock);
     this.reindexer = new Reindexer(directory, owner, index, rows, removal, counters, clock);
     this.trace = new Trace(directory.trace());
-    this.publisher =
-        new Publisher(
-            directory,
-            owner,
-            index,
-            rows,
-            removal,
-            evictor,
-            background,
-            counters,
-            trouble,
-            clock,
-            room,
-            trace,
-            front);
-    this.lookups =
-        new Lookups(
-            index,
-            rows,
-            removal,
-            background,
-            counters,
-            trouble,
-            clock,
-            room,
-            front,
-            accesses,
-            trace);
+    this.publisher = new Publisher(parts, removal, evictor, room, trace, front);
+    this.lookups = new Lookups(parts, removal, room, front, accesses, trace);
   }
 
   /**
@@ -406,75 +381,9 @@ public final class DiskStore implements AutoCloseable {
     return publisher.begin(key);
   }
 
-  /**
-   * Makes the published entries of a generation a set, if they are exactly the partitions 0 to n-1.
-   * Replaces the set of another generation with the same key and removes its entries.
-   *
-   * @param partitions 0 for an empty relation
-   * @return whether it is complete; false changes nothing
-   */
-  public boolean completeSet(Key setKey, Key generation, int partitions, SetMeta meta)
-      throws StoreException {
-    return completeSet(setKey, generation, partitions, meta, Instant.MAX);
-  }
-
-  /**
-   * The same for a set that was made elsewhere.
-   *
-   * @param createdAt when; a time in the future is taken for now
-   */
-  public boolean completeSet(
-      Key setKey, Key generation, int partitions, SetMeta meta, Instant createdAt)
-      throws StoreException {
-    boolean complete = publisher.completeSet(setKey, generation, partitions, meta, createdAt);
-    if (complete) {
-      incomplete.completed(generation);
-    }
-    return complete;
-  }
-
-  /**
-   * Makes published entries of a generation the part of a set that this directory has; other
-   * directories have the rest. Otherwise as {@link #completeSet}.
-   *
-   * @param partKey of the part; not the key of a whole set, which must not be found incomplete
-   * @param partitions of the whole set
-   * @param members the partitions that are here, ascending
-   * @return whether all of them are here; false changes nothing
-   */
-  public boolean completePart(
-      Key partKey, Key generation, int partitions, List<Integer> members, SetMeta meta)
-      throws StoreException {
-    return completePart(partKey, generation, partitions, members, meta, clock.instant());
-  }
-
-  /**
-   * The same for rows that were computed some time ago.
-   *
-   * @param createdAt when, at most now
-   */
-  public boolean completePart(
-      Key partKey,
-      Key generation,
-      int partitions,
-      List<Integer> members,
-      SetMeta meta,
-      Instant createdAt)
-      throws StoreException {
-    boolean complete =
-        publisher.completePart(partKey, generation, partitions, members, meta, createdAt);
-    if (complete) {
-      incomplete.completed(generation);
-    }
-    return complete;
-  }
-
-  /** The sets and parts of sets, by the index, of generations that are wanted. */
-  public List<SetPart> parts(Predicate<Key> wanted) {
-    return lookUp(
-        "Cannot list sets",
-        List.<SetPart>of(),
-        () -> index.readSnapshot(session -> SetPart.all(session, wanted)));
+  /** Results of several partitions, which are found as one. */
+  public SetStore sets() {
+    return sets;
   }
 
   /**
@@ -494,43 +403,6 @@ public final class DiskStore implements AutoCloseable {
   /** Has the listener told of what this process adds and removes from now on. */
   public void onChange(ChangeListener listener) {
     front.onChange(listener);
-  }
-
-  /**
-   * Removes what there is of a generation that nobody will complete, in the background; a complete
-   * set stays.
-   */
-  public void abandon(Key generation) {
-    incomplete.abandon(generation);
-  }
-
-  /**
-   * The entries of a generation that may yet be completed, but need not: they are the first to go
-   * when room is needed, and nobody waits for them. In the background.
-   */
-  public void relinquish(Key generation) {
-    incomplete.relinquish(generation);
-  }
-
-  /** Removes a set and its entries. */
-  public void dropSet(Key setKey) {
-    attempt(
-        "Cannot drop a set",
-        () -> {
-          Optional<Key> generation = index.read(session -> Rows.generationOf(session, setKey));
-          if (generation.isPresent()) {
-            List<Entry> entries =
-                index.read(session -> rows.byGeneration(session, generation.get()));
-            removal.remove(entries, EvictionCause.REQUEST, "set " + setKey + " was dropped");
-            index.write(
-                session -> { // a set without partitions has no entry to take it along
-                  if (Rows.generationOf(session, setKey).equals(generation)) {
-                    Rows.deleteSet(session, setKey);
-                  }
-                  return true;
-                });
-          }
-        });
   }
 
   /**
@@ -635,7 +507,7 @@ public final class DiskStore implements AutoCloseable {
       closed = true;
     }
     background.close();
-    attempt("Cannot remove unfinished sets", incomplete::abandonOwn);
+    attempt("Cannot remove unfinished sets", sets::abandonOwn);
     attempt("Cannot write access times", () -> accesses.flush(index));
     attempt("Cannot write the trace", () -> trace.flush(owner));
     attempt("Cannot close the index", index::close);

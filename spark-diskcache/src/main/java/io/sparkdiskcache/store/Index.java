@@ -328,6 +328,10 @@ final class Index implements AutoCloseable {
     }
   }
 
+  boolean isClosed() {
+    return closed;
+  }
+
   @Override
   public void close() throws SQLException {
     writing.lock();

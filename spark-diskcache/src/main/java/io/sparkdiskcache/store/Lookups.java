@@ -35,25 +35,14 @@ final class Lookups {
   private final Trace trace;
   private final ReadAhead readAhead;
 
-  Lookups(
-      Index index,
-      Rows rows,
-      Removal removal,
-      Background background,
-      Counters counters,
-      Trouble trouble,
-      InstantSource clock,
-      Room room,
-      Front front,
-      AccessLog accesses,
-      Trace trace) {
-    this.index = index;
-    this.rows = rows;
+  Lookups(StoreParts parts, Removal removal, Room room, Front front, AccessLog accesses, Trace trace) {
+    this.index = parts.index();
+    this.rows = parts.rows();
     this.removal = removal;
-    this.background = background;
-    this.counters = counters;
-    this.trouble = trouble;
-    this.clock = clock;
+    this.background = parts.background();
+    this.counters = parts.counters();
+    this.trouble = parts.trouble();
+    this.clock = parts.clock();
     this.room = room;
     this.front = front;
     this.accesses = accesses;
@@ -133,7 +122,7 @@ final class Lookups {
     Instant now = clock.instant();
     Optional<EntrySet> set = Optional.empty();
     try {
-      set = index.readSnapshot(session -> rows.set(session, setKey));
+      set = index.readSnapshot(session -> SetRows.find(session, rows, setKey));
     } catch (SQLException e) {
       trouble.report("Cannot look up a set", e);
     }
@@ -164,7 +153,7 @@ final class Lookups {
   Optional<EntrySet> peekSet(Key setKey) {
     try {
       return index
-          .readSnapshot(session -> rows.set(session, setKey))
+          .readSnapshot(session -> SetRows.find(session, rows, setKey))
           .filter(set -> set.entries().stream().allMatch(this::isThere));
     } catch (SQLException e) {
       trouble.report("Cannot look up a set", e);

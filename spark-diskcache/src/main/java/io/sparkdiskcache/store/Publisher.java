@@ -12,14 +12,10 @@ import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
-import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** How written files become entries, and entries sets; the story is told in {@link DiskStore}. */
 final class Publisher {
-  private static final Log LOG = Log.of(DiskStore.class);
-
   /** Files being written may take a quarter of the limit, and in a small cache this much. */
   private static final long MIN_WRITING = 16 << 20;
 
@@ -40,30 +36,17 @@ final class Publisher {
   private final Trace trace;
   private final Front front;
 
-  Publisher(
-      CacheDirectory directory,
-      Owner owner,
-      Index index,
-      Rows rows,
-      Removal removal,
-      Evictor evictor,
-      Background background,
-      Counters counters,
-      Trouble trouble,
-      InstantSource clock,
-      Room room,
-      Trace trace,
-      Front front) {
-    this.directory = directory;
-    this.owner = owner;
-    this.index = index;
-    this.rows = rows;
+  Publisher(StoreParts parts, Removal removal, Evictor evictor, Room room, Trace trace, Front front) {
+    this.directory = parts.directory();
+    this.owner = parts.owner();
+    this.index = parts.index();
+    this.rows = parts.rows();
     this.removal = removal;
     this.evictor = evictor;
-    this.background = background;
-    this.counters = counters;
-    this.trouble = trouble;
-    this.clock = clock;
+    this.background = parts.background();
+    this.counters = parts.counters();
+    this.trouble = parts.trouble();
+    this.clock = parts.clock();
     this.room = room;
     this.trace = trace;
     this.front = front;
@@ -333,85 +316,5 @@ final class Publisher {
     Directories.createPrivate(Objects.requireNonNull(to.getParent()));
     Directories.restrictToOwner(from);
     Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
-  }
-
-  /** See {@link DiskStore#completeSet}. */
-  boolean completeSet(Key setKey, Key generation, int partitions, SetMeta meta, Instant createdAt)
-      throws StoreException {
-    return complete(
-        setKey,
-        generation,
-        partitions,
-        entries -> Rows.isWhole(entries, generation, partitions),
-        meta,
-        createdAt);
-  }
-
-  /** See {@link DiskStore#completePart}. */
-  boolean completePart(
-      Key partKey,
-      Key generation,
-      int partitions,
-      List<Integer> members,
-      SetMeta meta,
-      Instant createdAt)
-      throws StoreException {
-    return complete(
-        partKey,
-        generation,
-        partitions,
-        entries -> Rows.hasMembers(entries, members),
-        meta,
-        createdAt);
-  }
-
-  private boolean complete(
-      Key setKey,
-      Key generation,
-      int partitions,
-      Predicate<List<Entry>> isComplete,
-      SetMeta meta,
-      Instant createdAt)
-      throws StoreException {
-    record Completion(boolean complete, List<Entry> replaced) {}
-    try {
-      Completion completion =
-          index.write(
-              session -> {
-                List<Entry> entries = rows.byGeneration(session, generation);
-                if (!isComplete.test(entries)) {
-                  return new Completion(false, List.of());
-                }
-                Optional<Key> old = Rows.generationOf(session, setKey);
-                List<Entry> replaced = List.of();
-                if (old.isPresent()) {
-                  Rows.deleteSet(session, setKey);
-                  if (!old.get().equals(generation)) {
-                    replaced = rows.byGeneration(session, old.get());
-                    for (Entry entry : replaced) {
-                      Rows.delete(session, entry);
-                    }
-                  }
-                }
-                Instant now = clock.instant();
-                Instant created = createdAt.isBefore(now) ? createdAt : now;
-                Rows.insertSet(session, setKey, generation, partitions, meta, created);
-                Rows.finish(session, generation);
-                return new Completion(true, replaced);
-              });
-      removal.deleteFiles(completion.replaced);
-      if (!completion.replaced.isEmpty()) {
-        counters.evicted(EvictionCause.REPLACED, completion.replaced.size());
-        LOG.info(
-            "Evicted {} entries, REPLACED: set {} has the newer generation {}",
-            completion.replaced.size(),
-            setKey,
-            generation);
-      }
-      return completion.complete;
-    } catch (SQLException e) {
-      trouble.report("Cannot complete a set", e);
-      throw StoreException.failed("Cannot complete set " + setKey, e);
-    }
   }
 }

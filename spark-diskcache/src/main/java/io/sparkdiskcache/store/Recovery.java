@@ -118,7 +118,7 @@ final class Recovery {
 
   /** Unfinished generations all of whose writers are gone. */
   private Set<Key> abandoned(Index index) throws SQLException, IOException {
-    Map<Key, List<String>> unfinished = index.read(Rows::unfinished);
+    Map<Key, List<String>> unfinished = index.read(SetRows::unfinished);
     Map<String, Boolean> alive = new HashMap<>();
     Set<Key> abandoned = new HashSet<>();
     for (Map.Entry<Key, List<String>> generation : unfinished.entrySet()) {

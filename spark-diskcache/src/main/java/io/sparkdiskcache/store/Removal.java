@@ -84,7 +84,7 @@ final class Removal {
     List<Entry> entries =
         index.readSnapshot(
             session ->
-                Rows.isSet(session, generation)
+                SetRows.isSet(session, generation)
                     ? List.<Entry>of()
                     : rows.byGeneration(session, generation));
     remove(entries, EvictionCause.UNFINISHED, "set of generation " + generation + ": " + reason);

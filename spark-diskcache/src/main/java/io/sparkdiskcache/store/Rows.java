@@ -19,7 +19,7 @@ import org.sqlite.SQLiteErrorCode;
 import org.sqlite.SQLiteException;
 
 /**
- * The statements on entries and sets, and their rows as values.
+ * The statements on entries, and their rows as values; {@link SetRows} has those on sets.
  *
  * <p>SQLite keeps no checksums: a flipped bit in a page can make a well-formed row say something
  * else, or lead from one key to the row of another. Each row therefore carries a seal over its key
@@ -29,7 +29,7 @@ import org.sqlite.SQLiteException;
  */
 final class Rows {
   private static final Log LOG = Log.of(DiskStore.class);
-  private static final int KEY_BYTES = 32;
+  static final int KEY_BYTES = 32;
   private static final HexFormat HEX = HexFormat.of();
   private static final String COLUMNS =
       "key, file, relation, generation, partition, row_count, bytes, crc32c, compute_nanos,"
@@ -43,7 +43,7 @@ final class Rows {
   private static final int ID_COLUMN = 21;
 
   private final CacheDirectory directory;
-  private final DamageListener damage;
+  final DamageListener damage;
 
   Rows(CacheDirectory directory, DamageListener damage) {
     this.directory = directory;
@@ -136,36 +136,6 @@ final class Rows {
         session,
         "WHERE generation IS NULL AND " + scope.kind().condition() + " ORDER BY id",
         visitor,
-        scope.argument());
-  }
-
-  /** Takes a set as a whole. */
-  interface SetVisitor {
-    void visit(Key generation, EvictionPolicy.Usage usage) throws SQLException;
-  }
-
-  /** Complete sets, and what is known of each as a whole. */
-  void forEachSet(Session session, Victims.Scope scope, SetVisitor visitor) throws SQLException {
-    session.forEach(
-        "SELECT generation, sum(bytes), sum(compute_nanos), min(created_millis),"
-            + " max(access_millis), max(hits) FROM entries"
-            + " WHERE generation IS NOT NULL AND writer IS NULL AND "
-            + scope.kind().condition()
-            + " GROUP BY generation",
-        row -> {
-          byte[] generation = row.getBytes(1);
-          if (generation.length == KEY_BYTES) {
-            visitor.visit(
-                key(generation),
-                new EvictionPolicy.Usage(
-                    row.getLong(2),
-                    row.getLong(3),
-                    row.getLong(4),
-                    row.getLong(5),
-                    row.getLong(6)));
-          }
-          return true;
-        },
         scope.argument());
   }
 
@@ -286,63 +256,6 @@ final class Rows {
         bytes(key));
   }
 
-  /** The set if it is whole by the index; whether its files exist is not looked at. */
-  Optional<EntrySet> set(Session session, Key setKey) throws SQLException {
-    Optional<SetRow> found =
-        session.first(
-            "SELECT generation, partitions, description, created_millis, seal, components_id FROM sets"
-                + " WHERE set_key = ?",
-            row ->
-                new SetRow(
-                    key(row.getBytes(1)),
-                    row.getInt(2),
-                    row.getString(3),
-                    Instant.ofEpochMilli(row.getLong(4)),
-                    row.getLong(5),
-                    row.getLong(6)),
-            bytes(setKey));
-    if (found.isEmpty()) {
-      return Optional.empty();
-    }
-    SetRow set = found.get();
-    List<Entry> entries = byGeneration(session, set.generation);
-    if (set.seal != Seals.ofSet(setKey, set.generation, set.partitions)
-        || !isWhole(entries, set.generation, set.partitions)) {
-      damage.damagedSet(setKey);
-      return Optional.empty();
-    }
-    Map<String, String> components = Components.read(session, set.componentsId);
-    return Optional.of(
-        new EntrySet(setKey, set.generation, entries, components, set.description, set.createdAt));
-  }
-
-  private record SetRow(
-      Key generation,
-      int partitions,
-      String description,
-      Instant createdAt,
-      long seal,
-      long componentsId) {}
-
-  /** Whether the entries, in partition order, are 0 to n-1 of that generation. */
-  static boolean isWhole(List<Entry> entries, Key generation, int partitions) {
-    if (entries.size() != partitions) {
-      return false;
-    }
-    for (int i = 0; i < partitions; i++) {
-      Entry entry = entries.get(i);
-      if (entry.partition() != i || !entry.generation().equals(Optional.of(generation))) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  /** Whether every member is there, of that generation; the entries are in partition order. */
-  static boolean hasMembers(List<Entry> entries, List<Integer> members) {
-    return entries.stream().map(Entry::partition).toList().containsAll(members);
-  }
-
   /** The id of the last entry, or what was given if there is none after it. */
   static long forEachKeyPrefix(Session session, long after, LongConsumer visitor)
       throws SQLException {
@@ -356,59 +269,6 @@ final class Rows {
         },
         after);
     return last[0];
-  }
-
-  static void insertSet(
-      Session session, Key setKey, Key generation, int partitions, SetMeta meta, Instant now)
-      throws SQLException {
-    session.update(
-        "INSERT INTO sets(set_key, generation, partitions, description, created_millis, seal,"
-            + " components_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        bytes(setKey),
-        bytes(generation),
-        partitions,
-        meta.description(),
-        now.toEpochMilli(),
-        Seals.ofSet(setKey, generation, partitions),
-        Components.intern(session, meta.components()));
-  }
-
-  static Optional<Key> generationOf(Session session, Key setKey) throws SQLException {
-    return session.first(
-        "SELECT generation FROM sets WHERE set_key = ?",
-        row -> key(row.getBytes(1)),
-        bytes(setKey));
-  }
-
-  static boolean isSet(Session session, Key generation) throws SQLException {
-    return session
-        .first("SELECT 1 FROM sets WHERE generation = ?", row -> true, bytes(generation))
-        .isPresent();
-  }
-
-  static void deleteSet(Session session, Key setKey) throws SQLException {
-    session.update("DELETE FROM sets WHERE set_key = ?", bytes(setKey));
-  }
-
-  /** From now on the entries of the generation are as evictable as any. */
-  static void finish(Session session, Key generation) throws SQLException {
-    session.update(
-        "UPDATE entries SET writer = NULL WHERE generation = ? AND writer IS NOT NULL",
-        bytes(generation));
-  }
-
-  /** Who may still complete each unfinished generation. */
-  static Map<Key, List<String>> unfinished(Session session) throws SQLException {
-    Map<Key, List<String>> writers = new HashMap<>();
-    session.forEach(
-        "SELECT DISTINCT generation, writer FROM entries WHERE writer IS NOT NULL",
-        row -> {
-          writers
-              .computeIfAbsent(key(row.getBytes(1)), k -> new ArrayList<>())
-              .add(row.getString(2));
-          return true;
-        });
-    return writers;
   }
 
   /** The row as an entry, or nothing, and a report, if the row is not what was written. */
@@ -469,11 +329,11 @@ final class Rows {
         .file();
   }
 
-  private static byte[] bytes(Key key) {
+  static byte[] bytes(Key key) {
     return HEX.parseHex(key.hex());
   }
 
-  private static Key key(byte @Nullable [] bytes) {
+  static Key key(byte @Nullable [] bytes) {
     if (bytes == null || bytes.length != KEY_BYTES) {
       throw new IllegalArgumentException("a key has " + KEY_BYTES + " bytes");
     }

@@ -102,7 +102,7 @@ final class Victims {
             consider(usage(entry), List.of(entry));
             return true;
           });
-      rows.forEachSet(
+      SetRows.forEach(
           session,
           scope,
           (generation, usage) -> {

@@ -260,7 +260,7 @@ class MainTest {
       Key generation = new Key("dd".repeat(32));
       put(store, member.hex(), Optional.of(generation), 10, "nightly", "a part");
       SetMeta whole = new SetMeta("a set", Map.of());
-      assertThat(store.completeSet(new Key("ee".repeat(32)), generation, 1, whole)).isTrue();
+      assertThat(store.sets().complete(new Key("ee".repeat(32)), generation, 1, whole)).isTrue();
       Entry damaged = store.find(new Key("aa".repeat(32))).orElseThrow();
       try (FileChannel channel = FileChannel.open(damaged.path(), StandardOpenOption.WRITE)) {
         channel.write(java.nio.ByteBuffer.wrap(new byte[] {1}), 5);

@@ -42,7 +42,7 @@ class DiskStoreTest {
       published = put(store, key(1), bytes, meta);
       // Or the next process removes them in the background, as parts of a set that nobody finishes.
       SetMeta set = new SetMeta("", new TreeMap<>());
-      assertThat(store.completeSet(key("set"), key("generation"), 2, set)).isTrue();
+      assertThat(store.sets().complete(key("set"), key("generation"), 2, set)).isTrue();
       assertThat(store.find(key(1))).contains(published);
     }
     try (DiskStore store = open(directory)) {
@@ -74,13 +74,13 @@ class DiskStoreTest {
       }
       assertThat(store.forEachKeyPrefix(last, seen::add)).isGreaterThan(last);
       assertThat(seen).containsExactly(prefix(key(1)), prefix(key(2)));
-      assertThat(store.parts(any -> true)).isEmpty();
+      assertThat(store.sets().parts(any -> true)).isEmpty();
       SetMeta set = new SetMeta("", new TreeMap<>());
-      assertThat(other.completeSet(key("set"), key("generation"), 2, set)).isTrue();
-      assertThat(store.parts(any -> true))
+      assertThat(other.sets().complete(key("set"), key("generation"), 2, set)).isTrue();
+      assertThat(store.sets().parts(any -> true))
           .singleElement()
           .satisfies(part -> assertThat(part.members().cardinality()).isEqualTo(2));
-      assertThat(store.parts(of -> !of.equals(key("generation")))).isEmpty();
+      assertThat(store.sets().parts(of -> !of.equals(key("generation")))).isEmpty();
     }
   }
 
@@ -230,7 +230,8 @@ class DiskStoreTest {
       put(store, key(3), 300);
       assertThat(store.evict(entry -> entry.bytes() == 200)).isEqualTo(200);
       assertThat(store.entries()).extracting(Entry::key).containsExactly(key(1), key(3));
-      assertThat(store.completeSet(key("set"), key("g"), 0, new SetMeta("", Map.of()))).isTrue();
+      assertThat(store.sets().complete(key("set"), key("g"), 0, new SetMeta("", Map.of())))
+          .isTrue();
       assertThat(store.clear()).isEqualTo(400);
       StoreStats stats = store.stats();
       assertThat(List.of(stats.entries(), stats.bytes(), stats.sets())).containsOnly(0L);

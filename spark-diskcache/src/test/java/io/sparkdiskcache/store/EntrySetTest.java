@@ -26,14 +26,14 @@ class EntrySetTest {
   void setIsInvisibleUntilComplete() throws Exception {
     try (DiskStore store = open(temp)) {
       for (int partition : new int[] {2, 0, 1}) {
-        assertThat(store.completeSet(SET, G1, 3, META)).isFalse();
+        assertThat(store.sets().complete(SET, G1, 3, META)).isFalse();
         putPartition(store, G1, partition, 10 + partition);
         assertThat(store.findSet(SET)).isEmpty();
       }
-      assertThat(store.completeSet(SET, G1, 2, META)).as("one too many").isFalse();
-      assertThat(store.completeSet(SET, G1, 4, META)).as("one too few").isFalse();
-      assertThat(store.completeSet(SET, G2, 3, META)).as("another run").isFalse();
-      assertThat(store.completeSet(SET, G1, 3, META)).isTrue();
+      assertThat(store.sets().complete(SET, G1, 2, META)).as("one too many").isFalse();
+      assertThat(store.sets().complete(SET, G1, 4, META)).as("one too few").isFalse();
+      assertThat(store.sets().complete(SET, G2, 3, META)).as("another run").isFalse();
+      assertThat(store.sets().complete(SET, G1, 3, META)).isTrue();
     }
     try (DiskStore store = open(temp)) {
       EntrySet set = store.findSet(SET).orElseThrow();
@@ -43,7 +43,7 @@ class EntrySetTest {
       assertThat(set.description()).isEqualTo("join");
       assertThat(set.bytes()).isEqualTo(33);
       assertThat(store.stats().sets()).isEqualTo(1);
-      assertThat(store.completeSet(SET, G1, 3, META)).as("completing again").isTrue();
+      assertThat(store.sets().complete(SET, G1, 3, META)).as("completing again").isTrue();
       assertThat(store.findSet(SET)).isPresent();
     }
   }
@@ -51,11 +51,11 @@ class EntrySetTest {
   @Test
   void emptyRelationIsACompleteSet() throws Exception {
     try (DiskStore store = open(temp)) {
-      assertThat(store.completeSet(SET, G1, 0, META)).isTrue();
+      assertThat(store.sets().complete(SET, G1, 0, META)).isTrue();
       assertThat(store.findSet(SET).orElseThrow().entries()).isEmpty();
-      assertThat(store.completeSet(SET, G2, 0, META)).isTrue();
+      assertThat(store.sets().complete(SET, G2, 0, META)).isTrue();
       assertThat(store.findSet(SET).orElseThrow().generation()).isEqualTo(G2);
-      store.dropSet(SET);
+      store.sets().drop(SET);
       assertThat(store.findSet(SET)).isEmpty();
       assertThat(store.stats().errors()).isZero();
     }
@@ -109,8 +109,8 @@ class EntrySetTest {
     try (DiskStore store = open(temp)) {
       complete(store, G1, 3);
       StoreFixture.put(store, key("other"), 10);
-      store.dropSet(SET);
-      store.dropSet(key("no such set"));
+      store.sets().drop(SET);
+      store.sets().drop(key("no such set"));
       assertThat(store.findSet(SET)).isEmpty();
       assertThat(store.entries()).extracting(Entry::key).containsExactly(key("other"));
       assertThat(files(temp.resolve("data"))).hasSize(1);
@@ -124,7 +124,7 @@ class EntrySetTest {
       for (int i = 0; i < 3; i++) {
         putPartition(store, G2, i, 10);
       }
-      assertThat(store.completeSet(key("other set"), G2, 3, META)).isTrue();
+      assertThat(store.sets().complete(key("other set"), G2, 3, META)).isTrue();
       assertThat(List.of(store.findSet(SET).orElseThrow().generation())).containsExactly(G1);
       assertThat(store.findSet(key("other set")).orElseThrow().entries()).hasSize(3);
     }
@@ -134,6 +134,6 @@ class EntrySetTest {
     for (int i = 0; i < partitions; i++) {
       putPartition(store, generation, i, 10);
     }
-    assertThat(store.completeSet(SET, generation, partitions, META)).isTrue();
+    assertThat(store.sets().complete(SET, generation, partitions, META)).isTrue();
   }
 }

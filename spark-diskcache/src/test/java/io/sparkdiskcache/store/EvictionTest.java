@@ -143,7 +143,8 @@ class EvictionTest {
     try (DiskStore store = open(temp, 1000, clock);
         DiskStore other = open(temp, 1000, clock)) {
       Entry entry = StoreFixture.putPartition(other, key("g"), 0, 300);
-      assertThat(other.completeSet(key("set"), key("g"), 1, new SetMeta("", Map.of()))).isTrue();
+      assertThat(other.sets().complete(key("set"), key("g"), 1, new SetMeta("", Map.of())))
+          .isTrue();
       for (int i = 0; i < 2; i++) {
         assertThat(store.find(entry.key())).contains(entry);
       }
@@ -151,10 +152,10 @@ class EvictionTest {
         case EVICT -> other.evict(e -> e.key().equals(entry.key()));
         case SELECTOR -> other.evict(Selector.parse("tag=tag"));
         case CLEAR -> other.clear();
-        case DROP_SET -> other.dropSet(key("set"));
+        case DROP_SET -> other.sets().drop(key("set"));
         case REPLACE_SET -> {
           StoreFixture.putPartition(other, key("h"), 0, 300);
-          other.completeSet(key("set"), key("h"), 1, new SetMeta("", Map.of()));
+          other.sets().complete(key("set"), key("h"), 1, new SetMeta("", Map.of()));
         }
         case QUARANTINE -> other.quarantine(entry, "by the test");
         case EXPIRE -> {
@@ -192,7 +193,7 @@ class EvictionTest {
         putNext(other, i, 300);
         putNext(store, 10 + i, 300);
       }
-      assertThat(store.completeSet(key("set"), generation, 2, META)).isTrue();
+      assertThat(store.sets().complete(key("set"), generation, 2, META)).isTrue();
       assertThat(store.findSet(key("set"))).isPresent();
       putNext(store, "next", 300);
       assertThat(store.findSet(key("set"))).as("finished sets are as old as they are").isEmpty();
@@ -212,7 +213,7 @@ class EvictionTest {
                   EntryTooLargeException.class, () -> putPartition(store, generation, 3, 300)))
           .hasMessageContaining("unfinished sets takes 1200 bytes");
       assertThat(StoreFixture.files(temp.resolve("tmp"))).allMatch(name -> name.endsWith(".lock"));
-      assertThat(store.completeSet(key("set"), generation, 3, META)).isTrue();
+      assertThat(store.sets().complete(key("set"), generation, 3, META)).isTrue();
       putPartition(store, key("g2"), 0, 300);
     }
   }
@@ -224,7 +225,7 @@ class EvictionTest {
       for (int i = 0; i < 3; i++) {
         putPartition(store, key("g"), i, 100);
       }
-      assertThat(store.completeSet(key("set"), key("g"), 3, META)).isTrue();
+      assertThat(store.sets().complete(key("set"), key("g"), 3, META)).isTrue();
       putNext(store, 1, 400);
       putNext(store, 2, 350);
       assertThat(store.findSet(key("set"))).isEmpty();
@@ -239,7 +240,7 @@ class EvictionTest {
       for (int i = 0; i < 3; i++) {
         putPartition(store, key("g"), i, 100);
       }
-      assertThat(store.completeSet(key("set"), key("g"), 3, META)).isTrue();
+      assertThat(store.sets().complete(key("set"), key("g"), 3, META)).isTrue();
       Entry last = store.findSet(key("set")).orElseThrow().entries().get(2);
       try (Pin pin = store.pin(last)) {
         putNext(store, 1, 400);
@@ -255,11 +256,11 @@ class EvictionTest {
   void replacedSetGoesAlthoughItIsPinned() throws Exception {
     try (DiskStore store = open(temp, 1000, clock)) {
       putPartition(store, key("g1"), 0, 100);
-      assertThat(store.completeSet(key("set"), key("g1"), 1, META)).isTrue();
+      assertThat(store.sets().complete(key("set"), key("g1"), 1, META)).isTrue();
       Entry old = store.findSet(key("set")).orElseThrow().entries().get(0);
       try (Pin pin = store.pin(old)) {
         putPartition(store, key("g2"), 0, 100);
-        assertThat(store.completeSet(key("set"), key("g2"), 1, META)).isTrue();
+        assertThat(store.sets().complete(key("set"), key("g2"), 1, META)).isTrue();
         assertThat(pin.entry().path()).doesNotExist();
       }
       assertThat(List.of(store.stats().entries(), store.stats().sets())).containsExactly(1L, 1L);

@@ -50,7 +50,7 @@ class FailureTest {
     assertThat(store.find(key(1))).isEmpty();
     assertThat(store.findAll(List.of(key(1)))).isEmpty();
     assertThat(store.findSet(key("set"))).isEmpty();
-    store.dropSet(key("set"));
+    store.sets().drop(key("set"));
   }
 
   @Test
@@ -208,7 +208,8 @@ class FailureTest {
   void damagedSetRowIsNoSet() throws Exception {
     try (DiskStore store = open(temp)) {
       StoreFixture.putPartition(store, key("g"), 0, 10);
-      assertThat(store.completeSet(key("set"), key("g"), 1, new SetMeta("", Map.of()))).isTrue();
+      assertThat(store.sets().complete(key("set"), key("g"), 1, new SetMeta("", Map.of())))
+          .isTrue();
       try (var connection = StoreFixture.connect(temp);
           var statement = connection.createStatement()) {
         statement.execute("UPDATE sets SET partitions = 0");

@@ -241,7 +241,7 @@ class FileReadTest {
             store, StoreFixture.key(i), bytes, i == 1 ? with(meta, List.of(read(model))) : meta);
       }
       SetMeta meta = new SetMeta("", Map.of());
-      assertThat(store.completeSet(StoreFixture.key("set"), generation, 3, meta)).isTrue();
+      assertThat(store.sets().complete(StoreFixture.key("set"), generation, 3, meta)).isTrue();
       assertThat(store.findSet(StoreFixture.key("set"))).isPresent();
       write("model", "two");
       assertThat(store.peekSet(StoreFixture.key("set"))).isPresent();

@@ -157,7 +157,8 @@ class IndexFileTest {
       Directories.createPrivate(other.getParent());
       Files.move(moved.path(), other);
       StoreFixture.putPartition(store, key("g"), 0, 100);
-      assertThat(store.completeSet(key("set"), key("g"), 1, new SetMeta("", Map.of()))).isTrue();
+      assertThat(store.sets().complete(key("set"), key("g"), 1, new SetMeta("", Map.of())))
+          .isTrue();
     }
     Files.delete(temp.resolve("index.db"));
     try (DiskStore store = open(temp)) {
@@ -259,7 +260,7 @@ class IndexFileTest {
       for (int i = 0; i < 5; i++) {
         StoreFixture.putPartition(store, key("g"), i, 20);
       }
-      assertThat(store.completeSet(set, key("g"), 5, new SetMeta("", Map.of()))).isTrue();
+      assertThat(store.sets().complete(set, key("g"), 5, new SetMeta("", Map.of()))).isTrue();
     }
     byte[] healthy = Files.readAllBytes(origin.resolve("index.db"));
     int served = 0;

@@ -176,7 +176,7 @@ class LimitsTest {
     try (DiskStore store = open(temp, limits, EvictionPolicy.COST, clock)) {
       putTagged(store, 1, 100, "");
       StoreFixture.putPartition(store, key("g"), 0, 100);
-      assertThat(store.completeSet(set, key("g"), 1, new SetMeta("", Map.of()))).isTrue();
+      assertThat(store.sets().complete(set, key("g"), 1, new SetMeta("", Map.of()))).isTrue();
       clock.advance(Duration.ofMinutes(50));
       putTagged(store, 2, 100, "");
       assertThat(store.find(key(1))).isPresent();

@@ -70,7 +70,7 @@ class MaintenanceTest {
     try (DiskStore store = open(temp.resolve("cache"))) {
       Entry entry = put(store, key(1), 100);
       putPartition(store, key("g"), 0, 50);
-      assertThat(store.completeSet(key("set"), key("g"), 1, META)).isTrue();
+      assertThat(store.sets().complete(key("set"), key("g"), 1, META)).isTrue();
       putPartition(store, key("unfinished"), 0, 50);
       assertThat(store.maintenance().backup(copy, Progress.NONE)).isEqualTo(150);
       assertThatThrownBy(() -> store.maintenance().backup(copy, Progress.NONE))

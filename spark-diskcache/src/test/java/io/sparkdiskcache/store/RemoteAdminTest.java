@@ -199,7 +199,8 @@ final class RemoteAdminTest {
                   throw new AssertionError(e);
                 }
               });
-      assertThat(store.completeSet(setKey, generation, 3, new SetMeta("a set", Map.of()))).isTrue();
+      assertThat(store.sets().complete(setKey, generation, 3, new SetMeta("a set", Map.of())))
+          .isTrue();
       RemoteTier tier = tier();
       tier.used(store.findSet(setKey).orElseThrow());
       RemoteTier.closeAll();

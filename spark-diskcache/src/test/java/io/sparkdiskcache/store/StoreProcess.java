@@ -196,11 +196,13 @@ final class StoreProcess implements AutoCloseable {
           say("published " + name + " " + length);
           StoreFixture.putPartition(store, generation, partition, 100);
         }
-        if (!store.completeSet(
-            StoreFixture.key(run + "-set" + i),
-            generation,
-            PARTITIONS,
-            new SetMeta("", Map.of()))) {
+        if (!store
+            .sets()
+            .complete(
+                StoreFixture.key(run + "-set" + i),
+                generation,
+                PARTITIONS,
+                new SetMeta("", Map.of()))) {
           throw new AssertionError("set " + i + " is not complete");
         }
         say("set " + run + "-set" + i);

@@ -4,13 +4,14 @@ package io.sparkdiskcache.fingerprint
 import java.nio.file.{Files, Path}
 
 import io.sparkdiskcache.DiskCache
-import io.sparkdiskcache.harness.{ExactRows, NewJvm, Scenarios}
+import io.sparkdiskcache.harness.{DrawnTests, ExactRows, NewJvm, Scenarios}
 import org.apache.spark.sql.{DataFrame, Observation, SparkSession}
 import org.apache.spark.sql.functions._
-import org.scalatest.funsuite.AnyFunSuite
 
 /** Scenarios of wrong hits, by their number in the list: those in which user code changes. */
-class ScenarioCodeSuite extends AnyFunSuite with Scenarios {
+class ScenarioCodeSuite extends DrawnTests with Scenarios {
+  override protected def property: String = "diskcache.scenarios"
+  override protected def drawn: Int = 7
 
   private lazy val table: String = {
     val path = directory("input").resolve("t").toString

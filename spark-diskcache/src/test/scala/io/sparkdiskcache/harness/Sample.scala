@@ -10,8 +10,8 @@ import scala.util.Random
 object Sample {
   private lazy val seed: Long = java.lang.Long.getLong("diskcache.seed", System.nanoTime())
 
-  /** Whether this property of the test JVM asks for the whole suite. */
-  def whole(property: String): Boolean = System.getProperty(property) == "all"
+  /** Whether this property of the test JVM, or `diskcache.samples`, asks for the whole suite. */
+  def whole(property: String): Boolean = Seq(property, "diskcache.samples").exists(System.getProperty(_) == "all")
 
   /** So many of these in their order, or all of them if the property asks for the whole suite. */
   def of[A](property: String, count: Int, all: Seq[A])(name: A => String): Seq[A] =

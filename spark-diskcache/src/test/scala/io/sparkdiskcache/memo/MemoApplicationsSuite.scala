@@ -7,16 +7,17 @@ import java.util.concurrent.atomic.AtomicInteger
 
 import scala.jdk.CollectionConverters._
 
-import io.sparkdiskcache.harness.{Gate, NewJvm, StandaloneCluster, TestDirectories}
+import io.sparkdiskcache.harness.{DrawnTests, Gate, NewJvm, StandaloneCluster, TestDirectories}
 import io.sparkdiskcache.store.{MemoStore, Selector}
-import org.scalatest.funsuite.AnyFunSuite
 
 /**
  * The promise, end to end: one request per distinct argument, however many rows, tasks, processes
  * and applications there are. `-Ddiskcache.memo.full=true` runs the size of the issue, 100,000 rows, and
  * evicts one of the results on the cluster.
  */
-class MemoApplicationsSuite extends AnyFunSuite with TestDirectories {
+class MemoApplicationsSuite extends DrawnTests with TestDirectories {
+  override protected def property: String = "diskcache.memo"
+  override protected def drawn: Int = 2
   private val full = java.lang.Boolean.getBoolean("diskcache.memo.full")
   private val rows = if (full) 100000 else 2000
   private val distinct = if (full) 5000 else 200

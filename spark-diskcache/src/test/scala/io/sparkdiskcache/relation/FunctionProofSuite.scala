@@ -5,13 +5,14 @@ import java.nio.file.{Files, Path}
 import java.util
 
 import io.sparkdiskcache.DiskCache
-import io.sparkdiskcache.harness.{ExactRows, Scenarios}
+import io.sparkdiskcache.harness.{DrawnTests, ExactRows, Scenarios}
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.functions._
-import org.scalatest.funsuite.AnyFunSuite
 
 /** Functions that hold what can change: a task publishes only if it ran what the driver saw. */
-class FunctionProofSuite extends AnyFunSuite with Scenarios {
+class FunctionProofSuite extends DrawnTests with Scenarios {
+  override protected def property: String = "diskcache.proof"
+  override protected def drawn: Int = 3
 
   private lazy val table: String = {
     val path = directory("input").resolve("t").toString

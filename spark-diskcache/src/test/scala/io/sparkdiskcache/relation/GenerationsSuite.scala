@@ -113,7 +113,7 @@ class GenerationsSuite extends AnyFunSuite with TestDirectories {
       put(store, generation, 2)
       generations.stored(generation, 2)
       assert(generations.isAbandoned(generation) && published == 0)
-      store.abandon(new Key(generation))
+      store.sets.abandon(new Key(generation))
     }
   }
 
@@ -125,7 +125,7 @@ class GenerationsSuite extends AnyFunSuite with TestDirectories {
     put(second, shared, 1)
     put(first, alone, 0)
     put(first, paused, 0)
-    first.relinquish(new Key(paused))
+    first.sets.relinquish(new Key(paused))
     first.close()
     assert(files(dir) == 2, "the other store may complete what both have begun")
     second.close()
