@@ -374,7 +374,7 @@ public final class DiskCache {
   /** Effects of a Python function besides its rows; empty if there are none, or unknown. */
   String impure(String digest) {
     try {
-      return application.store().impure(digest).orElse("");
+      return application.store().functions().impure(digest).orElse("");
     } catch (StoreException e) {
       return ""; // nothing is cached then
     }

@@ -144,7 +144,7 @@ final class Audit {
     String found =
         "%s of %s holds other rows than were computed now: stored %s; computed %s"
             .formatted(what, spec.description(), before, now);
-    Path file = store.distrust(spec.relation(), found);
+    Path file = store.functions().distrust(spec.relation(), found);
     List<Key> wrongKeys = wrong.stream().map(Entry::key).toList();
     spec.remoteTier().ifPresent(tier -> tier.distrust(spec.relation(), found, wrongKeys));
     wrong.forEach(entry -> store.quarantine(entry, "an audit computed other rows"));

@@ -174,7 +174,7 @@ final class EntryAccess {
 
   /** Whether an audit has found that entries of this relation's function are wrong. */
   boolean isDistrusted() {
-    return store.isPresent() && store.get().distrusted(spec.relation()).isPresent();
+    return store.isPresent() && store.get().functions().distrusted(spec.relation()).isPresent();
   }
 
   /**

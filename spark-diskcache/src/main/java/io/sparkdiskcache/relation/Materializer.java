@@ -132,7 +132,7 @@ final class Materializer {
       return privately(Objection.Reason.REFUSED, "its functions", obstacle.get());
     }
     Optional<Path> distrusted =
-        application.findStore().flatMap(store -> store.distrusted(now.relation()));
+        application.findStore().flatMap(store -> store.functions().distrusted(now.relation()));
     if (distrusted.isPresent()) {
       return privately(Objection.Reason.AUDIT, "the function", Audit.refusal(distrusted.get()));
     }

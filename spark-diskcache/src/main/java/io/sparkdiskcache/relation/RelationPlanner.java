@@ -125,7 +125,7 @@ public final class RelationPlanner {
     }
     Accepted accepted = (Accepted) planned;
     Optional<Path> distrusted =
-        application.findStore().flatMap(store -> store.distrusted(accepted.relation()));
+        application.findStore().flatMap(store -> store.functions().distrusted(accepted.relation()));
     if (distrusted.isPresent()) {
       return left(Refusal.Code.AUDIT, Audit.refusal(distrusted.get()));
     }

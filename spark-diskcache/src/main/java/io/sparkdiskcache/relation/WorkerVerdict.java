@@ -166,7 +166,7 @@ record WorkerVerdict(
       String sentence =
           "%s called %s at %s while it computed"
               .formatted(name, impure.get(0).get(0), impure.get(0).get(1));
-      ProcessStores.open().forEach(store -> store.markImpure(digest, sentence));
+      ProcessStores.open().forEach(store -> store.functions().markImpure(digest, sentence));
     }
   }
 }

@@ -25,8 +25,8 @@ import java.util.regex.Pattern;
  * tmp/OWNER-N.arrow, tmp/OWNER.lock      files being written; the lock says that OWNER lives
  * tmp/KEY.lease                          entries being computed, see Leases
  * quarantine/                            damaged entries and indexes
- * distrusted/FUNCTION.txt                functions whose entries are not believed, see Distrust
- * impure/FUNCTION.txt                    functions that do more than to compute rows, see Impure
+ * distrusted/FUNCTION.txt                functions whose entries are not believed, see FunctionNotes
+ * impure/FUNCTION.txt                    functions that do more than to compute rows, see FunctionNotes
  * memo/                                  results of memoised functions, see MemoStore
  * driver/                                what drivers note for later applications
  * file-systems                           types of file systems that somebody has said are local

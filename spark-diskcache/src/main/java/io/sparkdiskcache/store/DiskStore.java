@@ -86,8 +86,7 @@ public final class DiskStore implements AutoCloseable {
   private final Front front;
   private final Lookups lookups;
   private final Leases leases;
-  private final Distrust distrust;
-  private final Impure impure;
+  private final FunctionNotes functions;
   private final SetStore sets;
   private volatile boolean closed;
 
@@ -111,8 +110,7 @@ public final class DiskStore implements AutoCloseable {
         new StoreParts(directory, owner, index, rows, background, counters, trouble, clock);
     this.sets = new SetStore(parts, removal);
     this.leases = new Leases(directory, owner, clock);
-    this.distrust = new Distrust(directory);
-    this.impure = new Impure(directory);
+    this.functions = new FunctionNotes(directory, trouble);
     this.evictor = new Evictor(index, rows, pins, removal, room, clock);
     this.reindexer = new Reindexer(directory, owner, index, rows, removal, counters, clock);
     this.trace = new Trace(directory.trace());
@@ -279,43 +277,9 @@ public final class DiskStore implements AutoCloseable {
     attempt("Cannot quarantine an entry", () -> removal.quarantine(entry, cause));
   }
 
-  /**
-   * Remembers, for all processes and until somebody deletes the file that is named in the answer,
-   * that entries of a function are not to be believed. It is for the caller to ask.
-   *
-   * @param function as in {@link EntryMeta#relation}
-   * @param report what was found, for whoever looks into it
-   * @return the file that says so
-   */
-  public Path distrust(String function, String report) {
-    attempt("Cannot note a distrusted function", () -> distrust.add(function, report));
-    return distrust.file(function);
-  }
-
-  /** The file by which a function is distrusted; empty if it is trusted. */
-  public Optional<Path> distrusted(String function) {
-    return distrust.contains(function) ? Optional.of(distrust.file(function)) : Optional.empty();
-  }
-
-  /**
-   * Remembers, for all processes, that a function did more than to compute rows from its arguments.
-   *
-   * @param digest of the function alone, in hexadecimal
-   * @param sentence what it did, for people
-   */
-  public void markImpure(String digest, String sentence) {
-    attempt("Cannot note an impure function", () -> impure.add(digest, sentence));
-  }
-
-  /** The effect that was seen of a function; empty if nobody has seen any. */
-  public Optional<String> impure(String digest) {
-    try {
-      return impure
-          .of(digest)
-          .map(done -> done + "; delete " + impure.file(digest) + " to try it again");
-    } catch (IOException e) {
-      return Optional.of(impure.file(digest) + " cannot be read: " + e.getMessage());
-    }
+  /** Findings about functions, for all processes. */
+  public FunctionNotes functions() {
+    return functions;
   }
 
   /**

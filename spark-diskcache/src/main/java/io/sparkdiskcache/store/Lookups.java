@@ -35,7 +35,8 @@ final class Lookups {
   private final Trace trace;
   private final ReadAhead readAhead;
 
-  Lookups(StoreParts parts, Removal removal, Room room, Front front, AccessLog accesses, Trace trace) {
+  Lookups(
+      StoreParts parts, Removal removal, Room room, Front front, AccessLog accesses, Trace trace) {
     this.index = parts.index();
     this.rows = parts.rows();
     this.removal = removal;

@@ -36,7 +36,8 @@ final class Publisher {
   private final Trace trace;
   private final Front front;
 
-  Publisher(StoreParts parts, Removal removal, Evictor evictor, Room room, Trace trace, Front front) {
+  Publisher(
+      StoreParts parts, Removal removal, Evictor evictor, Room room, Trace trace, Front front) {
     this.directory = parts.directory();
     this.owner = parts.owner();
     this.index = parts.index();

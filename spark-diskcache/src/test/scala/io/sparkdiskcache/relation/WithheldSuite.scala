@@ -165,7 +165,7 @@ class WithheldSuite extends AnyFunSuite with Applications {
       layOut(df)
       val relation = DiskCache.of(spark).explain(df).relations().get(0).fingerprint()
       ProcessStores.open().forEach { store =>
-        store.distrust(relation, "for the test")
+        store.functions.distrust(relation, "for the test")
         ()
       }
     }
