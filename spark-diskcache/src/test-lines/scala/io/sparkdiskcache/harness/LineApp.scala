@@ -110,7 +110,7 @@ object LineApp {
         read("delta", spark.read.format("delta").load(s"$work/delta").filter("k < 20").withColumn("name", col("k").cast("string")).cache())
       }
       broadcast()
-      found.put("metadata", metadata(scan))
+      found.put("metadata", metadata(facts.filter("k % 3 = 1")))
       found
     }
 
@@ -161,7 +161,7 @@ object LineApp {
       found.put("broadcast plan", joined.queryExecution.executedPlan.toString.contains("BroadcastHashJoin"))
     }
 
-    /** Spark 4.3 asks whether the rows would be the same again. */
+    /** Spark 4.3 asks whether the rows would be the same again. Of a new query over what is cached. */
     private def metadata(df: DataFrame): String =
       df.queryExecution.withCachedData
         .collectFirst { case relation: InMemoryRelation => relation }
