@@ -101,7 +101,13 @@ def test_the_table_of_lines_is_the_builds() -> None:
     for line, profile in re.findall(r"<id>spark-([\d.]+)</id>(.*?)</profile>", pom, re.DOTALL):
         (dependencies,) = re.findall(rf"<id>spark-{line}</id>(.*?)</profile>", delta, re.DOTALL)
         of_delta = version("", "delta.version") if "delta-spark" in dependencies else "none"
-        cells = [line, version(profile, "spark.version"), version(profile, "scala.version"), tested[line], of_delta]
+        cells = [
+            line,
+            version(profile, "spark.version"),
+            version(profile, "scala.version"),
+            tested[line],
+            of_delta,
+        ]
         wanted.append("| " + " | ".join(cells) + " |")
     page = (ROOT / "docs/compatibility.md").read_text()
     assert re.findall(r"^\| \d.*\|$", page, re.MULTILINE) == wanted

@@ -20,8 +20,14 @@ PROGRAM = Path(__file__).parents[1] / "programs" / "line.py"
 
 def start(python: str, how: str, work: Path, *settings: str) -> subprocess.Popen[str]:
     command = [python, str(PROGRAM), how, str(work), str(work / "cache"), *settings]
-    environment = {**os.environ, "PYSPARK_PYTHON": python, "PATH": f"{Path(python).parent}:{os.environ['PATH']}"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    environment = {
+        **os.environ,
+        "PYSPARK_PYTHON": python,
+        "PATH": f"{Path(python).parent}:{os.environ['PATH']}",
+    }
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
 
 
 def result(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -61,7 +67,10 @@ def test_lines_that_share_a_directory_neither_read_nor_hurt_each_other(tmp_path:
     pythons = [OTHERS[0], sys.executable]
 
     def both(*settings: str) -> list[dict[str, Any]]:
-        found = [result(process) for process in [start(python, "cached", tmp_path, *settings) for python in pythons]]
+        found = [
+            result(process)
+            for process in [start(python, "cached", tmp_path, *settings) for python in pythons]
+        ]
         for one in found:
             assert one["rows"] == plain
         return [one["said"] for one in found]

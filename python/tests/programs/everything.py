@@ -128,7 +128,9 @@ queries = {
     "sql": spark.sql("select registered(id) from t"),
     "udtf": spark.sql("select id, digit from t, lateral words(s)"),
     "listed": spark.createDataFrame(LISTED, "id long, s string"),
-    "listed_Rows": spark.createDataFrame([Row(a=i, b=Row(c=str(i), d=dt.date(2026, 1, i))) for i in range(1, 9)]),
+    "listed_Rows": spark.createDataFrame(
+        [Row(a=i, b=Row(c=str(i), d=dt.date(2026, 1, i))) for i in range(1, 9)]
+    ),
     "listed_pandas": spark.createDataFrame(pd.DataFrame({"a": [1.5, 2.5], "b": ["x", "y"]})),
     "listed_called": spark.createDataFrame([{"id": i} for i in range(9)], "id long").select(plain("id")),
 }

@@ -30,9 +30,9 @@ def main(how: str, work: str, directory: str, *settings: str) -> None:
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("WARN")
     if not Path(work, "rows").exists():
-        spark.range(0, 5000, 1, 3).selectExpr("id", "id % 13 as k", "concat('n', id % 40) as name").write.parquet(
-            f"{work}/rows"
-        )
+        spark.range(0, 5000, 1, 3).selectExpr(
+            "id", "id % 13 as k", "concat('n', id % 40) as name"
+        ).write.parquet(f"{work}/rows")
 
     factor = 3
 
@@ -68,7 +68,9 @@ def main(how: str, work: str, directory: str, *settings: str) -> None:
             results[f"{adaptive} {name} sorted"] = [repr(row) for row in df.orderBy("id").collect()]
             results[f"{adaptive} {name} grouped"] = sorted(map(repr, df.groupBy("k").count().collect()))
             results[f"{adaptive} {name} joined"] = sorted(map(repr, frame.join(df, "id").collect()))
-        results[f"{adaptive} memoized"] = sorted(map(repr, frame.select(memoized("name").alias("a")).collect()))
+        results[f"{adaptive} memoized"] = sorted(
+            map(repr, frame.select(memoized("name").alias("a")).collect())
+        )
         spark.catalog.clearCache()
     said: dict[str, Any] = {}
     if how == "cached":
