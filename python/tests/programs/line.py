@@ -78,7 +78,7 @@ def main(how: str, work: str, directory: str, *settings: str) -> None:
         stats = cache.stats()
         calls = spark.sql("select sum(calls), sum(hits) from diskcache_memo()").head()
         said = {
-            "hits": stats.hits, "computed": stats.computed, "refused": dict(stats.refused), "memo": list(calls),
+            "hits": stats["hits"], "computed": stats["computed"], "refused": stats["refused"], "memo": list(calls),
             "text": str(stats),
         }  # fmt: skip
     print("RESULT " + json.dumps({"rows": results, "said": said}))
