@@ -2,6 +2,7 @@
 package io.sparkdiskcache.fingerprint;
 
 import java.time.ZoneId;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -52,23 +53,20 @@ final class ExpressionRules {
    * Random, dependent on how the input is cut, or replaced by literals before a plan is executed:
    * one that is left would be read per run. The sketches throw coins when they are compacted.
    */
-  private static final List<Class<?>> NOT_REPEATABLE =
-      List.of(
-          Nondeterministic.class,
-          ExpressionWithRandomSeed.class,
-          DistributedSequenceID.class,
-          CurrentTimestampLike.class,
-          CurrentDate.class,
-          CurrentTimeZone.class,
-          CurrentUser.class,
-          CurrentDatabase.class,
-          CurrentCatalog.class,
-          LocalTimestamp.class,
-          VariableReference.class);
-
-  /** Of the same kinds, where the line of Spark has them. */
-  private static final List<Class<?>> NOT_REPEATABLE_LATER =
-      SparkClasses.present(
+  private static final Set<Class<?>> NOT_REPEATABLE =
+      SparkClasses.ofThisLine(
+          Set.of(
+              Nondeterministic.class,
+              ExpressionWithRandomSeed.class,
+              DistributedSequenceID.class,
+              CurrentTimestampLike.class,
+              CurrentDate.class,
+              CurrentTimeZone.class,
+              CurrentUser.class,
+              CurrentDatabase.class,
+              CurrentCatalog.class,
+              LocalTimestamp.class,
+              VariableReference.class),
           "org.apache.spark.sql.catalyst.expressions.CurrentTime",
           "org.apache.spark.sql.catalyst.expressions.CurrentPath",
           "org.apache.spark.sql.catalyst.expressions.LocalTimestampNanos",
@@ -122,7 +120,7 @@ final class ExpressionRules {
     if (isAny(type, FUNCTIONS)) {
       return Refusal.Code.FUNCTION;
     }
-    if (isAny(type, NOT_REPEATABLE) || isAny(type, NOT_REPEATABLE_LATER)) {
+    if (isAny(type, NOT_REPEATABLE)) {
       return Refusal.Code.NON_DETERMINISTIC;
     }
     return type == PrintToStderr.class ? Refusal.Code.SIDE_EFFECT : Refusal.Code.EXPRESSION;
@@ -197,7 +195,7 @@ final class ExpressionRules {
     return TypeEncoder.holdsText(type);
   }
 
-  private static boolean isAny(Class<?> type, List<Class<?>> types) {
+  private static boolean isAny(Class<?> type, Collection<Class<?>> types) {
     return types.stream().anyMatch(known -> known.isAssignableFrom(type));
   }
 }

@@ -4,7 +4,6 @@ package io.sparkdiskcache.fingerprint;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression;
 import org.apache.spark.sql.catalyst.expressions.aggregate.Complete$;
 import org.apache.spark.sql.catalyst.expressions.aggregate.Final$;
@@ -60,56 +59,53 @@ import org.apache.spark.sql.execution.window.WindowGroupLimitExec;
  */
 final class PackingSense {
   private static final Set<Class<?>> BLIND =
-      Set.of(
-          AppendColumnsExec.class,
-          AppendColumnsWithObjectExec.class,
-          BroadcastExchangeExec.class,
-          BroadcastHashJoinExec.class,
-          BroadcastNestedLoopJoinExec.class,
-          CartesianProductExec.class,
-          CoalesceExec.class,
-          DeserializeToObjectExec.class,
-          ExpandExec.class,
-          FileSourceScanExec.class,
-          FilterExec.class,
-          GenerateExec.class,
-          InMemoryTableScanExec.class,
-          LocalTableScanExec.class,
-          MapElementsExec.class,
-          ProjectExec.class,
-          RangeExec.class,
-          ReusedExchangeExec.class,
-          ReusedSubqueryExec.class,
-          SerializeFromObjectExec.class,
-          ShuffleExchangeExec.class,
-          ShuffledHashJoinExec.class,
-          SortExec.class,
-          SortMergeJoinExec.class,
-          SubqueryAdaptiveBroadcastExec.class,
-          SubqueryBroadcastExec.class,
-          SubqueryExec.class,
-          UnionExec.class);
-
-  private static final List<Class<?>> BLIND_LATER =
-      SparkClasses.present("org.apache.spark.sql.execution.OneRowRelationExec"); // since 4.1
+      SparkClasses.ofThisLine(
+          Set.of(
+              AppendColumnsExec.class,
+              AppendColumnsWithObjectExec.class,
+              BroadcastExchangeExec.class,
+              BroadcastHashJoinExec.class,
+              BroadcastNestedLoopJoinExec.class,
+              CartesianProductExec.class,
+              CoalesceExec.class,
+              DeserializeToObjectExec.class,
+              ExpandExec.class,
+              FileSourceScanExec.class,
+              FilterExec.class,
+              GenerateExec.class,
+              InMemoryTableScanExec.class,
+              LocalTableScanExec.class,
+              MapElementsExec.class,
+              ProjectExec.class,
+              RangeExec.class,
+              ReusedExchangeExec.class,
+              ReusedSubqueryExec.class,
+              SerializeFromObjectExec.class,
+              ShuffleExchangeExec.class,
+              ShuffledHashJoinExec.class,
+              SortExec.class,
+              SortMergeJoinExec.class,
+              SubqueryAdaptiveBroadcastExec.class,
+              SubqueryBroadcastExec.class,
+              SubqueryExec.class,
+              UnionExec.class),
+          "org.apache.spark.sql.execution.OneRowRelationExec"); // since 4.1
 
   /** They see the order of rows. */
-  private static final List<Class<?>> BY_ORDER =
-      List.of(
-          BaseAggregateExec.class,
-          CoGroupExec.class,
-          CollectLimitExec.class,
-          FlatMapCoGroupsInBatchExec.class,
-          FlatMapGroupsInBatchExec.class,
-          GlobalLimitExec.class,
-          LocalLimitExec.class,
-          MapGroupsExec.class,
-          TakeOrderedAndProjectExec.class,
-          WindowExec.class,
-          WindowGroupLimitExec.class);
-
-  private static final List<Class<?>> BY_ORDER_LATER =
-      SparkClasses.present(
+  private static final Set<Class<?>> BY_ORDER =
+      SparkClasses.ofThisLine(
+          Set.of(
+              BaseAggregateExec.class,
+              CoGroupExec.class,
+              CollectLimitExec.class,
+              FlatMapCoGroupsInBatchExec.class,
+              FlatMapGroupsInBatchExec.class,
+              GlobalLimitExec.class,
+              LocalLimitExec.class,
+              MapGroupsExec.class,
+              TakeOrderedAndProjectExec.class,
+              WindowExec.class,
+              WindowGroupLimitExec.class),
           "org.apache.spark.sql.execution.python.ArrowAggregatePythonExec", // since 4.1
           "org.apache.spark.sql.execution.python.ArrowWindowPythonExec", // since 4.1
           "org.apache.spark.sql.execution.python.AggregateInPandasExec", // 4.0
@@ -125,16 +121,13 @@ final class PackingSense {
   }
 
   private static boolean seesCuts(SparkPlan plan) {
-    if (BLIND.contains(plan.getClass())
-        || BLIND_LATER.contains(plan.getClass())
-        || PythonNodes.isRowLocal(plan)) {
+    if (BLIND.contains(plan.getClass()) || PythonNodes.isRowLocal(plan)) {
       return false;
     }
     if (OpaqueSources.reads(plan)) {
       return false; // which rows there are, the user's word says, or the rows themselves
     }
-    if (Stream.concat(BY_ORDER.stream(), BY_ORDER_LATER.stream())
-        .noneMatch(type -> type.isInstance(plan))) {
+    if (BY_ORDER.stream().noneMatch(type -> type.isInstance(plan))) {
       return true;
     }
     return isLast(plan)

@@ -2,7 +2,6 @@
 package io.sparkdiskcache.fingerprint;
 
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -68,16 +67,10 @@ record PlanShape(PlanClass planClass, List<SparkPlan> leaves) {
           SerializeFromObjectExec.class,
           MapElementsExec.class);
 
-  private static final Set<Class<?>> LOCAL_LEAVES = localLeaves();
-
-  private static Set<Class<?>> localLeaves() {
-    Set<Class<?>> leaves = new HashSet<>();
-    leaves.add(LocalTableScanExec.class);
-    leaves.add(RangeExec.class);
-    leaves.addAll(
-        SparkClasses.present("org.apache.spark.sql.execution.OneRowRelationExec")); // since 4.1
-    return Set.copyOf(leaves);
-  }
+  private static final Set<Class<?>> LOCAL_LEAVES =
+      SparkClasses.ofThisLine(
+          Set.of(LocalTableScanExec.class, RangeExec.class),
+          "org.apache.spark.sql.execution.OneRowRelationExec"); // since 4.1
 
   /** Each partition of the output is computed from the partitions of the same index below. */
   private static final Set<Class<?>> PARTITION_LOCAL =

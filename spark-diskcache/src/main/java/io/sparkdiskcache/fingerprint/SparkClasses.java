@@ -3,9 +3,7 @@ package io.sparkdiskcache.fingerprint;
 
 import java.net.URL;
 import java.security.CodeSource;
-import java.util.ArrayList;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Set;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.execution.SparkPlan;
@@ -49,16 +47,21 @@ final class SparkClasses {
         || (element.getName().startsWith("scala.") && within(element, SCALA));
   }
 
-  /** The classes of these names that this line of Spark has. */
-  static List<Class<?>> present(String... names) {
+  /**
+   * Classes of Spark by this line of it.
+   *
+   * @param always those that every line has
+   * @param names of others; those that this line lacks are left out
+   */
+  static Set<Class<?>> ofThisLine(Set<Class<?>> always, String... names) {
     ClassLoader loader = SparkPlan.class.getClassLoader();
-    List<Class<?>> found = new ArrayList<>();
+    Set<Class<?>> found = new HashSet<>(always);
     for (String name : names) {
       if (loader.getResource(name.replace('.', '/') + ".class") != null) {
         found.add(named(name, loader));
       }
     }
-    return List.copyOf(found);
+    return Set.copyOf(found);
   }
 
   private static Class<?> named(String name, ClassLoader loader) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint;
 
-import java.util.List;
 import java.util.Set;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.util.ArrayData;
@@ -43,30 +42,29 @@ import org.jspecify.annotations.Nullable;
 final class TypeEncoder {
   /** Types whose JSON form says all of them, but for the collation of strings. */
   private static final Set<Class<?>> ATOMIC =
-      Set.of(
-          BooleanType.class,
-          ByteType.class,
-          ShortType.class,
-          IntegerType.class,
-          LongType.class,
-          FloatType.class,
-          DoubleType.class,
-          DecimalType.class,
-          StringType.class,
-          CharType.class,
-          VarcharType.class,
-          BinaryType.class,
-          DateType.class,
-          TimestampType.class,
-          TimestampNTZType.class,
-          DayTimeIntervalType.class,
-          YearMonthIntervalType.class,
-          CalendarIntervalType.class,
-          VariantType.class,
-          NullType.class);
-
-  private static final List<Class<?>> ATOMIC_LATER =
-      SparkClasses.present("org.apache.spark.sql.types.TimeType"); // since 4.1
+      SparkClasses.ofThisLine(
+          Set.of(
+              BooleanType.class,
+              ByteType.class,
+              ShortType.class,
+              IntegerType.class,
+              LongType.class,
+              FloatType.class,
+              DoubleType.class,
+              DecimalType.class,
+              StringType.class,
+              CharType.class,
+              VarcharType.class,
+              BinaryType.class,
+              DateType.class,
+              TimestampType.class,
+              TimestampNTZType.class,
+              DayTimeIntervalType.class,
+              YearMonthIntervalType.class,
+              CalendarIntervalType.class,
+              VariantType.class,
+              NullType.class),
+          "org.apache.spark.sql.types.TimeType"); // since 4.1
 
   private final Encoding encoding;
   private final FunctionIdentity functions;
@@ -225,7 +223,7 @@ final class TypeEncoder {
 
   private static boolean isAtomic(DataType type) {
     for (Class<?> c = type.getClass(); c != null; c = c.getSuperclass()) {
-      if (ATOMIC.contains(c) || ATOMIC_LATER.contains(c)) {
+      if (ATOMIC.contains(c)) {
         return SparkClasses.isSparkSql(type.getClass());
       }
     }
