@@ -125,12 +125,12 @@ public final class DiskCachedRelationBuilder extends SparkLineBuilder {
   }
 
   @Override
-  synchronized long knownRows() {
+  public synchronized long knownRows() {
     return current == null ? 0 : current.rows();
   }
 
   @Override
-  synchronized long knownBytes() {
+  public synchronized long knownBytes() {
     return current == null ? 0 : current.bytes();
   }
 
@@ -145,12 +145,12 @@ public final class DiskCachedRelationBuilder extends SparkLineBuilder {
   }
 
   @Override
-  synchronized @Nullable RDD<CachedBatch> knownBuffers() {
+  public synchronized @Nullable RDD<CachedBatch> knownBuffers() {
     return current == null ? null : current.rdd();
   }
 
   @Override
-  CachedBatchSerializer serializerOfCopy(CachedBatchSerializer serializer) {
+  public CachedBatchSerializer serializerOfCopy(CachedBatchSerializer serializer) {
     return serializer == serializer() ? sparksSerializer : serializer;
   }
 

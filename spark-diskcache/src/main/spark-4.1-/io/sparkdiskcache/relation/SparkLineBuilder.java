@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.relation;
 
-import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
-import org.apache.spark.sql.columnar.CachedBatch;
 import org.apache.spark.sql.columnar.CachedBatchSerializer;
 import org.apache.spark.sql.execution.SparkPlan;
 import org.apache.spark.sql.execution.columnar.CachedRDDBuilder;
 import org.apache.spark.storage.StorageLevel;
 import org.apache.spark.util.LongAccumulator;
-import org.jspecify.annotations.Nullable;
 import scala.Option;
 
 /**
  * The answers of a builder to Spark 4.0 and 4.1, whose planner reads the figures of a loaded
  * relation from accumulators.
  */
-abstract class SparkLineBuilder extends CachedRDDBuilder {
+abstract class SparkLineBuilder extends CachedRDDBuilder implements HeldRelation {
   SparkLineBuilder(CachedBatchSerializer serializer, CachedRDDBuilder original) {
     super(
         serializer,
@@ -25,18 +22,6 @@ abstract class SparkLineBuilder extends CachedRDDBuilder {
         original.tableName(),
         original.logicalPlan());
   }
-
-  /** The rows of a relation that is loaded. */
-  abstract long knownRows();
-
-  /** The bytes of a relation that is loaded. */
-  abstract long knownBytes();
-
-  /** The rows as they are held, if they are. */
-  abstract @Nullable RDD<CachedBatch> knownBuffers();
-
-  /** The serializer of a copy that is to have {@code serializer}. */
-  abstract CachedBatchSerializer serializerOfCopy(CachedBatchSerializer serializer);
 
   @Override
   public LongAccumulator sizeInBytesStats() {

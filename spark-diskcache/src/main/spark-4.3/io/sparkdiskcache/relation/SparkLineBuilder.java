@@ -12,7 +12,6 @@ import org.apache.spark.sql.execution.columnar.CachedRDDBuilder;
 import org.apache.spark.sql.execution.columnar.InMemoryRelation$;
 import org.apache.spark.sql.internal.SQLConf;
 import org.apache.spark.storage.StorageLevel;
-import org.jspecify.annotations.Nullable;
 import scala.Option;
 import scala.Tuple2;
 import scala.collection.immutable.Map;
@@ -24,7 +23,7 @@ import scala.collection.immutable.Seq;
  * whether the rows would be the same if they were computed again. Runtime filters and dynamic
  * partition pruning ask for that before they read a relation twice.
  */
-abstract class SparkLineBuilder extends CachedRDDBuilder {
+abstract class SparkLineBuilder extends CachedRDDBuilder implements HeldRelation {
   SparkLineBuilder(CachedBatchSerializer serializer, CachedRDDBuilder original) {
     super(
         serializer,
@@ -36,18 +35,6 @@ abstract class SparkLineBuilder extends CachedRDDBuilder {
         original.hasSelectivePredicate(),
         original.fileSourceOptions());
   }
-
-  /** The rows of a relation that is loaded. */
-  abstract long knownRows();
-
-  /** The bytes of a relation that is loaded. */
-  abstract long knownBytes();
-
-  /** The rows as they are held, if they are. */
-  abstract @Nullable RDD<CachedBatch> knownBuffers();
-
-  /** The serializer of a copy that is to have {@code serializer}. */
-  abstract CachedBatchSerializer serializerOfCopy(CachedBatchSerializer serializer);
 
   @Override
   public synchronized long materializedRowCount() {
