@@ -261,7 +261,7 @@ public final class DiskStore implements AutoCloseable {
       }
       removal.quarantine(entry, "its length or checksum is not the one written");
     } catch (NoSuchFileException e) {
-      attempt("Cannot drop an entry without a file", () -> removal.dropMissing(entry));
+      trouble.attempt("Cannot drop an entry without a file", () -> removal.dropMissing(entry));
     } catch (IOException | SQLException e) {
       trouble.report("Cannot verify an entry", e);
     }
@@ -274,7 +274,7 @@ public final class DiskStore implements AutoCloseable {
    * @param cause what is wrong, such as "it cannot be read"
    */
   public void quarantine(Entry entry, String cause) {
-    attempt("Cannot quarantine an entry", () -> removal.quarantine(entry, cause));
+    trouble.attempt("Cannot quarantine an entry", () -> removal.quarantine(entry, cause));
   }
 
   /** Findings about functions, for all processes. */
@@ -436,14 +436,6 @@ public final class DiskStore implements AutoCloseable {
     }
   }
 
-  private void attempt(String problem, Background.Task work) {
-    try {
-      work.run();
-    } catch (SQLException | IOException e) {
-      trouble.report(problem, e);
-    }
-  }
-
   /** Work that the store does by itself now and then. */
   void enforceLimits() throws SQLException, IOException {
     evictor.run();
@@ -471,11 +463,11 @@ public final class DiskStore implements AutoCloseable {
       closed = true;
     }
     background.close();
-    attempt("Cannot remove unfinished sets", sets::abandonOwn);
-    attempt("Cannot write access times", () -> accesses.flush(index));
-    attempt("Cannot write the trace", () -> trace.flush(owner));
-    attempt("Cannot close the index", index::close);
-    attempt(
+    trouble.attempt("Cannot remove unfinished sets", sets::abandonOwn);
+    trouble.attempt("Cannot write access times", () -> accesses.flush(index));
+    trouble.attempt("Cannot write the trace", () -> trace.flush(owner));
+    trouble.attempt("Cannot close the index", index::close);
+    trouble.attempt(
         "Cannot delete temporary files",
         () -> {
           Optional<String> token = owner.tokenIfClaimed();
@@ -485,6 +477,6 @@ public final class DiskStore implements AutoCloseable {
             }
           }
         });
-    attempt("Cannot release the owner lock", owner::close);
+    trouble.attempt("Cannot release the owner lock", owner::close);
   }
 }

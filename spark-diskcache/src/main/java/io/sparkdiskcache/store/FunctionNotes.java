@@ -34,11 +34,8 @@ public final class FunctionNotes {
    */
   public Path distrust(String function, String report) {
     Path file = ofDistrusted(function);
-    try {
-      note(directory.distrusted(), file, report);
-    } catch (IOException e) {
-      trouble.report("Cannot note a distrusted function", e);
-    }
+    trouble.attempt(
+        "Cannot note a distrusted function", () -> note(directory.distrusted(), file, report));
     return file;
   }
 
@@ -56,11 +53,9 @@ public final class FunctionNotes {
    * @param sentence what it did, for people
    */
   public void markImpure(String digest, String sentence) {
-    try {
-      note(directory.impure(), ofImpure(digest), sentence);
-    } catch (IOException e) {
-      trouble.report("Cannot note an impure function", e);
-    }
+    trouble.attempt(
+        "Cannot note an impure function",
+        () -> note(directory.impure(), ofImpure(digest), sentence));
   }
 
   /** The effect that was seen of a function; empty if nobody has seen any. */

@@ -210,23 +210,23 @@ public final class SetStore {
 
   /** Removes a set and its entries. */
   public void drop(Key setKey) {
-    try {
-      Optional<Key> generation = index.read(session -> SetRows.generationOf(session, setKey));
-      if (generation.isEmpty()) {
-        return;
-      }
-      List<Entry> entries = index.read(session -> rows.byGeneration(session, generation.get()));
-      removal.remove(entries, EvictionCause.REQUEST, "set " + setKey + " was dropped");
-      index.write(
-          session -> { // a set without partitions has no entry to take it along
-            if (SetRows.generationOf(session, setKey).equals(generation)) {
-              SetRows.delete(session, setKey);
-            }
-            return true;
-          });
-    } catch (SQLException e) {
-      trouble.report("Cannot drop a set", e);
-    }
+    trouble.attempt(
+        "Cannot drop a set",
+        () -> {
+          Optional<Key> generation = index.read(session -> SetRows.generationOf(session, setKey));
+          if (generation.isPresent()) {
+            List<Entry> entries =
+                index.read(session -> rows.byGeneration(session, generation.get()));
+            removal.remove(entries, EvictionCause.REQUEST, "set " + setKey + " was dropped");
+            index.write(
+                session -> { // a set without partitions has no entry to take it along
+                  if (SetRows.generationOf(session, setKey).equals(generation)) {
+                    SetRows.delete(session, setKey);
+                  }
+                  return true;
+                });
+          }
+        });
   }
 
   /** Removes what only this process could have completed. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.store;
 
+import java.io.IOException;
+import java.sql.SQLException;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -18,6 +20,19 @@ final class Trouble {
 
   Trouble(Counters counters) {
     this.counters = counters;
+  }
+
+  /**
+   * Does what costs at most a hit if it fails.
+   *
+   * @param problem see {@link #report}
+   */
+  void attempt(String problem, Background.Task work) {
+    try {
+      work.run();
+    } catch (SQLException | IOException e) {
+      report(problem, e);
+    }
   }
 
   /**
