@@ -43,6 +43,9 @@ CONF = {
 }
 
 
+WHOLE = os.environ.get("SPARKDISKCACHE_SAMPLES") == "all"
+
+
 def pytest_report_header() -> str:
     return f"SPARKDISKCACHE_SEED={SEED} draws the same tests again; SPARKDISKCACHE_SAMPLES=all runs every one"
 
@@ -53,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Tests with several parameters count one by one.
     """
-    if os.environ.get("SPARKDISKCACHE_SAMPLES") == "all":
+    if WHOLE:
         return
     groups: dict[tuple[str, int], list[pytest.Item]] = {}
     for item in items:

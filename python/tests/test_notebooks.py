@@ -19,11 +19,11 @@ from typing import Any
 
 import nbformat
 import pytest
-from conftest import CONF, SEED, warnings_of
+from conftest import CONF, SEED, WHOLE, warnings_of
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-ALL = "SPARKDISKCACHE_NOTEBOOKS" in os.environ or "NOTEBOOKS_WRITE" in os.environ
+ALL = WHOLE or "SPARKDISKCACHE_NOTEBOOKS" in os.environ or "NOTEBOOKS_WRITE" in os.environ
 STATUS = "cache-status"  # the tag of cells whose output says how results were found
 CALLS = "calls"  # the tag of cells that print how often an expensive function was called
 CELL_SECONDS = 280

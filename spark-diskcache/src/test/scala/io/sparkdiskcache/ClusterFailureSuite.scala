@@ -23,7 +23,7 @@ import org.scalatest.funsuite.AnyFunSuite
  * The first test by default; `-Ddiskcache.cluster=all` runs every one.
  */
 class ClusterFailureSuite extends AnyFunSuite with Applications {
-  private val all = System.getProperty("diskcache.cluster") == "all"
+  private val all = Sample.whole("diskcache.cluster")
 
   private lazy val caches: Map[String, Path] =
     StandaloneCluster.Hosts.map(host => host -> directory(s"cache-$host")).toMap

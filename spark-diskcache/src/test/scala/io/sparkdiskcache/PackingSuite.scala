@@ -5,7 +5,7 @@ import java.nio.file.Path
 
 import scala.util.Random
 
-import io.sparkdiskcache.harness.{Applications, ExactRows}
+import io.sparkdiskcache.harness.{Applications, ExactRows, Sample}
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.functions._
 import org.scalatest.funsuite.AnyFunSuite
@@ -172,7 +172,7 @@ class PackingSuite extends AnyFunSuite with Applications {
     }
 
   private val seed: Long = java.lang.Long.getLong("diskcache.seed", 20261129L)
-  private val all = System.getProperty("diskcache.packing") == "all"
+  private val all = Sample.whole("diskcache.packing")
 
   /** Adaptive execution changes how shuffled rows are cut, and plans with a broadcast. */
   private def chosen(adaptive: Boolean): Seq[(String, SparkSession => DataFrame)] = {

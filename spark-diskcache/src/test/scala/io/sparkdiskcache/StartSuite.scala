@@ -52,7 +52,7 @@ class StartSuite extends AnyFunSuite with TestDirectories {
   }
 
   /** One way, unless all are wanted, as `python/check-lines` has them on other lines indeed. */
-  private val others = if (System.getProperty("diskcache.start") == "all") Ways else Ways.takeRight(1)
+  private val others = if (Sample.whole("diskcache.start")) Ways else Ways.takeRight(1)
 
   others.foreach { case (way, settings) =>
     test(s"another line of Spark is plain Spark, and one line says so: $way") {

@@ -1,26 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sparkdiskcache.fingerprint
 
-import java.nio.file.{Files, Path}
-import java.util.Comparator
-
-import org.scalatest.BeforeAndAfterAll
+import io.sparkdiskcache.harness.TestDirectories
 import org.scalatest.funsuite.AnyFunSuite
 
 /** Scala functions: which edits change their identity, which functions are refused. */
-class CodeHashScalaSuite extends AnyFunSuite with BeforeAndAfterAll {
-  private lazy val root = {
-    Files.createDirectories(Path.of(System.getProperty("java.io.tmpdir")))
-    Files.createTempDirectory("codehash")
-  }
-
-  override def afterAll(): Unit =
-    if (ScalaSnippets.available) {
-      val files = Files.walk(root)
-      try files.sorted(Comparator.reverseOrder[Path]()).forEach(Files.delete(_))
-      finally files.close()
-    }
-
+class CodeHashScalaSuite extends AnyFunSuite with TestDirectories {
   private val program =
     """package user
       |trait Scaled { val scale: Int = 5; lazy val doubled: Int = scale * 2; def scaled(x: Int): Int = x * scale }
@@ -53,7 +38,7 @@ class CodeHashScalaSuite extends AnyFunSuite with BeforeAndAfterAll {
       |""".stripMargin
 
   private def identity(source: String, options: String*): CodeIdentity = {
-    val loader = ScalaSnippets.load(root, source, options: _*)
+    val loader = ScalaSnippets.load(directory("snippets"), source, options: _*)
     new CodeHasher(loader).hash(ScalaSnippets.make(loader, "user.App"), "test")
   }
 
@@ -147,7 +132,7 @@ class CodeHashScalaSuite extends AnyFunSuite with BeforeAndAfterAll {
   test("classes of encoders are hashed whole") {
     assume(ScalaSnippets.available, "scala-compiler is not on the test class path")
     def person(body: String) = {
-      val loader = ScalaSnippets.load(root, s"package user\ncase class Address(zip: String) { $body\n }\ncase class Person(name: String, home: Seq[Address])")
+      val loader = ScalaSnippets.load(directory("snippets"), s"package user\ncase class Address(zip: String) { $body\n }\ncase class Person(name: String, home: Seq[Address])")
       hex(new CodeHasher(loader).hashClass(Class.forName("user.Person", true, loader), "encoder"))
     }
     assert(person("") == person("// the same"))

@@ -2,29 +2,16 @@
 package io.sparkdiskcache.fingerprint
 
 import java.net.URLClassLoader
-import java.nio.file.{Files, Path}
-import java.util.{Comparator, HexFormat}
+import java.util.HexFormat
 
-import org.scalatest.BeforeAndAfterAll
+import io.sparkdiskcache.harness.TestDirectories
 import org.scalatest.funsuite.AnyFunSuite
 
 /**
  * Lazy vals of Scala objects and of captured objects that functions use: they have an identity,
  * whether or not somebody has asked for them, and another one when another value comes of them.
  */
-class LazyValsSuite extends AnyFunSuite with BeforeAndAfterAll {
-  private lazy val root = {
-    Files.createDirectories(Path.of(System.getProperty("java.io.tmpdir")))
-    Files.createTempDirectory("lazyvals")
-  }
-
-  override def afterAll(): Unit =
-    if (ScalaSnippets.available) {
-      val files = Files.walk(root)
-      try files.sorted(Comparator.reverseOrder[Path]()).forEach(Files.delete(_))
-      finally files.close()
-    }
-
+class LazyValsSuite extends AnyFunSuite with TestDirectories {
   /** Members of an object or a class, where `@` is what changes, and what a function makes of them. */
   private val values = Seq(
     ("a number", "lazy val v: Int = 40 + @", "v + x"),
@@ -80,7 +67,7 @@ class LazyValsSuite extends AnyFunSuite with BeforeAndAfterAll {
   }
 
   private lazy val Seq(one, again, two) = {
-    val classes = Seq(1, 2).map(version => ScalaSnippets.load(root, program(version)))
+    val classes = Seq(1, 2).map(version => ScalaSnippets.load(directory("snippets"), program(version)))
     Seq(classes.head, new URLClassLoader(classes.head.getURLs, getClass.getClassLoader), classes.last)
   }
 
