@@ -13,10 +13,21 @@ final class Interleaved {
     Object run() throws Exception;
   }
 
-  private final Map<String, Way> ways = new LinkedHashMap<>();
+  /** Part of a way that is not measured. */
+  interface Step {
+    void run() throws Exception;
+  }
+
+  private record Steps(Step before, Way way, Step after) {}
+
+  private final Map<String, Steps> ways = new LinkedHashMap<>();
 
   Interleaved way(String name, Way way) {
-    ways.put(name, way);
+    return way(name, () -> {}, way, () -> {});
+  }
+
+  Interleaved way(String name, Step before, Way way, Step after) {
+    ways.put(name, new Steps(before, way, after));
     return this;
   }
 
@@ -36,10 +47,12 @@ final class Interleaved {
     Map<String, double[]> seconds = new LinkedHashMap<>();
     Object answer = null;
     for (int i = -warmUp; i < runs; i++) {
-      for (Map.Entry<String, Way> way : ways.entrySet()) {
+      for (Map.Entry<String, Steps> way : ways.entrySet()) {
+        way.getValue().before().run();
         long start = System.nanoTime();
-        Object given = way.getValue().run();
+        Object given = way.getValue().way().run();
         double took = (System.nanoTime() - start) / 1e9;
+        way.getValue().after().run();
         if (answer == null) {
           answer = given;
         } else if (!Objects.equals(answer, given)) {

@@ -19,6 +19,7 @@ import java.util.stream.IntStream;
 import java.util.stream.StreamSupport;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
@@ -106,6 +107,21 @@ final class TpchData {
   private static void writeParts(
       SparkSession spark, Path target, int parts, List<String> columns, PartRows partRows)
       throws IOException {
+    Path writing = target.resolveSibling(target.getFileName() + ".writing");
+    text(spark, parts, columns, partRows).write().parquet(writing.toString());
+
+    Files.createDirectories(target);
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(writing, "part-*.parquet")) {
+      for (Path file : files) {
+        int task = Integer.parseInt(file.getFileName().toString().substring(5, 10));
+        Files.move(file, target.resolve("part-" + (task + 1) + ".parquet"));
+      }
+    }
+    Trees.delete(writing);
+  }
+
+  /** The columns of dbgen's lines, a task for each part. */
+  static Dataset<Row> text(SparkSession spark, int parts, List<String> columns, PartRows partRows) {
     JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
     JavaRDD<Row> rows =
         context
@@ -121,17 +137,7 @@ final class TpchData {
     for (String column : columns) {
       schema = schema.add(column, DataTypes.StringType);
     }
-    Path writing = target.resolveSibling(target.getFileName() + ".writing");
-    spark.createDataFrame(rows, schema).write().parquet(writing.toString());
-
-    Files.createDirectories(target);
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(writing, "part-*.parquet")) {
-      for (Path file : files) {
-        int task = Integer.parseInt(file.getFileName().toString().substring(5, 10));
-        Files.move(file, target.resolve("part-" + (task + 1) + ".parquet"));
-      }
-    }
-    Trees.delete(writing);
+    return spark.createDataFrame(rows, schema);
   }
 
   /** A line of dbgen ends with a bar too, so the last piece is not a field. */
@@ -145,7 +151,7 @@ final class TpchData {
   }
 
   /** The rows of one part, numbered from 1; sent to the tasks. */
-  private interface PartRows extends Serializable {
+  interface PartRows extends Serializable {
     Iterable<? extends TpchEntity> of(int part);
   }
 
