@@ -22,7 +22,7 @@ class Relation:
     :param found: partitions (file chunks) stored
     :param wanted: partitions (file chunks) there are; 0 if only an execution can tell
     :param bytes: size of what is stored
-    :param seconds: task time that computing what is stored took, without the stages below
+    :param seconds: task time that computing what is stored took, with the stages below
     :param fingerprint: function hash in hexadecimal; empty if refused
     :param reason: name of the reason of a refusal; empty otherwise
     :param place: where in the plan it was found

@@ -14,7 +14,8 @@ import java.util.Map;
  * @param hits partitions (file chunks, for row-local plans) found when a relation was first used;
  *     on a cluster a task computes one all the same, and counts it, where a file that a function
  *     read has changed on its host
- * @param savedMillis task time that computing what was found had taken, without the stages below
+ * @param savedMillis task time that computing what was found had taken, its share of the stages
+ *     below included
  * @param computed partitions (file chunks) computed and written
  * @param stagesSkipped exchanges below relations that were found whole and so not executed
  * @param privateRelations relations kept for this application only, because an input or a setting

@@ -33,23 +33,31 @@ class LineSuite extends AnyFunSuite with TestDirectories {
   private def fields(node: JsonNode): Seq[(String, JsonNode)] =
     node.properties().asScala.toSeq.map(entry => entry.getKey -> entry.getValue)
 
+  private val rounds = Seq("adaptive true", "adaptive false")
+
+  /** How the relations stand, after all rows of the round were those of plain Spark. */
+  private def statusesBesideRows(cached: JsonNode, round: String): Seq[(String, JsonNode)] = {
+    val (statuses, rows) = fields(cached.get(round)).partition(_._1.startsWith("status "))
+    assert(rows.map(_._1) == fields(plain.get(round)).map(_._1).filterNot(_.startsWith("status ")))
+    rows.foreach { case (name, found) => assert(found == plain.get(round).get(name), s"$round, $name") }
+    statuses
+  }
+
+  private lazy val plain = application("plain", withCache = false, "input=true")
+
+  private val settings = Seq(
+    "spark.plugins=io.sparkdiskcache.DiskCachePlugin",
+    s"spark.diskcache.dir=${directory("cache")}",
+    "spark.diskcache.inputs.settle=0s")
+
   test("the next application finds everything, and every consumer has the rows of plain Spark") {
     assume(!isShownByAll, "by the other suites")
-    val plain = application("plain", withCache = false, "input=true")
-    val settings = Seq(
-      "spark.plugins=io.sparkdiskcache.DiskCachePlugin",
-      s"spark.diskcache.dir=${directory("cache")}",
-      "spark.diskcache.inputs.settle=0s")
     val first = application("first", withCache = true, settings: _*)
     val second = application("second", withCache = true, settings: _*)
     Seq(first, second).foreach { cached =>
       assert(cached.get("refused").toString == "{}")
-      Seq("adaptive true", "adaptive false").foreach { round =>
-        val (statuses, rows) = fields(cached.get(round)).partition(_._1.startsWith("status "))
-        assert(rows.map(_._1) == fields(plain.get(round)).map(_._1).filterNot(_.startsWith("status ")))
-        rows.foreach { case (name, found) =>
-          assert(found == plain.get(round).get(name), s"$round, $name")
-        }
+      rounds.foreach { round =>
+        val statuses = statusesBesideRows(cached, round)
         assert(statuses.size >= 5)
         statuses.foreach { case (name, found) => assert(found.toString == "[\"HIT\"]", s"$round, $name") }
       }
@@ -62,6 +70,19 @@ class LineSuite extends AnyFunSuite with TestDirectories {
     assert(second.get("hits").asLong >= 6)
     assert(first.get("memoCalls").asLong == 50)
     assert(second.get("memoCalls").asLong == 50 && second.get("memoHits").asLong > first.get("memoHits").asLong)
+  }
+
+  test("what is planned for a single task is left to Spark") {
+    assume(line == "4.3", "Spark has it since 4.3")
+    val single = application(
+      "single",
+      withCache = true,
+      settings :+ "spark.sql.optimizer.singleTaskExecution.enabled=true": _*)
+    rounds.foreach { round =>
+      val statuses = statusesBesideRows(single, round)
+      assert(statuses.exists(_._2.toString == "[\"REFUSED\"]"), statuses)
+    }
+    assert(single.get("refused").toString != "{}")
   }
 
   test("on another line the artifact is plain Spark, and one line says so") {

@@ -74,10 +74,25 @@ public final class ArrowSchemas {
   private static final ObjectMapper JSON =
       new ObjectMapper().enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION);
 
+  /**
+   * The last schema that was found supported, and the last that was read: one after the other, the
+   * entries of a relation have the same one.
+   */
+  private static volatile @Nullable StructType lastSupported;
+
+  private static volatile @Nullable Read lastRead;
+
+  /** A schema and the text it was read from. */
+  private record Read(String json, StructType schema) {}
+
   private ArrowSchemas() {}
 
   /** Empty if every column can be carried exactly; else a sentence with the column and its type. */
+  @SuppressWarnings("ReferenceEquality") // this very one: comparing takes as long as looking
   public static Optional<String> unsupportedReason(StructType schema) {
+    if (schema == lastSupported) {
+      return Optional.empty();
+    }
     for (StructField field : schema.fields()) {
       Optional<String> reason = unsupportedType(field.dataType(), quote(field.name()));
       if (reason.isPresent()) {
@@ -100,6 +115,7 @@ public final class ArrowSchemas {
               + "): "
               + stored.catalogString());
     }
+    lastSupported = schema;
     return Optional.empty();
   }
 
@@ -189,6 +205,10 @@ public final class ArrowSchemas {
 
   /** The schema of {@link #toJson}; refuses whatever would load a class. */
   static StructType fromJson(String json) throws InvalidSchemaException {
+    Read last = lastRead;
+    if (last != null && last.json.equals(json)) {
+      return last.schema;
+    }
     DataType type;
     try {
       checkType(JSON.readTree(json));
@@ -202,6 +222,7 @@ public final class ArrowSchemas {
       throw new InvalidSchemaException(e.getMessage(), e);
     }
     if (type instanceof StructType schema) {
+      lastRead = new Read(json, schema);
       return schema;
     }
     throw new InvalidSchemaException("not a struct", null);

@@ -190,10 +190,10 @@ public final class ClusterDirectory {
       Key partKey,
       Key generation,
       int partitions,
-      SetMeta meta,
+      Supplier<SetMeta> meta,
       Supplier<byte[]> below,
       BooleanSupplier mayPublish,
-      Runnable published) {
+      Consumer<SetMeta> published) {
     fills.begin(partKey, generation, partitions, meta, below, mayPublish, published);
   }
 

@@ -4,7 +4,6 @@ package io.sparkdiskcache.cluster;
 import io.sparkdiskcache.annotation.Internal;
 import io.sparkdiskcache.store.DiskStore;
 import io.sparkdiskcache.store.Key;
-import io.sparkdiskcache.store.SetMeta;
 import io.sparkdiskcache.store.StoreException;
 import io.sparkdiskcache.store.StoreOptions;
 import java.util.Arrays;
@@ -13,7 +12,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
-import java.util.TreeMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
@@ -163,7 +161,7 @@ public final class ExecutorSets {
                   new Key(order.generation()),
                   order.partitions(),
                   members,
-                  new SetMeta(order.description(), new TreeMap<>(order.components())));
+                  order.meta());
     } catch (StoreException e) {
       driver
           .store()

@@ -2,6 +2,8 @@
 package io.sparkdiskcache.cluster;
 
 import io.sparkdiskcache.cluster.PeerEntries.Peer;
+import io.sparkdiskcache.store.SetMeta;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -109,7 +111,14 @@ sealed interface Message<R> {
       int partitions,
       int[] members,
       String description,
-      Map<String, String> components) {}
+      Map<String, String> components,
+      long belowNanos,
+      long fillNanos) {
+    SetMeta meta() {
+      return new SetMeta(
+          description, components, Duration.ofNanos(belowNanos), Duration.ofNanos(fillNanos));
+    }
+  }
 
   /** Whether a task may publish a partition of a set. */
   record MayStore(String generation, int partition, int stageAttempt) implements Message<Boolean> {

@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutorService;
@@ -17,6 +18,7 @@ import java.util.concurrent.Executors;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -67,11 +69,12 @@ final class SetFills {
       Key partKey,
       Key generation,
       int partitions,
-      SetMeta meta,
+      Supplier<SetMeta> meta,
       Supplier<byte[]> below,
       BooleanSupplier mayPublish,
-      Runnable published) {
-    fills.put(generation.hex(), new Fill(partKey, partitions, meta, below, mayPublish, published));
+      Consumer<SetMeta> whenPublished) {
+    fills.put(
+        generation.hex(), new Fill(partKey, partitions, meta, below, mayPublish, whenPublished));
   }
 
   /** Who is told if a directory could not write its part of a set: the set is not published. */
@@ -220,13 +223,16 @@ final class SetFills {
 
   private void check(String generation, Fill fill) {
     boolean mayPublish = false;
+    SetMeta meta = null;
     try {
       mayPublish = fill.mayPublish.getAsBoolean();
+      meta = fill.meta.get();
     } catch (RuntimeException | LinkageError | StackOverflowError e) {
       log.warn("A set is not published: it cannot be told whether it may be.", e);
     } finally { // whatever it was: executors wait for the answer
       synchronized (this) {
-        if (mayPublish) {
+        if (mayPublish && meta != null) {
+          fill.published = meta;
           fill.state = State.FINISHING;
         } else {
           over(generation, fill);
@@ -241,7 +247,9 @@ final class SetFills {
     fills.forEach(
         (generation, fill) -> {
           Set<Integer> members = fill.members.get(directory);
+          SetMeta meta = fill.published;
           if (fill.state == State.FINISHING
+              && meta != null
               && members != null
               && !fill.finished.contains(directory)) {
             commands.add(
@@ -250,8 +258,10 @@ final class SetFills {
                     generation,
                     fill.partitions,
                     members.stream().mapToInt(Integer::intValue).toArray(),
-                    fill.meta.description(),
-                    new HashMap<>(fill.meta.components())));
+                    meta.description(),
+                    new HashMap<>(meta.components()),
+                    meta.below().toNanos(),
+                    meta.fill().toNanos()));
           }
         });
     return commands;
@@ -270,7 +280,7 @@ final class SetFills {
     }
     fill.finished.add(directory);
     if (fill.finished.containsAll(fill.members.keySet())) {
-      fill.published.run();
+      fill.whenPublished.accept(Objects.requireNonNull(fill.published));
       fills.remove(generation);
       if (!fill.orphaned) {
         published.add(generation);
@@ -308,10 +318,10 @@ final class SetFills {
   private static final class Fill {
     private final Key partKey;
     private final int partitions;
-    private final SetMeta meta;
+    private final Supplier<SetMeta> meta;
     private final Supplier<byte[]> below;
     private final BooleanSupplier mayPublish;
-    private final Runnable published;
+    private final Consumer<SetMeta> whenPublished;
     private final BitSet granted = new BitSet();
     private final Map<String, Set<Integer>> members = new HashMap<>();
     private final Set<String> finished = new HashSet<>();
@@ -321,22 +331,25 @@ final class SetFills {
     /** True at first: the job that is about to fill it is announced a little later. */
     private boolean active = true;
 
+    /** As it is published, once that is decided. */
+    private @Nullable SetMeta published;
+
     /** Its relation is gone. */
     private boolean orphaned;
 
     Fill(
         Key partKey,
         int partitions,
-        SetMeta meta,
+        Supplier<SetMeta> meta,
         Supplier<byte[]> below,
         BooleanSupplier mayPublish,
-        Runnable published) {
+        Consumer<SetMeta> whenPublished) {
       this.partKey = partKey;
       this.partitions = partitions;
       this.meta = meta;
       this.below = below;
       this.mayPublish = mayPublish;
-      this.published = published;
+      this.whenPublished = whenPublished;
     }
   }
 }

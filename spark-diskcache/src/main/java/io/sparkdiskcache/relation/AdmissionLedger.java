@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Whether keeping a relation pays: what its partitions took to compute in this process, against
@@ -46,23 +47,28 @@ final class AdmissionLedger {
   /** Adds a partition that was computed; whether the relation pays now. */
   synchronized boolean computed(String relation, Duration computing, Duration writing, long bytes) {
     relations.merge(relation, new Sums(computing.toNanos(), writing.toNanos(), bytes), Sums::plus);
-    return reason(relation).isEmpty();
+    return pays(relations.get(relation));
   }
 
   /** Why a relation is not kept, for people; empty if it is, or nothing is known. */
   synchronized Optional<String> reason(String relation) {
     Sums sums = relations.get(relation);
-    if (sums == null) {
+    if (sums == null || pays(sums)) {
       return Optional.empty();
     }
     long readNanos = readNanos(sums.bytes);
-    if (sums.writeNanos + readNanos < EVIDENCE.toNanos()
-        || sums.computeNanos >= sums.writeNanos + readNanos) {
-      return Optional.empty();
-    }
     return Optional.of(
         "Keeping it does not pay: computing took %s, writing %s, and reading it back takes about %s. Set spark.diskcache.admission=always to keep it all the same."
             .formatted(human(sums.computeNanos), human(sums.writeNanos), human(readNanos)));
+  }
+
+  /** Also where too little is known. */
+  private boolean pays(@Nullable Sums sums) {
+    if (sums == null) {
+      return true;
+    }
+    long keeping = sums.writeNanos + readNanos(sums.bytes);
+    return keeping < EVIDENCE.toNanos() || sums.computeNanos >= keeping;
   }
 
   private long readNanos(long bytes) {

@@ -59,6 +59,7 @@ public final class CacheApplication {
   private final SparkContext context;
   private final Settings settings;
   private final @Nullable Encryption encryption;
+  private final StageCosts costs;
   private final RelationCounters counters = new RelationCounters();
   private final UnfinishedSets unfinished = new UnfinishedSets();
   // By identity: builders are case classes that compare whole plans.
@@ -80,6 +81,7 @@ public final class CacheApplication {
     this.encryption = Encryption.of(settings.encryptionKey());
     RemoteTier.check(settings.remote(), context.hadoopConfiguration());
     IgnoredSettings unused = IgnoredSettings.parse(settings.ignoredSettings());
+    this.costs = StageCosts.of(context);
   }
 
   /**
@@ -183,6 +185,11 @@ public final class CacheApplication {
   /** Counters of this application. */
   public RelationCounters counters() {
     return counters;
+  }
+
+  /** Task times of the stages of this application. */
+  StageCosts costs() {
+    return costs;
   }
 
   StoreOptions storeOptions() {

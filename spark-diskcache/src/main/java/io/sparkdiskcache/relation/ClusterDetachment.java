@@ -82,7 +82,9 @@ final class ClusterDetachment {
             Units.partKey(setKey).hex(),
             set.generation().hex(),
             set.partitions(),
-            set.createdAt().toEpochMilli());
+            set.createdAt().toEpochMilli(),
+            set.meta().below(),
+            set.meta().fill());
     return open(members, anywhere, spec, Optional.of(part))
         .map(found -> new DetachedRun(set.generation(), found.notAfter(set.createdAt())));
   }

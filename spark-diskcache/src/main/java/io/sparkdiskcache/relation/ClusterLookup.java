@@ -14,6 +14,7 @@ import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.SetMeta;
 import io.sparkdiskcache.store.StoreException;
 import java.io.Serializable;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -121,7 +122,13 @@ final class ClusterLookup {
       implements Serializable {}
 
   /** A set whose entries are fetched; every host then notes the part of it that it has. */
-  record RemotePart(String partKey, String generation, int partitions, long createdMillis)
+  record RemotePart(
+      String partKey,
+      String generation,
+      int partitions,
+      long createdMillis,
+      Duration below,
+      Duration fill)
       implements Serializable {}
 
   private record Question(String directory, List<String> keys) implements Serializable {}
@@ -216,9 +223,9 @@ final class ClusterLookup {
       Optional<DiskStore> store = ProcessStores.find(spec.value().storeOptions());
       List<Integer> partitions = new ArrayList<>();
       for (String key : question.keys()) {
-        Optional<Entry> entry = store.flatMap(s -> find(s, new Key(key)));
-        entry.flatMap(e -> open(store.get(), directory, e)).ifPresent(opened::add);
-        entry.map(Entry::partition).ifPresent(partitions::add);
+        Optional<Located> located = store.flatMap(s -> find(s, new Key(key)));
+        located.flatMap(e -> open(store.get(), directory, e)).ifPresent(opened::add);
+        located.map(e -> e.entry.partition()).ifPresent(partitions::add);
       }
       if (remote != null && !partitions.isEmpty()) {
         note(store.get(), remote, partitions);
@@ -226,21 +233,38 @@ final class ClusterLookup {
       return opened;
     }
 
-    private Optional<Entry> find(DiskStore store, Key key) {
-      Optional<Entry> entry =
-          store.find(key).filter(found -> !found.isOlderThan(spec.value().notBefore()));
-      if (entry.isPresent() || remote == null) {
-        return entry;
+    /**
+     * An entry of this host.
+     *
+     * @param share in what ran below its set, which its computing time has only once the set is
+     *     noted here
+     */
+    private record Located(Entry entry, Duration share) {}
+
+    private Optional<Located> find(DiskStore store, Key key) {
+      Optional<Located> located =
+          store
+              .find(key)
+              .filter(found -> !found.isOlderThan(spec.value().notBefore()))
+              .map(entry -> new Located(entry, Duration.ZERO));
+      if (located.isPresent() || remote == null) {
+        return located;
       }
+      Duration share = meta(remote).share(remote.partitions());
       RemoteTier.Wanted wanted =
           new RemoteTier.Wanted(key, spec.value().relation(), spec.value().fetchedNotBefore());
       return spec.value()
           .remoteTier()
-          .flatMap(tier -> tier.fetch(store, wanted, TaskContext.get()::killTaskIfInterrupted));
+          .flatMap(tier -> tier.fetch(store, wanted, TaskContext.get()::killTaskIfInterrupted))
+          .map(entry -> new Located(entry, share));
+    }
+
+    private SetMeta meta(RemotePart part) {
+      return new SetMeta(
+          spec.value().description(), spec.value().components(), part.below(), part.fill());
     }
 
     private void note(DiskStore store, RemotePart part, List<Integer> partitions) {
-      SetMeta meta = new SetMeta(spec.value().description(), spec.value().components());
       try {
         boolean unused =
             store
@@ -250,14 +274,15 @@ final class ClusterLookup {
                     new Key(part.generation()),
                     part.partitions(),
                     partitions,
-                    meta,
+                    meta(part),
                     Instant.ofEpochMilli(part.createdMillis()));
       } catch (StoreException e) {
         store.countError("Cannot note a set from the remote tier", e);
       }
     }
 
-    private Optional<Opened> open(DiskStore store, String directory, Entry found) {
+    private Optional<Opened> open(DiskStore store, String directory, Located located) {
+      Entry found = located.entry;
       Key key = found.key();
       Optional<MappedEntry> mapped = EntryAccess.map(store, spec.value(), found);
       if (mapped.isEmpty()) {
@@ -275,7 +300,7 @@ final class ClusterLookup {
               found.rows(),
               dataBytes,
               found.createdAt().toEpochMilli(),
-              found.meta().computeTime().toMillis(),
+              found.meta().computeTime().plus(located.share).toMillis(),
               found.reads()));
     }
   }

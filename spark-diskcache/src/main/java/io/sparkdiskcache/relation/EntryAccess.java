@@ -102,7 +102,15 @@ final class EntryAccess {
 
   private Optional<Made> made(DiskStore from, Entry entry, Origin origin) {
     return map(from, spec, entry)
-        .map(mapped -> new Made(mapped, origin, 0, Findings.ofStored(entry.reads()), null));
+        .map(
+            mapped ->
+                new Made(
+                    mapped,
+                    origin,
+                    0,
+                    Findings.ofStored(entry.reads()),
+                    null,
+                    entry.meta().computeTime()));
   }
 
   /**
@@ -209,15 +217,22 @@ final class EntryAccess {
    * @param batches that were copied column by column for it; 0 if it was written from rows
    * @param findings about the functions that computed it
    * @param notKept why it was computed and is not stored; null if it is
+   * @param saved what computing it had taken, where it was found in the store
    */
   record Made(
       MappedEntry entry,
       Origin origin,
       long batches,
       Findings findings,
-      @Nullable Objection notKept) {
+      @Nullable Objection notKept,
+      Duration saved) {
     Made(OpenEntries.Open open, Origin origin) {
-      this(open.entry(), origin, 0, open.findings(), null);
+      this(open.entry(), origin, 0, open.findings(), null, open.saved());
+    }
+
+    /** Of one that was computed. */
+    Made(MappedEntry entry, long batches, Findings findings, @Nullable Objection notKept) {
+      this(entry, Origin.COMPUTED, batches, findings, notKept, Duration.ZERO);
     }
   }
 
@@ -352,7 +367,7 @@ final class EntryAccess {
           OpenEntries.process().remember(stored, mapped);
           spec.remoteTier().ifPresent(tier -> tier.upload(stored));
           notKept = set.stored(into, partition).orElse(null);
-          return new Made(mapped, Origin.COMPUTED, written.batches(), findings, notKept);
+          return new Made(mapped, written.batches(), findings, notKept);
         } catch (StoreException e) {
           into.countError("Cannot publish an entry", e);
           notKept = failed(e);

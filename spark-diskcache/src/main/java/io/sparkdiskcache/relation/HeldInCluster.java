@@ -4,7 +4,6 @@ package io.sparkdiskcache.relation;
 import io.sparkdiskcache.cluster.ClusterDirectory;
 import io.sparkdiskcache.fingerprint.FingerprintResult.Accepted;
 import io.sparkdiskcache.store.Key;
-import io.sparkdiskcache.store.SetMeta;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -89,7 +88,6 @@ final class HeldInCluster implements Holdings {
   public void begin(SetPublisher.Run run, SetPublisher sets) {
     String generation = run.generation().hex();
     RelationSpec spec = run.spec();
-    SetMeta meta = new SetMeta(spec.description(), spec.components());
     application
         .unfinished()
         .begin(
@@ -99,10 +97,10 @@ final class HeldInCluster implements Holdings {
         Units.partKey(run.setKey()),
         run.generation(),
         run.members().size(),
-        meta,
+        run::meta,
         run.evidence()::encoded,
         () -> sets.mayPublish(run),
-        () -> {
+        meta -> {
           sets.published();
           spec.remoteTier()
               .ifPresent(

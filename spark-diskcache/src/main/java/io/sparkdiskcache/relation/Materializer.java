@@ -19,6 +19,7 @@ import io.sparkdiskcache.relation.RelationFingerprint.Identity;
 import io.sparkdiskcache.shim.SparkInternals;
 import io.sparkdiskcache.store.Key;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
@@ -57,6 +58,7 @@ final class Materializer {
   private final Instant notBefore;
   private final Holdings holdings;
   private final SetPublisher sets;
+  private final StageCosts.Build costs;
   private boolean mayExecute;
 
   /** From then on an exception may be the query's own. */
@@ -70,6 +72,7 @@ final class Materializer {
     this.hadoopConf = builder.fingerprint().hadoopConf();
     this.results = new PartitionResults(application.counters(), description());
     this.notBefore = builder.notBefore();
+    this.costs = application.costs().build();
     this.holdings = Holdings.of(application, builder);
     this.sets = new SetPublisher(application, builder, results);
   }
@@ -110,7 +113,7 @@ final class Materializer {
 
   private RDD<InternalRow> execute() {
     executing = true;
-    return plan.execute();
+    return costs.run(plan::execute);
   }
 
   private Optional<Materialization> attempt() {
@@ -187,12 +190,19 @@ final class Materializer {
     HeldPartitions held = holdings.use(units, found);
     DiskCachedRDD rdd =
         DiskCachedRDD.ofChunks(
-            spec(now, Optional.empty()),
+            spec(now, Optional.empty(), shareOfJobs(Units.count(units))),
             ParentRows.of(plan, parent),
             partitions,
             results,
             now.functions());
     return Optional.of(ready(rdd, held, identity, now));
+  }
+
+  /** Of each unit in the jobs that executing the plan has run. */
+  private Duration shareOfJobs(int units) {
+    return units > 0 && PlanShapes.runsJobs(plan)
+        ? costs.below(Set.of()).dividedBy(units)
+        : Duration.ZERO;
   }
 
   private static Set<InputFile> besides(Accepted now) {
@@ -262,7 +272,15 @@ final class Materializer {
             now.functions());
     holdings.begin(
         new SetPublisher.Run(
-            setKey, generation, rdd.id(), rdd.unitKeys(), spec, now, evidence(now), toCompare),
+            setKey,
+            generation,
+            rdd.id(),
+            rdd.unitKeys(),
+            spec,
+            now,
+            evidence(now),
+            new SetPublisher.Cost(costs, StageCosts.shuffles(parent)),
+            toCompare),
         sets);
     Identity identity = Units.runIdentity(setKey, generation, now);
     return Optional.of(ready(rdd, HeldPartitions.none(), Optional.of(identity), now));
@@ -356,6 +374,10 @@ final class Materializer {
   }
 
   private RelationSpec spec(Accepted now, Optional<Key> generation) {
+    return spec(now, generation, Duration.ZERO);
+  }
+
+  private RelationSpec spec(Accepted now, Optional<Key> generation, Duration shareOfJobs) {
     Encryption encryption = application.encryption();
     RunEvidence evidence = evidence(now);
     SortedMap<String, String> components =
@@ -363,6 +385,7 @@ final class Materializer {
     return new RelationSpec(
         new RelationSpec.Rows(
             builder.fingerprint().schema(),
+            builder.fingerprint().schema().json(),
             builder.fingerprint().precision(),
             builder.compression()),
         new RelationSpec.Storing(
@@ -383,7 +406,7 @@ final class Materializer {
             encryption == null ? components : encryption.seal(components)),
         now.relation(),
         generation.map(Key::hex).orElse(null),
-        new RelationSpec.StagesBelow(evidence.now(), evidence.isPossible()),
+        new RelationSpec.StagesBelow(evidence.now(), evidence.isPossible(), shareOfJobs),
         new SerializableConfiguration(hadoopConf));
   }
 

@@ -9,6 +9,7 @@ import io.sparkdiskcache.store.Pin;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -47,8 +48,16 @@ final class OpenEntries {
   /** An entry that a relation holds, and the findings about the functions that computed it. */
   private record Held(KeptEntry entry, Findings findings) {}
 
-  /** An entry that was open. */
-  record Open(MappedEntry entry, Findings findings) {}
+  /**
+   * An entry that was open.
+   *
+   * @param saved what computing it had taken, where nobody has counted that yet
+   */
+  record Open(MappedEntry entry, Findings findings, Duration saved) {
+    Open(MappedEntry entry, Findings findings) {
+      this(entry, findings, Duration.ZERO);
+    }
+  }
 
   /** The mapping of an entry of the store. */
   private record Recent(Entry stored, KeptEntry entry) {
@@ -97,7 +106,10 @@ final class OpenEntries {
       forget(key, stored.path());
       return Optional.empty();
     }
-    return reader(kept).map(entry -> new Open(entry, Findings.ofStored(stored.reads())));
+    return reader(kept)
+        .map(
+            entry ->
+                new Open(entry, Findings.ofStored(stored.reads()), stored.meta().computeTime()));
   }
 
   private synchronized void forget(String key, Path file) {

@@ -7,6 +7,7 @@ import io.sparkdiskcache.fingerprint.FunctionProof;
 import io.sparkdiskcache.shim.SparkInternals;
 import io.sparkdiskcache.shim.TaskMemory;
 import java.lang.ref.Reference;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -101,6 +102,8 @@ final class PartitionReader {
 
   /** Counts for the driver of the units of one partition. */
   private static final class Tally {
+    private final boolean onCluster = ExecutorInventory.process().isPresent();
+    private Duration saved = Duration.ZERO;
     private long rows;
     private long bytes;
     private long onDisk;
@@ -125,7 +128,9 @@ final class PartitionReader {
       rows += made.entry().rows();
       bytes += made.entry().dataBytes();
       onDisk += made.entry().bytes();
-      if (!found) {
+      if (found) {
+        saved = saved.plus(made.saved());
+      } else {
         if (made.notKept() != null) {
           notKept.add(made.notKept());
         }
@@ -141,6 +146,7 @@ final class PartitionReader {
           rows,
           bytes,
           units - computed,
+          onCluster ? saved.toMillis() : 0,
           fetched,
           fromPeers,
           computed,

@@ -11,6 +11,8 @@ import java.util.List;
  * @param bytes what its values take by the count of Spark's own cache; the size of its entries
  *     where they have not been opened
  * @param unitsRead units that were there already
+ * @param savedMillis what computing these had taken, where the driver has not counted it: on a
+ *     cluster it knows only that they are there
  * @param unitsFetched those of them that came from the remote tier
  * @param unitsFromPeers those of them that came from other hosts
  * @param unitsComputed units computed by the task
@@ -24,6 +26,7 @@ record PartitionResult(
     long rows,
     long bytes,
     int unitsRead,
+    long savedMillis,
     int unitsFetched,
     int unitsFromPeers,
     int unitsComputed,
@@ -36,6 +39,6 @@ record PartitionResult(
 
   /** Of a partition that is stored. */
   static PartitionResult found(long rows, long bytes, int units, Findings findings) {
-    return new PartitionResult(rows, bytes, units, 0, 0, 0, 0, 0, 0, List.of(), findings);
+    return new PartitionResult(rows, bytes, units, 0, 0, 0, 0, 0, 0, 0, List.of(), findings);
   }
 }

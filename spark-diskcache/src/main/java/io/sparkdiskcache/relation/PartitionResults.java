@@ -69,8 +69,9 @@ final class PartitionResults
     synchronized (this) {
       theirs.forEach(
           (partition, result) -> {
-            results.putIfAbsent(partition, result);
+            boolean first = results.putIfAbsent(partition, result) == null;
             if (counters != null && outcome != null) {
+              counters.saved(first ? result.savedMillis() : 0);
               counters.fetched(result.unitsFetched());
               counters.fromPeers(result.unitsFromPeers());
               counters.computed(result.unitsComputed());

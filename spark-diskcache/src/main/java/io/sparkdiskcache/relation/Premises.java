@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.apache.spark.sql.internal.SQLConf;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The facts that the keys of a relation take for granted, looked at in the task that computes rows:
@@ -19,6 +20,9 @@ final class Premises {
   private final RelationSpec spec;
   private final List<FunctionProof> functions;
   private final InputWatch inputs;
+
+  /** Of the settings of the task, which Spark gives it with its start. */
+  private byte @Nullable [] digest;
 
   Premises(RelationSpec spec, List<FunctionProof> functions, InputWatch inputs) {
     this.spec = spec;
@@ -92,7 +96,10 @@ final class Premises {
 
   /** Settings bind when rows are computed and not when the plan is made. */
   private Optional<Objection> settings() {
-    return Arrays.equals(spec.confDigest(), ConfDigest.of(SQLConf.get()))
+    if (digest == null) {
+      digest = ConfDigest.of(SQLConf.get());
+    }
+    return Arrays.equals(spec.confDigest(), digest)
         ? Optional.empty()
         : Optional.of(
             new Objection(

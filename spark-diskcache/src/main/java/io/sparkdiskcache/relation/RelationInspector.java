@@ -55,7 +55,7 @@ public final class RelationInspector {
    * @param found partitions (file chunks) stored
    * @param wanted partitions (file chunks) there are; 0 if only an execution can tell
    * @param bytes size of what is stored
-   * @param computeTime task time that computing what is stored took, without the stages below
+   * @param computeTime task time that computing what is stored took, with the stages below
    * @param fingerprint function hash in hexadecimal; empty for a refused relation
    * @param directory the cache directory
    * @param reason why it was refused, or is not kept; empty otherwise

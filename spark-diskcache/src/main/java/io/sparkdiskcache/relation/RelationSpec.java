@@ -10,6 +10,7 @@ import io.sparkdiskcache.remote.RemoteTier;
 import io.sparkdiskcache.store.StoreOptions;
 import io.sparkdiskcache.store.VerifyMode;
 import java.io.Serializable;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.SortedMap;
@@ -26,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * @param about what is kept with the entries for people
  * @param relation function hash in hexadecimal; groups the entries of the relation
  * @param generation of a run-bound relation; null otherwise
- * @param stagesBelow what is known of functions in other tasks
+ * @param stagesBelow what is known of other tasks that run for the rows
  * @param hadoopConf for asking whether input files have changed
  */
 record RelationSpec(
@@ -44,10 +45,11 @@ record RelationSpec(
    * The rows and their form in a file.
    *
    * @param schema names and types of the rows, in order
+   * @param json of the schema, made once for all entries
    * @param precision how its numbers are kept
    * @param compression of what is written; entries read may have another
    */
-  record Rows(StructType schema, PrecisionPolicy precision, Compression compression)
+  record Rows(StructType schema, String json, PrecisionPolicy precision, Compression compression)
       implements Serializable {}
 
   /**
@@ -97,13 +99,15 @@ record RelationSpec(
       implements Serializable {}
 
   /**
-   * Functions of other tasks, whose evidence the driver has.
+   * Tasks that run for the rows and are not those of the units.
    *
    * @param known what is known of the functions that ran before the RDD was made: in broadcast
    *     sides, subqueries and stages that adaptive execution has run
    * @param mayGrow whether more may become known while the RDD is computed
+   * @param share of each unit in the task time of what ran for all of them before the RDD was made;
+   *     of a run-bound relation the set has it
    */
-  record StagesBelow(Findings known, boolean mayGrow) implements Serializable {}
+  record StagesBelow(Findings known, boolean mayGrow, Duration share) implements Serializable {}
 
   StoreOptions storeOptions() {
     return storing.options;
@@ -119,6 +123,10 @@ record RelationSpec(
 
   StructType schema() {
     return rows.schema;
+  }
+
+  String schemaJson() {
+    return rows.json;
   }
 
   PrecisionPolicy precision() {
@@ -167,6 +175,10 @@ record RelationSpec(
 
   Findings below() {
     return stagesBelow.known;
+  }
+
+  Duration shareOfBelow() {
+    return stagesBelow.share;
   }
 
   boolean asksBelow() {

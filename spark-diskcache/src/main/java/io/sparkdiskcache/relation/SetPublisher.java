@@ -12,6 +12,7 @@ import io.sparkdiskcache.store.StoreException;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -74,6 +75,7 @@ final class SetPublisher {
    *
    * @param members the names of the entries, by partition
    * @param now the fingerprint that it was executed with
+   * @param cost what it takes
    * @param toCompare an older set, to be audited with these rows
    */
   record Run(
@@ -84,7 +86,26 @@ final class SetPublisher {
       RelationSpec spec,
       Accepted now,
       RunEvidence evidence,
-      Optional<Comparison> toCompare) {}
+      Cost cost,
+      Optional<Comparison> toCompare) {
+
+    /** The set of it, once all partitions are stored. */
+    SetMeta meta() {
+      return new SetMeta(
+          spec.description(),
+          spec.components(),
+          cost.build.below(cost.shuffles),
+          cost.build.wall());
+    }
+  }
+
+  /**
+   * The cost of a run beside its own tasks.
+   *
+   * @param build the execution of its plan
+   * @param shuffles that its rows are computed from
+   */
+  record Cost(StageCosts.Build build, Set<Integer> shuffles) {}
 
   /** Runs in the task that stored the last partition; whether it is a set now. */
   boolean publish(DiskStore store, Run run) {
@@ -100,7 +121,7 @@ final class SetPublisher {
     }
     try {
       RelationSpec spec = run.spec();
-      SetMeta meta = new SetMeta(spec.description(), spec.components());
+      SetMeta meta = run.meta();
       if (store.sets().complete(run.setKey(), run.generation(), run.members().size(), meta)) {
         spec.remoteTier()
             .ifPresent(tier -> tier.uploadSet(run.setKey(), run.generation(), run.members(), meta));

@@ -33,7 +33,7 @@ import org.slf4j.LoggerFactory;
  * @param found units that are stored
  * @param wanted units there are; 0 where only an execution could tell
  * @param bytes size of what is stored
- * @param computeTime task time that computing it took, without the stages below
+ * @param computeTime task time that computing it took, with the stages below
  * @param complete whether a query would compute nothing
  * @param entries of what is stored
  * @param tooOld units that are stored and older than the relation's time to live

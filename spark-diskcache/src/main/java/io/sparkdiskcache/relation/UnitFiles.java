@@ -138,7 +138,7 @@ final class UnitFiles {
         unit.storeKey(),
         meta(partition, new EntrySummary(rows, 0, dataBytes, 0, 0), timer, reads),
         Instant.now(),
-        cipher == null ? spec.schema().json() : "");
+        cipher == null ? spec.schemaJson() : "");
   }
 
   EntryMeta meta(int partition, EntrySummary written, WriteTimer timer, List<FileRead> reads) {
@@ -149,7 +149,7 @@ final class UnitFiles {
         written.rows(),
         written.bytes(),
         written.crc32c(),
-        timer.computing(),
+        timer.computing().plus(spec.shareOfBelow()),
         timer.writing(),
         spec.tag(),
         spec.application(),

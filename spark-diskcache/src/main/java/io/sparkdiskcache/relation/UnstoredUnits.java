@@ -3,7 +3,6 @@ package io.sparkdiskcache.relation;
 
 import io.sparkdiskcache.arrow.MappedEntry;
 import io.sparkdiskcache.relation.EntryAccess.Made;
-import io.sparkdiskcache.relation.EntryAccess.Origin;
 import io.sparkdiskcache.relation.EntryAccess.Permission;
 import io.sparkdiskcache.relation.UnitWriter.EntryWriteException;
 import io.sparkdiskcache.store.DiskStore;
@@ -44,7 +43,7 @@ final class UnstoredUnits {
       CacheUnit unit, MappedEntry mapped, long batches, Findings findings, Objection notKept) {
     Findings known = findings.because(notKept);
     OpenEntries.process().hold(rddId, unit.key(), mapped, known);
-    return new Made(mapped, Origin.COMPUTED, batches, known, notKept);
+    return new Made(mapped, batches, known, notKept);
   }
 
   /**
@@ -108,7 +107,7 @@ final class UnstoredUnits {
           "Partition of {} is in the memory of its task until that ends, {} bytes",
           spec.description(),
           entry.memoryBytes());
-      return new Made(entry, Origin.COMPUTED, 0, known, notKept);
+      return new Made(entry, 0, known, notKept);
     } catch (EntryWriteException | StoreException e) {
       e.addSuppressed(noScratch);
       throw new IllegalStateException(

@@ -4,7 +4,6 @@ package io.sparkdiskcache.remote;
 import io.sparkdiskcache.store.Entry;
 import io.sparkdiskcache.store.EntrySet;
 import io.sparkdiskcache.store.Key;
-import io.sparkdiskcache.store.SetMeta;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -130,11 +129,7 @@ final class Presence {
     set.entries().forEach(uploads::entry);
     uploads.set(
         new RemoteSet(
-            set.setKey(),
-            set.generation(),
-            set.entries().size(),
-            new SetMeta(set.description(), set.components()),
-            set.createdAt()),
+            set.setKey(), set.generation(), set.entries().size(), set.meta(), set.createdAt()),
         set.entries().stream().map(Entry::key).toList());
   }
 

@@ -6,6 +6,7 @@ import io.sparkdiskcache.store.Key;
 import io.sparkdiskcache.store.SetMeta;
 import java.nio.ByteBuffer;
 import java.time.DateTimeException;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
@@ -28,6 +29,8 @@ record RemoteSet(Key setKey, Key generation, int partitions, SetMeta meta, Insta
     fields.put("generation", generation.hex());
     fields.put("partitions", Integer.toString(partitions));
     fields.put("description", meta.description());
+    fields.put("belowNanos", Long.toString(meta.below().toNanos()));
+    fields.put("fillNanos", Long.toString(meta.fill().toNanos()));
     fields.put("created", createdAt.toString());
     byte[] content = Components.encode(fields);
     return ByteBuffer.allocate(Integer.BYTES + content.length)
@@ -66,11 +69,19 @@ record RemoteSet(Key setKey, Key generation, int partitions, SetMeta meta, Insta
               new Key(fields.getOrDefault("set", "")),
               new Key(fields.getOrDefault("generation", "")),
               partitions,
-              new SetMeta(fields.getOrDefault("description", ""), components),
+              new SetMeta(
+                  fields.getOrDefault("description", ""),
+                  components,
+                  nanos(fields, "belowNanos"),
+                  nanos(fields, "fillNanos")),
               Instant.parse(fields.getOrDefault("created", ""))));
     } catch (IllegalArgumentException | DateTimeException e) {
       return Optional.empty(); // of another version
     }
+  }
+
+  private static Duration nanos(Map<String, String> fields, String name) {
+    return Duration.ofNanos(Long.parseLong(fields.getOrDefault(name, "")));
   }
 
   private static int crc(byte[] content) {

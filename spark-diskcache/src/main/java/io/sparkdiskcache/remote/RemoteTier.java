@@ -289,12 +289,12 @@ public final class RemoteTier {
    *
    * @param createdAt when it was computed
    */
-  public record FoundSet(Key generation, int partitions, Instant createdAt) {}
+  public record FoundSet(Key generation, int partitions, SetMeta meta, Instant createdAt) {}
 
   /** The set of a key; none of its entries is fetched. */
   public Optional<FoundSet> findSet(Wanted wanted) {
     return find(wanted)
-        .map(set -> new FoundSet(set.generation(), set.partitions(), set.createdAt()));
+        .map(set -> new FoundSet(set.generation(), set.partitions(), set.meta(), set.createdAt()));
   }
 
   private Optional<RemoteSet> find(Wanted wanted) {

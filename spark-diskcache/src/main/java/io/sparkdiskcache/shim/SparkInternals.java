@@ -17,6 +17,8 @@ import org.apache.spark.SparkEnv;
 import org.apache.spark.internal.config.package$;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.resource.ResourceProfile;
+import org.apache.spark.scheduler.SparkListenerEvent;
+import org.apache.spark.scheduler.SparkListenerInterface;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
@@ -52,12 +54,24 @@ public final class SparkInternals {
   /** The version in which a plain Python UDF over columnar input never ends (SPARK-58241). */
   private static final String ARROW_UDF_HANG = "4.2.0";
 
+  private static final String QUEUE = "diskcache";
+
   private static final String REDACTION = "spark.redaction.regex";
 
   private static final String DEFAULT_REDACTION =
       package$.MODULE$.SECRET_REDACTION_PATTERN().defaultValueString();
 
   private SparkInternals() {}
+
+  /** Adds a listener that waits for no other one: it has a queue of events for itself. */
+  public static void listen(SparkContext context, SparkListenerInterface listener) {
+    context.listenerBus().addToQueue(listener, QUEUE);
+  }
+
+  /** Tells listeners of something, after all that has happened before. */
+  public static void tellListeners(SparkContext context, SparkListenerEvent event) {
+    context.listenerBus().post(event);
+  }
 
   /** The same relation over another builder; statistics of the plan are carried over. */
   public static InMemoryRelation withBuilder(InMemoryRelation relation, CachedRDDBuilder builder) {

@@ -42,7 +42,7 @@ final class CacheDirectory {
   private static final Log LOG = Log.of(CacheDirectory.class);
 
   /** 1 kept the components of each entry by itself; its index is set aside, see Reindexer. */
-  static final int FORMAT = 4;
+  static final int FORMAT = 5;
 
   static final String MEMO = "memo";
 

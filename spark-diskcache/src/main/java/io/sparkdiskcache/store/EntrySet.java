@@ -4,7 +4,6 @@ package io.sparkdiskcache.store;
 import io.sparkdiskcache.annotation.Internal;
 import java.time.Instant;
 import java.util.List;
-import java.util.Map;
 
 /**
  * All partitions of one generation: used whole or not at all.
@@ -13,15 +12,9 @@ import java.util.Map;
  */
 @Internal
 public record EntrySet(
-    Key setKey,
-    Key generation,
-    List<Entry> entries,
-    Map<String, String> components,
-    String description,
-    Instant createdAt) {
+    Key setKey, Key generation, List<Entry> entries, SetMeta meta, Instant createdAt) {
   public EntrySet {
     entries = List.copyOf(entries);
-    components = Map.copyOf(components);
   }
 
   /** Whether any of it was stored before. */

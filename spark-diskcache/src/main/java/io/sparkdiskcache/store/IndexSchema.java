@@ -67,6 +67,8 @@ final class IndexSchema {
             description TEXT NOT NULL,
             created_millis INTEGER NOT NULL,
             components_id INTEGER NOT NULL,
+            below_nanos INTEGER NOT NULL,
+            fill_nanos INTEGER NOT NULL,
             seal INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
           // Entry files that were there before this index was: see Recovery.
           """

@@ -2,6 +2,7 @@
 package io.sparkdiskcache.store;
 
 import java.sql.SQLException;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -50,7 +51,8 @@ final class SetRows {
   static Optional<EntrySet> find(Session session, Rows rows, Key setKey) throws SQLException {
     Optional<SetRow> found =
         session.first(
-            "SELECT generation, partitions, description, created_millis, seal, components_id FROM sets"
+            "SELECT generation, partitions, description, created_millis, seal, components_id,"
+                + " below_nanos, fill_nanos FROM sets"
                 + " WHERE set_key = ?",
             row ->
                 new SetRow(
@@ -59,7 +61,9 @@ final class SetRows {
                     row.getString(3),
                     Instant.ofEpochMilli(row.getLong(4)),
                     row.getLong(5),
-                    row.getLong(6)),
+                    row.getLong(6),
+                    Duration.ofNanos(row.getLong(7)),
+                    Duration.ofNanos(row.getLong(8))),
             Rows.bytes(setKey));
     if (found.isEmpty()) {
       return Optional.empty();
@@ -72,8 +76,8 @@ final class SetRows {
       return Optional.empty();
     }
     Map<String, String> components = Components.read(session, set.componentsId);
-    return Optional.of(
-        new EntrySet(setKey, set.generation, members, components, set.description, set.createdAt));
+    SetMeta meta = new SetMeta(set.description, components, set.below, set.fill);
+    return Optional.of(new EntrySet(setKey, set.generation, members, meta, set.createdAt));
   }
 
   private record SetRow(
@@ -82,7 +86,9 @@ final class SetRows {
       String description,
       Instant createdAt,
       long seal,
-      long componentsId) {}
+      long componentsId,
+      Duration below,
+      Duration fill) {}
 
   /** Whether the entries, in partition order, are 0 to n-1 of that generation. */
   static boolean isWhole(List<Entry> entries, Key generation, int partitions) {
@@ -108,14 +114,24 @@ final class SetRows {
       throws SQLException {
     session.update(
         "INSERT INTO sets(set_key, generation, partitions, description, created_millis, seal,"
-            + " components_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            + " components_id, below_nanos, fill_nanos) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         Rows.bytes(setKey),
         Rows.bytes(generation),
         partitions,
         meta.description(),
         now.toEpochMilli(),
         Seals.ofSet(setKey, generation, partitions),
-        Components.intern(session, meta.components()));
+        Components.intern(session, meta.components()),
+        meta.below().toNanos(),
+        meta.fill().toNanos());
+  }
+
+  /** Adds to the computing time of every entry of a generation its share of what ran below it. */
+  static void addToComputing(Session session, Key generation, Duration share) throws SQLException {
+    session.update(
+        "UPDATE entries SET compute_nanos = compute_nanos + ? WHERE generation = ?",
+        share.toNanos(),
+        Rows.bytes(generation));
   }
 
   static Optional<Key> generationOf(Session session, Key setKey) throws SQLException {

@@ -145,9 +145,10 @@ public final class SetStore {
                 }
                 Optional<Key> old = SetRows.generationOf(session, setKey);
                 List<Entry> replaced = List.of();
+                boolean again = old.isPresent() && old.get().equals(generation);
                 if (old.isPresent()) {
                   SetRows.delete(session, setKey);
-                  if (!old.get().equals(generation)) {
+                  if (!again) {
                     replaced = rows.byGeneration(session, old.get());
                     for (Entry entry : replaced) {
                       Rows.delete(session, entry);
@@ -157,6 +158,9 @@ public final class SetStore {
                 Instant now = clock.instant();
                 Instant created = createdAt.isBefore(now) ? createdAt : now;
                 SetRows.insert(session, setKey, generation, partitions, meta, created);
+                if (!again && !meta.below().isZero()) {
+                  SetRows.addToComputing(session, generation, meta.share(partitions));
+                }
                 SetRows.finish(session, generation);
                 return new Completion(true, replaced);
               });

@@ -91,7 +91,7 @@ object NewJvm {
       prefix: Seq[String] = Nil): Process = {
     val classPath =
       more ++ stockClassPath ++ (if (withCache) Seq(jar.toString) else Nil) :+ testClasses
-    val command = prefix ++ Seq(Path.of(System.getProperty("java.home"), "bin", "java").toString) ++
+    val command = prefix ++ Seq(Path.of(System.getProperty("diskcache.java", System.getProperty("java.home")), "bin", "java").toString) ++
       JavaModuleOptions.defaultModuleOptionArray ++
       Seq("-Xmx1g", "-XX:TieredStopAtLevel=1", "-Duser.timezone=UTC", "-ea") ++
       ClassArchive.options ++

@@ -38,10 +38,10 @@ class PollScheduleTest {
         new Key("cd".repeat(32)),
         new Key(GENERATION),
         EXECUTORS + 1,
-        new SetMeta("", Map.of()),
+        () -> new SetMeta("", Map.of()),
         () -> new byte[0],
         () -> true,
-        () -> {});
+        meta -> {});
     for (int i = 0; i < EXECUTORS; i++) {
       assertThat(fills.mayStore(GENERATION, i, 0)).isTrue();
       assertThat(fills.stored(GENERATION, i, executors[i].directory))
@@ -162,12 +162,12 @@ class PollScheduleTest {
         new Key("cd".repeat(32)),
         new Key(generation),
         1,
-        new SetMeta("", Map.of()),
+        () -> new SetMeta("", Map.of()),
         () -> new byte[0],
         () -> {
           throw new NoClassDefFoundError("of the test");
         },
-        () -> {});
+        meta -> {});
     assertThat(fills.mayStore(generation, 0, 0)).isTrue();
     assertThat(fills.stored(generation, 0, "host:/cache")).isEqualTo(SetFills.Stored.LAST);
     long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();

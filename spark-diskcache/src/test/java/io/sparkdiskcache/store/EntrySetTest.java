@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -21,6 +22,28 @@ class EntrySetTest {
   private static final SetMeta META = new SetMeta("join", Map.of("plan", "Join"));
 
   @TempDir Path temp;
+
+  /** What ran below a set is shared by its entries, once, and is still known later. */
+  @Test
+  void entriesTakeTheirShareOfWhatRanBelowTheirSet() throws Exception {
+    SetMeta meta =
+        new SetMeta("join", Map.of("plan", "Join"), Duration.ofSeconds(9), Duration.ofSeconds(4));
+    Duration own;
+    try (DiskStore store = open(temp)) {
+      own = putPartition(store, G1, 0, 10).meta().computeTime();
+      putPartition(store, G1, 1, 10);
+      putPartition(store, G1, 2, 10);
+      assertThat(store.sets().complete(SET, G1, 3, meta)).isTrue();
+      assertThat(store.sets().complete(SET, G1, 3, meta)).as("completing again").isTrue();
+    }
+    try (DiskStore store = open(temp)) {
+      EntrySet set = store.findSet(SET).orElseThrow();
+      assertThat(set.meta()).isEqualTo(meta);
+      assertThat(set.entries())
+          .hasSize(3)
+          .allMatch(e -> e.meta().computeTime().equals(own.plus(Duration.ofSeconds(3))));
+    }
+  }
 
   @Test
   void setIsInvisibleUntilComplete() throws Exception {
@@ -39,8 +62,8 @@ class EntrySetTest {
       EntrySet set = store.findSet(SET).orElseThrow();
       assertThat(set.generation()).isEqualTo(G1);
       assertThat(set.entries()).extracting(Entry::partition).containsExactly(0, 1, 2);
-      assertThat(set.components()).isEqualTo(META.components());
-      assertThat(set.description()).isEqualTo("join");
+      assertThat(set.meta().components()).isEqualTo(META.components());
+      assertThat(set.meta().description()).isEqualTo("join");
       assertThat(set.bytes()).isEqualTo(33);
       assertThat(store.stats().sets()).isEqualTo(1);
       assertThat(store.sets().complete(SET, G1, 3, META)).as("completing again").isTrue();

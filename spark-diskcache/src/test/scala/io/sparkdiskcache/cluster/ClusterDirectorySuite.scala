@@ -117,7 +117,7 @@ class ClusterDirectorySuite extends AnyFunSuite with TestDirectories {
       inventory.init(answers, JMap.of())
       try {
         Gate.await("the executor has reported")(!cluster.directories.isEmpty)
-        cluster.begin(one, generation, 2, new SetMeta("", JMap.of()), () => Array.emptyByteArray, () => true, () => ())
+        cluster.begin(one, generation, 2, () => new SetMeta("", JMap.of()), () => Array.emptyByteArray, () => true, _ => ())
         assert(inventory.sets.mayStore(generation.hex, 0, 0))
         val store = ProcessStores.get(options)
         publish(store, two, generation)
