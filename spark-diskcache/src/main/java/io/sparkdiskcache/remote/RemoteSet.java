@@ -81,7 +81,7 @@ record RemoteSet(Key setKey, Key generation, int partitions, SetMeta meta, Insta
   }
 
   private static Duration nanos(Map<String, String> fields, String name) {
-    return Duration.ofNanos(Long.parseLong(fields.getOrDefault(name, "")));
+    return Duration.ofNanos(Long.parseLong(fields.getOrDefault(name, "0")));
   }
 
   private static int crc(byte[] content) {

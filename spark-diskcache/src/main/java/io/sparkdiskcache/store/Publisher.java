@@ -4,6 +4,7 @@ package io.sparkdiskcache.store;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.sql.SQLException;
@@ -314,8 +315,12 @@ final class Publisher {
     if (Thread.currentThread().isInterrupted()) {
       throw new InterruptedIOException("the thread was interrupted");
     }
-    Directories.createPrivate(Objects.requireNonNull(to.getParent()));
     Directories.restrictToOwner(from);
-    Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+    try {
+      Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+    } catch (NoSuchFileException e) { // mostly the folder is there
+      Directories.createPrivate(Objects.requireNonNull(to.getParent()));
+      Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+    }
   }
 }
