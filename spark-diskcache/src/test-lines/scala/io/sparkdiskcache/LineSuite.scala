@@ -52,6 +52,7 @@ class LineSuite extends AnyFunSuite with TestDirectories {
 
   test("the next application finds everything, and every consumer has the rows of plain Spark") {
     assume(!isShownByAll, "by the other suites")
+    assert(plain.size() > 0, "it also writes the input")
     val first = application("first", withCache = true, settings: _*)
     val second = application("second", withCache = true, settings: _*)
     Seq(first, second).foreach { cached =>
@@ -74,6 +75,7 @@ class LineSuite extends AnyFunSuite with TestDirectories {
 
   test("what is planned for a single task is left to Spark") {
     assume(line == "4.3", "Spark has it since 4.3")
+    assert(plain.size() > 0, "it also writes the input")
     val single = application(
       "single",
       withCache = true,
