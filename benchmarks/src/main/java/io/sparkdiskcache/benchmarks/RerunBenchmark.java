@@ -2,7 +2,6 @@
 package io.sparkdiskcache.benchmarks;
 
 import io.sparkdiskcache.DiskCache;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -50,31 +49,17 @@ final class RerunBenchmark {
     Path directory = Path.of(args[1]);
     Path tables = directory.resolve("tables");
     Map<Integer, String> queries = TpchTables.queries(Path.of(args[4]));
-    Path measured = directory.resolve("queries");
     int runs = Integer.parseInt(args[3]);
     try (SparkSession spark = BenchSpark.start(directory)) {
       if (args[0].equals("first")) {
         TpchTables.generate(BenchSpark.plain(spark), Double.parseDouble(args[2]), tables);
         System.out.printf(
             Locale.ROOT, "Scale %s, %,d bytes of Parquet%n%n", args[2], Trees.bytes(tables));
-        List<Integer> empty = withoutRows(BenchSpark.plain(spark), tables, queries);
-        System.out.println("Queries without rows at this scale, left out: " + empty + "\n");
-        queries.keySet().removeAll(empty);
-        Files.writeString(measured, queries.keySet().toString());
         new RerunBenchmark(spark, tables, queries, runs).first();
       } else {
-        List<String> names = List.of(Files.readString(measured).split("[^0-9]+", -1));
-        queries.keySet().removeIf(query -> !names.contains(query.toString()));
         new RerunBenchmark(spark, tables, queries, runs).warm();
       }
     }
-  }
-
-  /** Of an empty result nothing is computed that a later run could find. */
-  private static List<Integer> withoutRows(
-      SparkSession plain, Path tables, Map<Integer, String> queries) {
-    TpchTables.register(plain, tables);
-    return queries.keySet().stream().filter(q -> plain.sql(queries.get(q)).isEmpty()).toList();
   }
 
   // ---- the first run
