@@ -83,6 +83,14 @@ final class SmallBenchmark {
     }
   }
 
+  /** The columns that both tables begin with. */
+  private static String beside(Kind kind, Interleaved.Medians seconds) {
+    double ours = seconds.of(OURS);
+    double disk = seconds.of(DISK);
+    return String.format(
+        Locale.ROOT, "| %s | %.3f | %.3f | %.2f", kind.title, ours, disk, ours / disk);
+  }
+
   // ---- storing
 
   private void store() throws Exception {
@@ -97,11 +105,8 @@ final class SmallBenchmark {
       Interleaved.Medians seconds = storing(kind, partitions, 0).medians(0, runs);
       System.out.printf(
           Locale.ROOT,
-          "| %s | %.3f | %.3f | %.2f | %,.0f | %,d |%n",
-          kind.title,
-          seconds.of(OURS),
-          seconds.of(DISK),
-          seconds.of(OURS) / seconds.of(DISK),
+          "%s | %,.0f | %,d |%n",
+          beside(kind, seconds),
           (seconds.of(OURS) - seconds.of(DISK)) / partitions * 1e6,
           (files() - files) / runs);
     }
@@ -149,11 +154,8 @@ final class SmallBenchmark {
       Interleaved.Medians seconds = finding(kind, partitions, 0).medians(0, runs);
       System.out.printf(
           Locale.ROOT,
-          "| %s | %.3f | %.3f | %.2f | %,.0f |%n",
-          kind.title,
-          seconds.of(OURS),
-          seconds.of(DISK),
-          seconds.of(OURS) / seconds.of(DISK),
+          "%s | %,.0f |%n",
+          beside(kind, seconds),
           seconds.of(OURS) / partitions * 1e6);
     }
     System.out.println();

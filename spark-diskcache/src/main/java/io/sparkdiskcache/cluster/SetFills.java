@@ -222,16 +222,16 @@ final class SetFills {
   }
 
   private void check(String generation, Fill fill) {
-    boolean mayPublish = false;
     SetMeta meta = null;
     try {
-      mayPublish = fill.mayPublish.getAsBoolean();
-      meta = fill.meta.get();
+      if (fill.mayPublish.getAsBoolean()) {
+        meta = fill.meta.get();
+      }
     } catch (RuntimeException | LinkageError | StackOverflowError e) {
       log.warn("A set is not published: it cannot be told whether it may be.", e);
     } finally { // whatever it was: executors wait for the answer
       synchronized (this) {
-        if (mayPublish && meta != null) {
+        if (meta != null) {
           fill.published = meta;
           fill.state = State.FINISHING;
         } else {

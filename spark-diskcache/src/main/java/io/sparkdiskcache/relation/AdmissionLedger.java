@@ -7,7 +7,6 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Whether keeping a relation pays: what its partitions took to compute in this process, against
@@ -46,8 +45,9 @@ final class AdmissionLedger {
 
   /** Adds a partition that was computed; whether the relation pays now. */
   synchronized boolean computed(String relation, Duration computing, Duration writing, long bytes) {
-    relations.merge(relation, new Sums(computing.toNanos(), writing.toNanos(), bytes), Sums::plus);
-    return pays(relations.get(relation));
+    return pays(
+        relations.merge(
+            relation, new Sums(computing.toNanos(), writing.toNanos(), bytes), Sums::plus));
   }
 
   /** Why a relation is not kept, for people; empty if it is, or nothing is known. */
@@ -63,10 +63,7 @@ final class AdmissionLedger {
   }
 
   /** Also where too little is known. */
-  private boolean pays(@Nullable Sums sums) {
-    if (sums == null) {
-      return true;
-    }
+  private boolean pays(Sums sums) {
     long keeping = sums.writeNanos + readNanos(sums.bytes);
     return keeping < EVIDENCE.toNanos() || sums.computeNanos >= keeping;
   }
